@@ -1,0 +1,217 @@
+"""What the engine is told. Each event is a fact that has already happened; applying one decides nothing.
+
+`run` names the run that the fact belongs to: a fact about an earlier run is dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from stoker.model import Definition, Intent, Request
+
+__all__ = [
+    "Adopted",
+    "Asked",
+    "Defined",
+    "Due",
+    "Empty",
+    "Event",
+    "Exited",
+    "Fact",
+    "Hurt",
+    "NotSaved",
+    "NotSpawned",
+    "Notified",
+    "Now",
+    "Probed",
+    "Ready",
+    "Removed",
+    "Saved",
+    "Spawned",
+    "Status",
+]
+
+
+class Now(NamedTuple):
+    """A moment: monotonic nanoseconds (for all deadlines) and wall nanoseconds (for what people read)."""
+
+    mono: int
+    wall: int
+
+
+class Status(NamedTuple):
+    """How a process ended. kind: "exit" (number = code), "signal" (number = signal), "unknown"."""
+
+    kind: str
+    number: int = 0
+    core: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """True for exit 0."""
+        return self.kind == "exit" and self.number == 0
+
+
+@dataclass(slots=True, frozen=True)
+class Defined:
+    """A definition was read, for the first time or again. `intent`: the administrator's stored choice, None if none."""
+
+    definition: Definition
+    intent: Intent | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Removed:
+    """The definition is gone: the instance is stopped, then forgotten."""
+
+    fmri: str
+
+
+@dataclass(slots=True, frozen=True)
+class Asked:
+    """An administrative request became operation `number`."""
+
+    number: int
+    request: Request
+
+
+@dataclass(slots=True, frozen=True)
+class Fact:
+    """An input or file changed: target "input:NAME", "file:///path", or "active" (the system is awake)."""
+
+    target: str
+    value: bool
+
+
+@dataclass(slots=True, frozen=True)
+class Spawned:
+    """A process asked for by a Spawn effect exists. `start`: its start time in clock ticks since boot, 0 if not read."""
+
+    fmri: str
+    run: int
+    method: str
+    pid: int
+    start: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class NotSpawned:
+    """A process could not be started: `errno` and a sentence for people."""
+
+    fmri: str
+    run: int
+    method: str
+    errno: int
+    text: str
+
+
+@dataclass(slots=True, frozen=True)
+class Exited:
+    """A process of ours ended. `method`: "main" or prepare, start, decide, cleanup, stop, refresh."""
+
+    fmri: str
+    run: int
+    method: str
+    status: Status
+
+
+@dataclass(slots=True, frozen=True)
+class Empty:
+    """The run's contract has no process any more."""
+
+    fmri: str
+    run: int
+
+
+@dataclass(slots=True, frozen=True)
+class Hurt:
+    """A process of the contract that is not main died badly. kind: "core", "signal", "oom"."""
+
+    fmri: str
+    run: int
+    kind: str
+
+
+@dataclass(slots=True, frozen=True)
+class Ready:
+    """The readiness that the definition declares was seen. `pid`: the new main process where a pidfile named one."""
+
+    fmri: str
+    run: int
+    pid: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Notified:
+    """sd_notify words other than READY. kind: status, mainpid, reloading, stopping, extend, watchdog, watchdog_late."""
+
+    fmri: str
+    run: int
+    kind: str
+    text: str = ""
+    number: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Probed:
+    """A health probe answered."""
+
+    fmri: str
+    run: int
+    name: str
+    ok: bool
+    text: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Adopted:
+    """A new manager found what is left of a run. `main`, `method`: "alive", "never", "unknown" or a Status.
+
+    Sent once for each instance restored from records, before anything is settled.
+    """
+
+    fmri: str
+    main: Status | str = "never"
+    method: Status | str = "never"
+    populated: bool = False
+
+
+@dataclass(slots=True, frozen=True)
+class Saved:
+    """The choice that effect Save `token` carried is durable."""
+
+    token: int
+
+
+@dataclass(slots=True, frozen=True)
+class NotSaved:
+    """It could not be made durable."""
+
+    token: int
+    why: str
+
+
+@dataclass(slots=True, frozen=True)
+class Due:
+    """Time passed: look at every deadline that is over."""
+
+
+Event = (
+    Defined
+    | Removed
+    | Asked
+    | Fact
+    | Spawned
+    | NotSpawned
+    | Exited
+    | Empty
+    | Hurt
+    | Ready
+    | Notified
+    | Probed
+    | Adopted
+    | Saved
+    | NotSaved
+    | Due
+)

@@ -1,0 +1,312 @@
+"""A definition: what one file or bundle says about one instance, after reading. Frozen data.
+
+Formats write definitions, the engine and the executor read them, nobody changes them. A difference between formats is
+a field here, never a format's name elsewhere. All times are seconds (float), sizes are bytes, signals are numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from .words import Condition, Grouping, RestartOn
+
+__all__ = [
+    "LIVE_FIELDS",
+    "Context",
+    "Definition",
+    "Dependency",
+    "Health",
+    "Limits",
+    "LogSettings",
+    "Probe",
+    "Ready",
+    "Restart",
+    "Rung",
+    "Step",
+    "changed_fields",
+    "restart_digest",
+]
+
+
+class Frozen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=False):
+    """Base of all definition data: immutable, compared by value, unknown keys of a later version ignored."""
+
+
+class Step(Frozen, frozen=True):
+    """One command of a method.
+
+    `argv` is executed as it is. An empty `argv` with `word` ":true" succeeds without a process; with ":kill" it sends
+    `signal` to every process of the run's contract (SMF's `:kill`). `timeout` None is for ever.
+    `on_fail`: "fail", "ignore" (go on), or "skip" (the start is given up without being a failure).
+    """
+
+    argv: tuple[str, ...] = ()
+    word: str = ""
+    signal: int = 15
+    timeout: float | None = None
+    on_fail: str = "fail"
+
+
+class Probe(Frozen, frozen=True):
+    """One look from outside: kind "exec", "http", "tcp", "unix", "file".
+
+    `argv` for exec (exit 0 is good); `target` is a URL, "HOST:PORT" or a path. Times in seconds.
+    """
+
+    kind: str
+    argv: tuple[str, ...] = ()
+    target: str = ""
+    interval: float = 0.25
+    timeout: float = 5.0
+
+
+class Ready(Frozen, frozen=True):
+    """When a started instance counts as up.
+
+    kind: "spawn" (exec succeeded), "exit" (the start method ended with 0), "notify" (sd_notify READY=1), "fd" (a newline
+    on descriptor `fd`, as s6), "probe" (`probe` answers), "pidfile" (the start method ended and `path` names a living
+    process of the contract, which becomes main), "log" (a line of output matches `pattern`), "delay" (alive for
+    `delay` seconds). `timeout` bounds it all; None is for ever.
+    """
+
+    kind: str = "spawn"
+    probe: Probe | None = None
+    path: str = ""
+    pattern: str = ""
+    fd: int = 3
+    delay: float = 0.0
+    timeout: float | None = None
+
+
+class Health(Frozen, frozen=True):
+    """A probe repeated while up. `action`: "degrade", "restart" or "none", after `threshold` failures in a row."""
+
+    name: str
+    probe: Probe
+    threshold: int = 3
+    grace: float = 0.0
+    action: str = "degrade"
+
+
+class Dependency(Frozen, frozen=True):
+    """A group of targets that the instance needs.
+
+    Targets are canonical: "svc:/a:default" (instance), "svc:/a" (service), "file:///path", "input:NAME".
+    `watch`: file targets are watched rather than only looked at (engine.md 1.9).
+    """
+
+    targets: tuple[str, ...]
+    grouping: Grouping = Grouping.REQUIRE_ALL
+    restart_on: RestartOn = RestartOn.NONE
+    condition: Condition = Condition.READY
+    watch: bool = True
+    name: str = ""
+
+
+class Rung(Frozen, frozen=True):
+    """One rung of the stop ladder: send `signals` to the contract, then wait `wait` seconds (None: for ever)."""
+
+    signals: tuple[int, ...]
+    wait: float | None = 10.0
+
+
+class Restart(Frozen, frozen=True):
+    """The decider as a policy: whether and when an instance that ended by itself runs again.
+
+    `when`: always, on-failure, never. The first restart waits 0; later ones `delay`, grown by `factor` up to `cap`,
+    with `jitter` as a fraction; the growth is forgotten after `reset_after` seconds up. More than `limit` restarts
+    without that: maintenance. `retry_every`: seconds after which maintenance by this policy is left by itself.
+    `rate_count`/`rate_period`: SMF's restart rate (`rate_average`: average gap as illumos does it, else a window).
+    `failures`: consecutive failures of methods before maintenance (0: never).
+    `fatal_exits`: exit codes that mean maintenance at once.
+    """
+
+    when: str = "always"
+    delay: float = 0.1
+    factor: float = 2.0
+    cap: float = 30.0
+    jitter: float = 0.1
+    reset_after: float = 60.0
+    limit: int | None = None
+    retry_every: float | None = None
+    rate_count: int = 0
+    rate_period: float = 0.0
+    rate_average: bool = False
+    failures: int = 0
+    fatal_exits: tuple[int, ...] = ()
+
+
+class Limits(Frozen, frozen=True):
+    """Resource limits. `rlimits`: name ("nofile") to (soft, hard), -1 unlimited. The others need cgroup2 controllers.
+
+    `missing`: "refuse" or "ignore" when a controller that is asked for does not exist here.
+    """
+
+    rlimits: dict[str, tuple[int, int]] = {}
+    memory: int | None = None
+    memory_high: int | None = None
+    cpu: float | None = None
+    pids: int | None = None
+    io: dict[str, str] = {}
+    missing: str = "ignore"
+
+
+class LogSettings(Frozen, frozen=True):
+    """How an instance's output is kept.
+
+    `mode`: "lines" (a time on every line), "plain" (lines as they are, with an index beside), "json", "file" (the service
+    writes straight into `path`), "passthrough" (to the manager's own output), "none" (/dev/null).
+    `size`: bytes of one file; `age`: seconds; `count`: files kept; `total`: bytes of all. `stderr`: "together" or "apart".
+    """
+
+    mode: str = "lines"
+    path: str = ""
+    size: int = 10_000_000
+    age: float | None = None
+    count: int = 5
+    total: int | None = None
+    compress: bool = True
+    stderr: str = "together"
+
+
+class Context(Frozen, frozen=True):
+    """The surroundings of every process of the instance.
+
+    `environment` is added to the place's base environment, after `environment_files` (each NAME=VALUE a line; a leading
+    "-" in the path: may be missing). `tokens`: SMF's %-tokens are expanded in commands, environment and directory.
+    """
+
+    user: str = ""
+    group: str = ""
+    supplementary_groups: tuple[str, ...] | None = None
+    working_directory: str = ""
+    umask: int | None = None
+    nice: int | None = None
+    oom_score_adj: int | None = None
+    environment: dict[str, str] = {}
+    environment_files: tuple[str, ...] = ()
+    tokens: bool = False
+
+
+class Definition(Frozen, frozen=True):
+    """All that is known about one instance before it runs. See engine.md 1.3 for how formats fill it.
+
+    `ends`: "main" (with its main process; the rest is swept), "empty" (with its contract), "never" (nothing is watched).
+    `interrupt`: a stop during prepare or start: "abort" or "finish". `stop_when_empty`: run the stop method although
+    nothing is left. `unclean`: a stop that had to kill is "ok" or means "maintenance". `rebegin`: a restart begins at
+    "prepare" or "start". `transient`: success of the start method is the whole of being up.
+    `source`: the file it came from; `origins`: key to "file:line" for `cat`. Neither takes part in comparison of runs.
+    """
+
+    fmri: str
+    description: str = ""
+    format: str = ""
+    source: str = ""
+    origins: dict[str, str] = {}
+    enabled: bool = True
+    model: str = "child"
+    prepare: tuple[Step, ...] = ()
+    start: tuple[Step, ...] = ()
+    stop: tuple[Step, ...] = ()
+    refresh: tuple[Step, ...] = ()
+    decide: tuple[Step, ...] = ()
+    cleanup: tuple[Step, ...] = ()
+    ready: Ready = Ready()
+    ends: str = "main"
+    interrupt: str = "abort"
+    stop_when_empty: bool = False
+    ladder: tuple[Rung, ...] = (Rung((15,), 10.0),)
+    unclean: str = "ok"
+    rebegin: str = "prepare"
+    restart: Restart = Restart()
+    ignore: tuple[str, ...] = ()
+    phase_up: str = "spawn"
+    essential: bool = False
+    dependencies: tuple[Dependency, ...] = ()
+    after: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
+    wanted_by: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    part_of: tuple[str, ...] = ()
+    required_by: tuple[str, ...] = ()
+    health: tuple[Health, ...] = ()
+    context: Context = Context()
+    limits: Limits = Limits()
+    log: LogSettings = LogSettings()
+    fault: str = ""
+    """A fault found when it was read (a `dependency_cycle` is found later, by the engine); "" is none."""
+
+    @property
+    def is_target(self) -> bool:
+        """A service without a process (a milestone)."""
+        return not self.start
+
+
+LIVE_FIELDS = frozenset(
+    {
+        "description",
+        "format",
+        "source",
+        "origins",
+        "enabled",
+        "stop",
+        "refresh",
+        "decide",
+        "cleanup",
+        "interrupt",
+        "stop_when_empty",
+        "ladder",
+        "unclean",
+        "rebegin",
+        "restart",
+        "ignore",
+        "phase_up",
+        "essential",
+        "dependencies",
+        "after",
+        "before",
+        "wants",
+        "wanted_by",
+        "conflicts",
+        "part_of",
+        "required_by",
+        "health",
+        "log",
+        "fault",
+        "prepare",
+    }
+)
+"""Fields that a running instance takes over without a new process. Every other field needs one (wishes 14).
+
+`log` is live except where the pipe itself changes (`mode` to or from "file"/"none", `stderr`): see `changed_fields`.
+"""
+
+_LOG_PIPE = {"file", "none"}
+
+
+def changed_fields(old: Definition, new: Definition) -> dict[str, str]:
+    """What differs, as {field: "live" or "restart"}; empty when nothing that matters does."""
+    found: dict[str, str] = {}
+    for name in Definition.__struct_fields__:
+        before, after = getattr(old, name), getattr(new, name)
+        if before == after or name in ("source", "origins"):
+            continue
+        found[name] = "live" if name in LIVE_FIELDS else "restart"
+    if "log" in found and _pipe(old.log) != _pipe(new.log):
+        found["log"] = "restart"
+    return found
+
+
+def _pipe(log: LogSettings) -> tuple[str, str]:
+    kind = log.mode if log.mode in _LOG_PIPE else "pipe"
+    return (kind + log.path if kind == "file" else kind, log.stderr)
+
+
+def restart_digest(definition: Definition) -> str:
+    """A short digest of the fields that need a new process. Equal digests: the running process may stay."""
+    parts = [getattr(definition, n) for n in Definition.__struct_fields__ if n not in LIVE_FIELDS]
+    parts.append(_pipe(definition.log))
+    return hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=8).hexdigest()
