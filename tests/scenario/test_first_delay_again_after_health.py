@@ -33,7 +33,7 @@ def test_the_growth_is_forgotten(place: Scenario) -> None:
         )
         pid = place.pid("web")
         place.stoker("signal", "KILL", "web").ok()
-        place.until(lambda: (now := place.instance("web")["pid"]) and now != pid, "restarted")
+        place.until(lambda old=pid: place.instance("web")["pid"] not in (old, None), "restarted")
     assert place.instance("web")["run"] >= since + 3
 
 

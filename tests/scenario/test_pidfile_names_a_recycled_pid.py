@@ -37,10 +37,14 @@ def test_a_stranger_is_neither_main_nor_killed(place: Scenario) -> None:
 
 def test_a_forking_daemon_is_followed(place: Scenario) -> None:
     pidfile = place.base / "daemon.pid"
+    program = place.file(
+        "fork.sh",
+        f"rm -f {pidfile}\nsleep infinity &\necho $! > {pidfile}.new\nmv {pidfile}.new {pidfile}\n",
+    )
     place.toml(
         "daemon",
         f"""
-        exec_start = ["/bin/sh", "-c", "rm -f {pidfile}; sleep infinity & echo $! > {pidfile}.new; mv {pidfile}.new {pidfile}"]
+        exec_start = ["/bin/sh", "{program}"]
         shutdown_timeout = "200ms"
         [ready]
         pidfile = "{pidfile}"

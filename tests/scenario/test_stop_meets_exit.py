@@ -21,7 +21,7 @@ def test_stop_of_a_service_that_ends_all_the_time(place: Scenario) -> None:
         row = place.instance("brief")
         assert (row["state"], row["next_state"], row["pid"]) == ("disabled", None, None)
         place.stoker("start", "--no-wait", "brief").ok()
-        place.until(lambda: place.instance("brief")["run"] > row["run"], "it runs again")
+        place.until(lambda run=row["run"]: place.instance("brief")["run"] > run, "it runs again")
     place.stoker("stop", "brief").ok()
     assert place.instance("brief")["state"] == "disabled"
 

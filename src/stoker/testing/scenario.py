@@ -208,7 +208,9 @@ class Scenario:
                 return seen
             select.select([], [], [], pause)
             pause = min(pause * 1.5, 0.25)
-        raise Deadline(f"{what or look}: not so after {timeout} s; last seen {seen!r}\n{self.manager_log()}")
+        raise Deadline(
+            f"{what or look}: not so after {timeout} s; last seen {seen!r}\n{self.manager_log()}"
+        )
 
     def wait_for(self, name: str, state: str, timeout: float = PATIENCE) -> dict[str, Any]:
         """Wait until the instance is in `state` with no transition under way, and return its row."""
