@@ -1,0 +1,47 @@
+"""Resource limits by name (getrlimit(2)), and our own share of descriptors."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from . import files
+
+NAMES: dict[str, int] = {
+    name.removeprefix("RLIMIT_").lower(): number
+    for name, number in vars(resource).items()
+    if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"
+}
+INFINITY = resource.RLIM_INFINITY
+
+
+def get(name: str, pid: int = 0) -> tuple[int, int] | None:
+    """(soft, hard) of this process or another; -1 is unlimited; None when it is gone or refused."""
+    try:
+        return resource.prlimit(pid, NAMES[name])
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
+def raise_descriptors() -> int:
+    """Allow this process as many open files as it may have; returns the soft limit it now has.
+
+    The hard limit is raised too, up to fs.nr_open, where we may (root).
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = int(files.read("/proc/sys/fs/nr_open") or 0)
+    for wanted in (max(most, hard), hard):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+        except (OSError, ValueError):  # not ours to raise: the next, smaller one
+            continue
+        return wanted
+    return soft
+
+
+def open_descriptors(pid: int | str = "self") -> int | None:
+    """How many descriptors a process has open; None when it is gone or not ours to look at."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd")) - (pid == "self")
+    except OSError:
+        return None

@@ -1,0 +1,172 @@
+"""The event loop of manager, recorder and their helpers: epoll, timers, signals, nothing else.
+
+Level-triggered (epoll(7)); idle means no wake-up at all. A descriptor that is forgotten is not
+called again, not even in the batch at hand. Only one loop may handle signals, in the main thread
+(signal.set_wakeup_fd).
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
+HANGUP = select.EPOLLHUP
+ERROR = select.EPOLLERR
+
+
+class Timer:
+    """One call in the future; made by `Loop.at`."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.call: Callable[[], object] | None = call
+
+    def cancel(self) -> None:
+        """Not to be called any more; harmless when it has been called or cancelled already."""
+        self.call = None
+
+
+class Loop:
+    """Waits for descriptors, times and signals, and calls what was asked for.
+
+    A callback's Exception goes to ``on_error``, and the loop goes on; SystemExit and the like end
+    `run`.
+    """
+
+    def __init__(self, on_error: Callable[[Exception], object]) -> None:
+        self._on_error = on_error
+        self._epoll = select.epoll()
+        self._calls: dict[int, Callable[[int], object]] = {}
+        self._forgotten: set[int] = set()  # during this batch: their events are stale
+        self._timers: list[tuple[int, int, Timer]] = []
+        self._made = 0
+        self._running = False
+        self._wake: tuple[int, int, int] | None = None  # pipe ends, the wake-up fd before us
+        self._handlers: dict[int, Any] = {}  # as they were before us
+        self._signal_calls: dict[int, Callable[[int], object]] = {}
+        self._arrived: dict[int, None] = {}  # in order, each once
+
+    def watch(self, fd: int, events: int, call: Callable[[int], object]) -> None:
+        """Call ``call(events)`` whenever ``fd`` is ready; replaces an earlier watch of the same
+        number.
+
+        ``events`` of READ | WRITE; HANGUP and ERROR are always reported. Raises OSError (EPERM for
+        what epoll cannot watch, such as a regular file).
+        """
+        try:
+            self._epoll.register(fd, events)
+        except FileExistsError:
+            self._epoll.modify(fd, events)
+        self._calls[fd] = call
+
+    def forget(self, fd: int) -> None:
+        """Stop watching; to be called before ``fd`` is closed. Harmless when it is not watched."""
+        if self._calls.pop(fd, None) is None:
+            return
+        self._forgotten.add(fd)
+        try:
+            self._epoll.unregister(fd)
+        except OSError:
+            pass  # closed already: the kernel has forgotten it by itself
+
+    def at(self, when_ns: int, call: Callable[[], object]) -> Timer:
+        """Call ``call()`` once, at ``when_ns`` of time.monotonic_ns() or as soon after as possible."""
+        timer = Timer(call)
+        self._made += 1
+        heapq.heappush(self._timers, (when_ns, self._made, timer))
+        if self._made % 4096 == 0:  # timers that are set and cancelled for ever must not pile up
+            self._timers = [entry for entry in self._timers if entry[2].call is not None]
+            heapq.heapify(self._timers)
+        return timer
+
+    def signals(self, numbers: Iterable[int], call: Callable[[int], object]) -> None:
+        """Call ``call(signo)`` from the loop when one of these signals has come (several may be
+        one).
+        """
+        if self._wake is None:
+            reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            self._wake = (reader, writer, signal.set_wakeup_fd(writer, warn_on_full_buffer=False))
+            self.watch(reader, READ, self._signalled)
+        for number in numbers:
+            self._signal_calls[number] = call
+            before = signal.signal(number, self._note)
+            self._handlers.setdefault(number, before)
+
+    def _note(self, number: int, _frame: object) -> None:
+        # The byte in the pipe only wakes us; the number is kept here, so a full pipe loses nothing.
+        self._arrived[number] = None
+
+    def _signalled(self, _events: int) -> None:
+        assert self._wake is not None
+        os.read(self._wake[0], 65536)
+        while self._arrived:
+            number = next(iter(self._arrived))
+            del self._arrived[number]
+            self._guard(self._signal_calls[number], number)
+
+    def _guard(self, call: Callable[..., object], *args: object) -> None:
+        try:
+            call(*args)
+        except Exception as error:
+            try:
+                self._on_error(error)
+            except Exception:  # the hook itself is broken: there is nobody left to tell
+                pass
+
+    def run(self, after: Callable[[], object] | None = None) -> None:
+        """Work until `stop`; ``after()`` is called before each sleep, hence after each batch."""
+        self._running = True
+        while True:
+            if after is not None:
+                self._guard(after)
+            if not self._running:
+                return
+            self._batch(self._epoll.poll(self._patience()))
+
+    def _patience(self) -> float:
+        """Seconds to sleep; -1 is for ever."""
+        while self._timers and self._timers[0][2].call is None:
+            heapq.heappop(self._timers)
+        if not self._timers:
+            return -1
+        return max(0, self._timers[0][0] - time.monotonic_ns()) / 1e9
+
+    def _batch(self, ready: list[tuple[int, int]]) -> None:
+        self._forgotten.clear()
+        for fd, events in ready:
+            call = self._calls.get(fd)
+            if call is not None and fd not in self._forgotten:
+                self._guard(call, events)
+        now = time.monotonic_ns()
+        due = []  # collected first: a timer that is made by a timer waits for the next batch
+        while self._timers and self._timers[0][0] <= now:
+            due.append(heapq.heappop(self._timers)[2])
+        for timer in due:
+            if timer.call is not None:
+                timer_call, timer.call = timer.call, None
+                self._guard(timer_call)
+
+    def stop(self) -> None:
+        """Let `run` return when the current batch is done."""
+        self._running = False
+
+    def close(self) -> None:
+        """Give back the descriptors and the signal handlers that were there before."""
+        for number, before in self._handlers.items():
+            signal.signal(number, signal.SIG_DFL if before is None else before)
+        self._handlers.clear()
+        if self._wake is not None:
+            signal.set_wakeup_fd(self._wake[2])
+            self.forget(self._wake[0])
+            os.close(self._wake[0])
+            os.close(self._wake[1])
+            self._wake = None
+        self._epoll.close()
