@@ -1,8 +1,8 @@
 """Every exception that stoker raises on purpose: one tree.
 
-An error says what is wrong, where (a `Place`: file, line, key), and the one thing to do about it (`hint`). Each class
-has the exit status that a command ends with when the error reaches a person. Library code raises these and never prints;
-only the command line and the manager write messages.
+An error says what is wrong, where (a `Place`: file, line, key), and the one thing to do about it
+(`hint`). Each class has the exit status that a command ends with when the error reaches a person.
+Library code raises these and never prints; only the command line and the manager write messages.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands in a text: a file, a line counted from 1, a key. Each part may be unknown."""
+    """Where something stands in a text: a file, a line counted from 1, a key. Each part may be
+    unknown.
+    """
 
     file: str | None = None
     line: int | None = None
@@ -105,7 +107,8 @@ class NotYet(StokerError):
 
 
 class Refused(StokerError):
-    """The asker's role does not allow this, or the request contradicts itself; nothing was changed."""
+    """The asker's role does not allow this, or the request contradicts itself; nothing was
+    changed."""
 
 
 class Busy(StokerError):

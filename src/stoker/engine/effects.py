@@ -1,7 +1,9 @@
-"""What the engine wants done. The executor carries effects out in the order given; a late one (old `run`) is dropped.
+"""What the engine wants done. The executor carries effects out in the order given; a late one (old
+`run`) is dropped.
 
-Before any effect of a turn is carried out, the records of all instances that changed are written to the state log
-(`Engine.take_changed()`), so that a manager that dies in between is continued by its successor.
+Before any effect of a turn is carried out, the records of all instances that changed are written to
+the state log (`Engine.take_changed()`), so that a manager that dies in between is continued by its
+successor.
 """
 
 from __future__ import annotations
@@ -33,9 +35,10 @@ __all__ = [
 class Spawn:
     """Start a process of `method` ("prepare", "start", "decide", "cleanup", "stop", "refresh").
 
-    start with ready spawn/notify/fd/probe/log/delay is the main process; it lives in contract `ctid`, as prepare does.
-    stop, refresh, decide, cleanup run in a contract of their own, so that `:kill` and "empty" do not see them.
-    `arguments`: appended to the argv (nosh's decide gets four). `number`: index of the step.
+    start with ready spawn/notify/fd/probe/log/delay is the main process; it lives in contract
+    `ctid`, as prepare does. stop, refresh, decide, cleanup run in a contract of their own, so that
+    `:kill` and "empty" do not see them. `arguments`: appended to the argv (nosh's decide gets
+    four). `number`: index of the step.
     """
 
     fmri: str
@@ -50,7 +53,8 @@ class Spawn:
 
 @dataclass(slots=True, frozen=True)
 class Signal:
-    """Send `signo` to: "all" processes of the contract, the "main" process, or the running "method"."""
+    """Send `signo` to: "all" processes of the contract, the "main" process, or the running
+    "method"."""
 
     fmri: str
     run: int
@@ -60,7 +64,9 @@ class Signal:
 
 @dataclass(slots=True, frozen=True)
 class Kill:
-    """KILL everything: scope "contract" (and what the run's methods left), or only the running "method"'s contract."""
+    """KILL everything: scope "contract" (and what the run's methods left), or only the running
+    "method"'s contract.
+    """
 
     fmri: str
     run: int
@@ -98,7 +104,8 @@ class ProbeOff:
 
 @dataclass(slots=True, frozen=True)
 class Save:
-    """Make a choice durable (None: forget it); answered by Saved or NotSaved with the same token."""
+    """Make a choice durable (None: forget it); answered by Saved or NotSaved with the same
+    token."""
 
     token: int
     fmri: str
@@ -107,9 +114,11 @@ class Save:
 
 @dataclass(slots=True, frozen=True)
 class Publish:
-    """The shown state changed. `next_state` "" is none. `cause`: why, down to a person or a process; for people.
+    """The shown state changed. `next_state` "" is none. `cause`: why, down to a person or a
+    process; for people.
 
-    `text`: the one line for the log and the live view. Order is SMF's: next_state first, then state.
+    `text`: the one line for the log and the live view. Order is SMF's: next_state first, then
+    state.
     """
 
     fmri: str
@@ -134,7 +143,9 @@ class Outcome:
 
 @dataclass(slots=True, frozen=True)
 class Orphaned:
-    """Processes are left running on purpose, or cannot be ended: list contract `ctid` until it is empty."""
+    """Processes are left running on purpose, or cannot be ended: list contract `ctid` until it is
+    empty.
+    """
 
     fmri: str
     run: int
@@ -144,7 +155,8 @@ class Orphaned:
 
 @dataclass(slots=True, frozen=True)
 class Watch:
-    """Begin to watch a file target ("file:///path"); its present value comes back as a Fact at once."""
+    """Begin to watch a file target ("file:///path"); its present value comes back as a Fact at
+    once."""
 
     target: str
 
@@ -158,7 +170,8 @@ class Unwatch:
 
 @dataclass(slots=True, frozen=True)
 class Wake:
-    """Send Due at monotonic nanoseconds `at`. Each one replaces the last; None: no deadline is left."""
+    """Send Due at monotonic nanoseconds `at`. Each one replaces the last; None: no deadline is
+    left."""
 
     at: int | None
 

@@ -1,4 +1,5 @@
-"""What the engine is told. Each event is a fact that has already happened; applying one decides nothing.
+"""What the engine is told. Each event is a fact that has already happened; applying one decides
+nothing.
 
 `run` names the run that the fact belongs to: a fact about an earlier run is dropped.
 """
@@ -34,7 +35,9 @@ __all__ = [
 
 
 class Now(NamedTuple):
-    """A moment: monotonic nanoseconds (for all deadlines) and wall nanoseconds (for what people read)."""
+    """A moment: monotonic nanoseconds (for all deadlines) and wall nanoseconds (for what people
+    read).
+    """
 
     mono: int
     wall: int
@@ -55,7 +58,9 @@ class Status(NamedTuple):
 
 @dataclass(slots=True, frozen=True)
 class Defined:
-    """A definition was read, for the first time or again. `intent`: the administrator's stored choice, None if none."""
+    """A definition was read, for the first time or again. `intent`: the administrator's stored
+    choice, None if none.
+    """
 
     definition: Definition
     intent: Intent | None = None
@@ -78,7 +83,9 @@ class Asked:
 
 @dataclass(slots=True, frozen=True)
 class Fact:
-    """An input or file changed: target "input:NAME", "file:///path", or "active" (the system is awake)."""
+    """An input or file changed: target "input:NAME", "file:///path", or "active" (the system is
+    awake).
+    """
 
     target: str
     value: bool
@@ -86,7 +93,9 @@ class Fact:
 
 @dataclass(slots=True, frozen=True)
 class Spawned:
-    """A process asked for by a Spawn effect exists. `start`: its start time in clock ticks since boot, 0 if not read."""
+    """A process asked for by a Spawn effect exists. `start`: its start time in clock ticks since
+    boot, 0 if not read.
+    """
 
     fmri: str
     run: int
@@ -108,7 +117,8 @@ class NotSpawned:
 
 @dataclass(slots=True, frozen=True)
 class Exited:
-    """A process of ours ended. `method`: "main" or prepare, start, decide, cleanup, stop, refresh."""
+    """A process of ours ended. `method`: "main" or prepare, start, decide, cleanup, stop,
+    refresh."""
 
     fmri: str
     run: int
@@ -135,7 +145,9 @@ class Hurt:
 
 @dataclass(slots=True, frozen=True)
 class Ready:
-    """The readiness that the definition declares was seen. `pid`: the new main process where a pidfile named one."""
+    """The readiness that the definition declares was seen. `pid`: the new main process where a
+    pidfile named one.
+    """
 
     fmri: str
     run: int
@@ -144,7 +156,9 @@ class Ready:
 
 @dataclass(slots=True, frozen=True)
 class Notified:
-    """sd_notify words other than READY. kind: status, mainpid, reloading, stopping, extend, watchdog, watchdog_late."""
+    """sd_notify words other than READY. kind: status, mainpid, reloading, stopping, extend,
+    watchdog, watchdog_late.
+    """
 
     fmri: str
     run: int
@@ -166,7 +180,8 @@ class Probed:
 
 @dataclass(slots=True, frozen=True)
 class Adopted:
-    """A new manager found what is left of a run. `main`, `method`: "alive", "never", "unknown" or a Status.
+    """A new manager found what is left of a run. `main`, `method`: "alive", "never", "unknown" or a
+    Status.
 
     Sent once for each instance restored from records, before anything is settled.
     """

@@ -1,7 +1,8 @@
 """A definition: what one file or bundle says about one instance, after reading. Frozen data.
 
-Formats write definitions, the engine and the executor read them, nobody changes them. A difference between formats is
-a field here, never a format's name elsewhere. All times are seconds (float), sizes are bytes, signals are numbers.
+Formats write definitions, the engine and the executor read them, nobody changes them. A difference
+between formats is a field here, never a format's name elsewhere. All times are seconds (float),
+sizes are bytes, signals are numbers.
 """
 
 from __future__ import annotations
@@ -31,15 +32,18 @@ __all__ = [
 
 
 class Frozen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=False):
-    """Base of all definition data: immutable, compared by value, unknown keys of a later version ignored."""
+    """Base of all definition data: immutable, compared by value, unknown keys of a later version
+    ignored.
+    """
 
 
 class Step(Frozen, frozen=True):
     """One command of a method.
 
-    `argv` is executed as it is. An empty `argv` with `word` ":true" succeeds without a process; with ":kill" it sends
-    `signal` to every process of the run's contract (SMF's `:kill`). `timeout` None is for ever.
-    `on_fail`: "fail", "ignore" (go on), or "skip" (the start is given up without being a failure).
+    `argv` is executed as it is. An empty `argv` with `word` ":true" succeeds without a process;
+    with ":kill" it sends `signal` to every process of the run's contract (SMF's `:kill`). `timeout`
+    None is for ever. `on_fail`: "fail", "ignore" (go on), or "skip" (the start is given up without
+    being a failure).
     """
 
     argv: tuple[str, ...] = ()
@@ -65,10 +69,11 @@ class Probe(Frozen, frozen=True):
 class Ready(Frozen, frozen=True):
     """When a started instance counts as up.
 
-    kind: "spawn" (exec succeeded), "exit" (the start method ended with 0), "notify" (sd_notify READY=1), "fd" (a newline
-    on descriptor `fd`, as s6), "probe" (`probe` answers), "pidfile" (the start method ended and `path` names a living
-    process of the contract, which becomes main), "log" (a line of output matches `pattern`), "delay" (alive for
-    `delay` seconds). `timeout` bounds it all; None is for ever.
+    kind: "spawn" (exec succeeded), "exit" (the start method ended with 0), "notify" (sd_notify
+    READY=1), "fd" (a newline on descriptor `fd`, as s6), "probe" (`probe` answers), "pidfile" (the
+    start method ended and `path` names a living process of the contract, which becomes main), "log"
+    (a line of output matches `pattern`), "delay" (alive for `delay` seconds). `timeout` bounds it
+    all; None is for ever.
     """
 
     kind: str = "spawn"
@@ -81,7 +86,9 @@ class Ready(Frozen, frozen=True):
 
 
 class Health(Frozen, frozen=True):
-    """A probe repeated while up. `action`: "degrade", "restart" or "none", after `threshold` failures in a row."""
+    """A probe repeated while up. `action`: "degrade", "restart" or "none", after `threshold`
+    failures in a row.
+    """
 
     name: str
     probe: Probe
@@ -93,8 +100,8 @@ class Health(Frozen, frozen=True):
 class Dependency(Frozen, frozen=True):
     """A group of targets that the instance needs.
 
-    Targets are canonical: "svc:/a:default" (instance), "svc:/a" (service), "file:///path", "input:NAME".
-    `watch`: file targets are watched rather than only looked at (engine.md 1.9).
+    Targets are canonical: "svc:/a:default" (instance), "svc:/a" (service), "file:///path",
+    "input:NAME". `watch`: file targets are watched rather than only looked at (engine.md 1.9).
     """
 
     targets: tuple[str, ...]
@@ -106,7 +113,9 @@ class Dependency(Frozen, frozen=True):
 
 
 class Rung(Frozen, frozen=True):
-    """One rung of the stop ladder: send `signals` to the contract, then wait `wait` seconds (None: for ever)."""
+    """One rung of the stop ladder: send `signals` to the contract, then wait `wait` seconds (None:
+    for ever).
+    """
 
     signals: tuple[int, ...]
     wait: float | None = 10.0
@@ -115,12 +124,13 @@ class Rung(Frozen, frozen=True):
 class Restart(Frozen, frozen=True):
     """The decider as a policy: whether and when an instance that ended by itself runs again.
 
-    `when`: always, on-failure, never. The first restart waits 0; later ones `delay`, grown by `factor` up to `cap`,
-    with `jitter` as a fraction; the growth is forgotten after `reset_after` seconds up. More than `limit` restarts
-    without that: maintenance. `retry_every`: seconds after which maintenance by this policy is left by itself.
-    `rate_count`/`rate_period`: SMF's restart rate (`rate_average`: average gap as illumos does it, else a window).
-    `failures`: consecutive failures of methods before maintenance (0: never).
-    `fatal_exits`: exit codes that mean maintenance at once.
+    `when`: always, on-failure, never. The first restart waits 0; later ones `delay`, grown by
+    `factor` up to `cap`, with `jitter` as a fraction; the growth is forgotten after `reset_after`
+    seconds up. More than `limit` restarts without that: maintenance. `retry_every`: seconds after
+    which maintenance by this policy is left by itself. `rate_count`/`rate_period`: SMF's restart
+    rate (`rate_average`: average gap as illumos does it, else a window). `failures`: consecutive
+    failures of methods before maintenance (0: never). `fatal_exits`: exit codes that mean
+    maintenance at once.
     """
 
     when: str = "always"
@@ -139,7 +149,8 @@ class Restart(Frozen, frozen=True):
 
 
 class Limits(Frozen, frozen=True):
-    """Resource limits. `rlimits`: name ("nofile") to (soft, hard), -1 unlimited. The others need cgroup2 controllers.
+    """Resource limits. `rlimits`: name ("nofile") to (soft, hard), -1 unlimited. The others need
+    cgroup2 controllers.
 
     `missing`: "refuse" or "ignore" when a controller that is asked for does not exist here.
     """
@@ -156,9 +167,10 @@ class Limits(Frozen, frozen=True):
 class LogSettings(Frozen, frozen=True):
     """How an instance's output is kept.
 
-    `mode`: "lines" (a time on every line), "plain" (lines as they are, with an index beside), "json", "file" (the service
-    writes straight into `path`), "passthrough" (to the manager's own output), "none" (/dev/null).
-    `size`: bytes of one file; `age`: seconds; `count`: files kept; `total`: bytes of all. `stderr`: "together" or "apart".
+    `mode`: "lines" (a time on every line), "plain" (lines as they are, with an index beside),
+    "json", "file" (the service writes straight into `path`), "passthrough" (to the manager's own
+    output), "none" (/dev/null). `size`: bytes of one file; `age`: seconds; `count`: files kept;
+    `total`: bytes of all. `stderr`: "together" or "apart".
     """
 
     mode: str = "lines"
@@ -174,8 +186,9 @@ class LogSettings(Frozen, frozen=True):
 class Context(Frozen, frozen=True):
     """The surroundings of every process of the instance.
 
-    `environment` is added to the place's base environment, after `environment_files` (each NAME=VALUE a line; a leading
-    "-" in the path: may be missing). `tokens`: SMF's %-tokens are expanded in commands, environment and directory.
+    `environment` is added to the place's base environment, after `environment_files` (each
+    NAME=VALUE a line; a leading "-" in the path: may be missing). `tokens`: SMF's %-tokens are
+    expanded in commands, environment and directory.
     """
 
     user: str = ""
@@ -191,13 +204,15 @@ class Context(Frozen, frozen=True):
 
 
 class Definition(Frozen, frozen=True):
-    """All that is known about one instance before it runs. See engine.md 1.3 for how formats fill it.
+    """All that is known about one instance before it runs. See engine.md 1.3 for how formats fill
+    it.
 
-    `ends`: "main" (with its main process; the rest is swept), "empty" (with its contract), "never" (nothing is watched).
-    `interrupt`: a stop during prepare or start: "abort" or "finish". `stop_when_empty`: run the stop method although
-    nothing is left. `unclean`: a stop that had to kill is "ok" or means "maintenance". `rebegin`: a restart begins at
-    "prepare" or "start". `transient`: success of the start method is the whole of being up.
-    `source`: the file it came from; `origins`: key to "file:line" for `cat`. Neither takes part in comparison of runs.
+    `ends`: "main" (with its main process; the rest is swept), "empty" (with its contract), "never"
+    (nothing is watched). `interrupt`: a stop during prepare or start: "abort" or "finish".
+    `stop_when_empty`: run the stop method although nothing is left. `unclean`: a stop that had to
+    kill is "ok" or means "maintenance". `rebegin`: a restart begins at "prepare" or "start".
+    `transient`: success of the start method is the whole of being up. `source`: the file it came
+    from; `origins`: key to "file:line" for `cat`. Neither takes part in comparison of runs.
     """
 
     fmri: str
@@ -237,7 +252,9 @@ class Definition(Frozen, frozen=True):
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
     fault: str = ""
-    """A fault found when it was read (a `dependency_cycle` is found later, by the engine); "" is none."""
+    """A fault found when it was read (a `dependency_cycle` is found later, by the engine); "" is
+    none.
+    """
 
     @property
     def is_target(self) -> bool:
@@ -279,9 +296,11 @@ LIVE_FIELDS = frozenset(
         "prepare",
     }
 )
-"""Fields that a running instance takes over without a new process. Every other field needs one (wishes 14).
+"""Fields that a running instance takes over without a new process. Every other field needs one
+(wishes 14).
 
-`log` is live except where the pipe itself changes (`mode` to or from "file"/"none", `stderr`): see `changed_fields`.
+`log` is live except where the pipe itself changes (`mode` to or from "file"/"none", `stderr`): see
+`changed_fields`.
 """
 
 _LOG_PIPE = {"file", "none"}
@@ -306,7 +325,9 @@ def _pipe(log: LogSettings) -> tuple[str, str]:
 
 
 def restart_digest(definition: Definition) -> str:
-    """A short digest of the fields that need a new process. Equal digests: the running process may stay."""
+    """A short digest of the fields that need a new process. Equal digests: the running process may
+    stay.
+    """
     parts = [getattr(definition, n) for n in Definition.__struct_fields__ if n not in LIVE_FIELDS]
     parts.append(_pipe(definition.log))
     return hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=8).hexdigest()

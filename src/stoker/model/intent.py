@@ -8,7 +8,9 @@ __all__ = ["Intent", "Request"]
 
 
 class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A persistent enable or disable: who, when, why, until. Times are wall nanoseconds since the epoch."""
+    """A persistent enable or disable: who, when, why, until. Times are wall nanoseconds since the
+    epoch.
+    """
 
     enabled: bool
     by: str = ""
@@ -20,10 +22,11 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     """One administrative request, as a client asks it.
 
-    `verb`: start, stop, restart, refresh, enable, disable, clear, mark, signal, reload, down, input, settle.
-    `names`: canonical instance FMRIs (an interface resolves what people type before). `who`: the asker ("root", "uid 1000").
-    `timeout`: seconds that the asker waits. `until`: wall nanoseconds. `later`: only record (enable, disable).
-    `state`: for mark: "degraded" or "maintenance". `signal`: number. `value`: for input. `name`: the input's name.
+    `verb`: start, stop, restart, refresh, enable, disable, clear, mark, signal, reload, down,
+    input, settle. `names`: canonical instance FMRIs (an interface resolves what people type
+    before). `who`: the asker ("root", "uid 1000"). `timeout`: seconds that the asker waits.
+    `until`: wall nanoseconds. `later`: only record (enable, disable). `state`: for mark: "degraded"
+    or "maintenance". `signal`: number. `value`: for input. `name`: the input's name.
     """
 
     verb: str

@@ -1,7 +1,7 @@
 """The types that the control socket speaks: what clients see of a manager. Version 1.
 
-Times are RFC 3339 strings in UTC with microseconds, durations seconds, a pid null where there is none. The OpenAPI
-document is generated from these.
+Times are RFC 3339 strings in UTC with microseconds, durations seconds, a pid null where there is
+none. The OpenAPI document is generated from these.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ WIRE_VERSION = 1
 class InstanceView(msgspec.Struct):
     """One instance in a listing.
 
-    `enabled` is the administrator's or the file's word, `wanted` what holds now (override included). `waiting_for`:
-    sentences, one for each thing that must change before it can start. `note`: the one line that a listing shows.
-    `until`: when a temporary choice ends or the next attempt comes by itself (RFC 3339), null if nothing will change by
-    itself. `hopeless`: it will not come up without an administrator.
+    `enabled` is the administrator's or the file's word, `wanted` what holds now (override
+    included). `waiting_for`: sentences, one for each thing that must change before it can start.
+    `note`: the one line that a listing shows. `until`: when a temporary choice ends or the next
+    attempt comes by itself (RFC 3339), null if nothing will change by itself. `hopeless`: it will
+    not come up without an administrator.
     """
 
     fmri: str
@@ -59,7 +60,9 @@ class InstanceView(msgspec.Struct):
 
 
 class ProcessView(msgspec.Struct):
-    """One process of a contract; `depth` is its place in the tree. `memory` is RSS bytes, `cpu` seconds used."""
+    """One process of a contract; `depth` is its place in the tree. `memory` is RSS bytes, `cpu`
+    seconds used.
+    """
 
     pid: int
     depth: int
@@ -70,7 +73,9 @@ class ProcessView(msgspec.Struct):
 
 
 class StatusView(msgspec.Struct):
-    """Everything about one instance. `dependencies`: rows {group, grouping, restart_on, condition, target, state, satisfied}."""
+    """Everything about one instance. `dependencies`: rows {group, grouping, restart_on, condition,
+    target, state, satisfied}.
+    """
 
     instance: InstanceView
     processes: list[ProcessView] = []
@@ -88,7 +93,9 @@ class StatusView(msgspec.Struct):
 
 
 class MemberView(msgspec.Struct):
-    """One member of an operation: its goal ("up", "down", …) and outcome ("" while open, done, failed, impossible, superseded, waiting, cancelled)."""
+    """One member of an operation: its goal ("up", "down", …) and outcome ("" while open, done,
+    failed, impossible, superseded, waiting, cancelled).
+    """
 
     fmri: str
     goal: str
@@ -97,7 +104,9 @@ class MemberView(msgspec.Struct):
 
 
 class OperationView(msgspec.Struct):
-    """One administrative request: open while `outcome` is "". `affected`: others that go down or up because of it."""
+    """One administrative request: open while `outcome` is "". `affected`: others that go down or up
+    because of it.
+    """
 
     number: int
     verb: str
@@ -121,7 +130,9 @@ class PlanStep(msgspec.Struct):
 
 
 class EventView(msgspec.Struct):
-    """One event of the stream. `cursor` is where to resume after it. `kind`: transition, operation, message, gap, run."""
+    """One event of the stream. `cursor` is where to resume after it. `kind`: transition, operation,
+    message, gap, run.
+    """
 
     cursor: int
     time: str
@@ -131,7 +142,9 @@ class EventView(msgspec.Struct):
 
 
 class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
-    """Body of POST /v1/operations. `names` as people type them; `until` RFC 3339; see `stoker.model.Request`."""
+    """Body of POST /v1/operations. `names` as people type them; `until` RFC 3339; see
+    `stoker.model.Request`.
+    """
 
     verb: str
     names: list[str] = []

@@ -1,11 +1,14 @@
-"""Tools for testing services, and things that talk to stoker: for this project's own suite and for its users.
+"""Tools for testing services, and things that talk to stoker: for this project's own suite and for
+its users.
 
-Two levels. `Scenario` runs a real manager over a directory of your own and waits on its events with deadlines: use it to
-show that real services behave. The simulated world (`World`, `FakeClock`, `service`) runs the same engine with simulated
-processes and simulated time: a day of crashes takes milliseconds, and the same seed gives the same day.
+Two levels. `Scenario` runs a real manager over a directory of your own and waits on its events with
+deadlines: use it to show that real services behave. The simulated world (`World`, `FakeClock`,
+`service`) runs the same engine with simulated processes and simulated time: a day of crashes takes
+milliseconds, and the same seed gives the same day.
 
-Invariants: a `Scenario` ends only processes that it started; it leaves no process and no file behind; every wait has a
-deadline and says at its end what it saw. Nothing here is used by the manager.
+Invariants: a `Scenario` ends only processes that it started; it leaves no process and no file
+behind; every wait has a deadline and says at its end what it saw. Nothing here is used by the
+manager.
 """
 
 from __future__ import annotations

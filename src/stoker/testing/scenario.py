@@ -20,7 +20,8 @@ from typing import Any, Self
 __all__ = ["Deadline", "Result", "Scenario"]
 
 PATIENCE = 60.0
-"""Seconds that a wait may take unless told otherwise: long, because a loaded machine is no failure."""
+"""Seconds that a wait may take unless told otherwise: long, because a loaded machine is no failure.
+"""
 
 
 class Deadline(AssertionError):
@@ -60,8 +61,9 @@ class Scenario:
     ...     place.up()
     ...     place.wait_for("web", "online")
 
-    `directory` is where definitions are written; the runtime directory is a short one of its own, so that the socket's
-    path never grows too long. At the end everything is taken down, and whatever is left of it is ended by pid.
+    `directory` is where definitions are written; the runtime directory is a short one of its own,
+    so that the socket's path never grows too long. At the end everything is taken down, and
+    whatever is left of it is ended by pid.
     """
 
     def __init__(self, directory: Path | None = None, environment: Mapping[str, str] | None = None):
@@ -94,8 +96,8 @@ class Scenario:
     def script(self, name: str, body: str) -> Path:
         """Write the executable NAME, a shell script with this body.
 
-        It is written by a child, so that no descriptor open for writing can be inherited by a process started
-        meanwhile elsewhere in this program (execve would answer ETXTBSY).
+        It is written by a child, so that no descriptor open for writing can be inherited by a
+        process started meanwhile elsewhere in this program (execve would answer ETXTBSY).
         """
         path = self.directory / name
         text = f"#!/bin/sh\n{body}\n"
@@ -122,7 +124,8 @@ class Scenario:
         return [sys.executable, str(program), "-C", str(self.directory), *words]
 
     def stoker(self, *words: str, timeout: float = PATIENCE, input: str | None = None) -> Result:
-        """Run one command to its end. Raises Deadline when it takes longer than `timeout` seconds."""
+        """Run one command to its end. Raises Deadline when it takes longer than `timeout`
+        seconds."""
         try:
             done = subprocess.run(
                 self.command(*words),
@@ -141,7 +144,9 @@ class Scenario:
         return Result(done.returncode, done.stdout, done.stderr)
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command and return it running, with pipes on its output; it is ended with the scenario."""
+        """Start a command and return it running, with pipes on its output; it is ended with the
+        scenario.
+        """
         process = subprocess.Popen(
             self.command(*words),
             env=self.environment,
@@ -196,7 +201,8 @@ class Scenario:
     # -- waiting
 
     def until(self, look: Callable[[], object], what: str = "", timeout: float = PATIENCE) -> Any:
-        """Wait until `look()` is true, and return what it said. Looks again a little later each time.
+        """Wait until `look()` is true, and return what it said. Looks again a little later each
+        time.
 
         Raises Deadline after `timeout` seconds, with the last answer.
         """
@@ -213,7 +219,8 @@ class Scenario:
         )
 
     def wait_for(self, name: str, state: str, timeout: float = PATIENCE) -> dict[str, Any]:
-        """Wait until the instance is in `state` with no transition under way, and return its row."""
+        """Wait until the instance is in `state` with no transition under way, and return its
+        row."""
 
         def look() -> dict[str, Any] | None:
             row = self.instances().get(name)
@@ -230,7 +237,8 @@ class Scenario:
     # -- the end
 
     def close(self) -> None:
-        """Take everything down, then remove every file. What does not go by itself is ended by pid."""
+        """Take everything down, then remove every file. What does not go by itself is ended by
+        pid."""
         for process in self._started:
             if process.poll() is None:
                 process.kill()
