@@ -1,4 +1,4 @@
-"""S11: a dependency is disabled while a dependent waits for it; then everything goes down, promptly."""
+"""S11: a dependency is disabled while a dependent waits for it; then all goes down, promptly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""S15: a definition edited and reverted restarts nothing; nor does an edit of the description alone."""
+"""S15: a definition edited and reverted restarts nothing; nor does a new description alone."""
 
 from __future__ import annotations
 

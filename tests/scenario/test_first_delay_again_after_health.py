@@ -1,4 +1,4 @@
-"""S14: a crash after a long healthy time: the restart is immediate again, not after a grown delay."""
+"""S14: a crash after a long healthy time: the restart is immediate, not after a grown delay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""S23: a subscriber that reads slowly gets a gap, never blocks anybody; one that comes back resumes."""
+"""S23: a slow subscriber gets a gap and blocks nobody; one that comes back resumes."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ def test_the_environment_is_made_anew_at_each_start(place: Scenario) -> None:
     place.toml(
         "web",
         f"""
-        exec_start = ["/bin/sh", "-c", "env > {seen}.new; mv {seen}.new {seen}; exec sleep infinity"]
+        exec_start = "env > {seen}.new; mv {seen}.new {seen}; exec sleep infinity"
         environment_files = ["{settings}"]
         """,
     )
