@@ -1,0 +1,171 @@
+"""Write the reference pages from the code's own tables.
+
+Run by ``conf.py`` before each build; ``python docs/generate.py DIRECTORY`` writes them for a look.
+A page cannot drift from the code: what it says is read from the enumerations, the error classes,
+the table of keys and the packages' ``__all__`` at the time of the build.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+LIBRARY = ("stoker.client", "stoker.testing", "stoker.model", "stoker.errors")
+
+
+def version() -> str:
+    """The version of the package that is documented."""
+    return str(importlib.import_module("stoker").__version__)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """A Markdown table; a cell's own bars and line breaks are made harmless."""
+
+    def line(cells: Sequence[object]) -> str:
+        return "| " + " | ".join(" ".join(str(c).replace("|", "\\|").split()) for c in cells) + " |"
+
+    return [line(head), "|" + "---|" * len(head), *(line(row) for row in rows), ""]
+
+
+def prose(thing: object) -> str:
+    """A docstring as Markdown: double backquotes become single ones."""
+    return (inspect.getdoc(thing) or "").replace("``", "`")
+
+
+def first_sentence(thing: object) -> str:
+    """The first sentence of a docstring, on one line."""
+    text = " ".join(prose(thing).split("\n\n")[0].split())
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z`])", text)[0]
+
+
+def states() -> list[str]:
+    """The states and stages, and how the first are computed from the second."""
+    model = importlib.import_module("stoker.model")
+    lines = ["# States and stages", ""]
+    for words in (model.State, model.Stage, model.Phase):
+        lines += [f"## {words.__name__}", "", prose(words), ""]
+        lines += [", ".join(f"`{word}`" for word in words), ""]
+    rows = state_rows()
+    if rows:
+        head = ("stage", "when", "state", "next state", "phase")
+        lines += ["## What is shown of a stage", "", *table(head, rows)]
+    return lines
+
+
+def state_rows() -> list[Sequence[object]]:
+    """The engine's own table of views, if it offers one."""
+    engine = importlib.import_module("stoker.engine")
+    offered = getattr(engine, "state_table", None)
+    return list(offered()) if callable(offered) else []
+
+
+def words() -> list[str]:
+    """The words that a definition may use where a key takes one of a few."""
+    model = importlib.import_module("stoker.model")
+    lines = ["# Words in definitions", ""]
+    for name in model.__all__:
+        offered = getattr(model, name)
+        if not (isinstance(offered, type) and issubclass(offered, StrEnum)):
+            continue
+        if name in ("State", "Stage", "Phase"):
+            continue
+        lines += [f"## {name}", "", prose(offered), ""]
+        lines += [", ".join(f"`{word}`" for word in offered), ""]
+    return lines
+
+
+def keys() -> list[str]:
+    """Every key of a TOML definition."""
+    return ["# Keys of a definition", "", *reference("definition")]
+
+
+def settings() -> list[str]:
+    """Every key of our own settings file."""
+    return ["# Settings of a place", "", *reference("settings")]
+
+
+def reference(which: str) -> list[str]:
+    """The rows that ``formats`` offers for a table of keys."""
+    formats = importlib.import_module("stoker.formats")
+    rows = [row for row in formats.reference_rows() if row_of(row, "table") == which]
+    head = ("key", "type", "default", "a change needs", "meaning")
+    return table(
+        head,
+        (
+            (
+                f"`{row_of(row, 'name')}`",
+                row_of(row, "type"),
+                row_of(row, "default"),
+                row_of(row, "effect"),
+                row_of(row, "doc"),
+            )
+            for row in rows
+        ),
+    )
+
+
+def row_of(row: Any, name: str) -> Any:
+    return row[name] if isinstance(row, dict) else getattr(row, name)
+
+
+def exits() -> list[str]:
+    """The tree of errors, each with the exit status of the command that meets it."""
+    errors = importlib.import_module("stoker.errors")
+
+    def below(kind: type, depth: int) -> Iterator[tuple[str, int, str]]:
+        yield ("· " * depth + f"`{kind.__name__}`", kind.exit_status, first_sentence(kind))
+        for child in sorted(kind.__subclasses__(), key=lambda one: one.__name__):
+            if child.__module__ == errors.__name__:
+                yield from below(child, depth + 1)
+
+    return [
+        "# Errors and exit statuses",
+        "",
+        prose(errors),
+        "",
+        *table(("error", "exit status", "meaning"), below(errors.StokerError, 0)),
+    ]
+
+
+def library() -> list[str]:
+    """What the public packages offer, a line for each name."""
+    lines = ["# The library", ""]
+    for name in LIBRARY:
+        package = importlib.import_module(name)
+        lines += [f"## {name}", "", prose(package), ""]
+        offered = [(one, getattr(package, one)) for one in package.__all__]
+        rows = [
+            (f"`{one}`", first_sentence(thing) if callable(thing) else "") for one, thing in offered
+        ]
+        lines += table(("name", "meaning"), rows)
+    return lines
+
+
+PAGES = {
+    "states": states,
+    "words": words,
+    "keys": keys,
+    "settings": settings,
+    "exits": exits,
+    "library": library,
+}
+
+
+def write_all(directory: Path) -> None:
+    """Write every page into ``directory``, leaving those that have not changed untouched."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, make in PAGES.items():
+        path = directory / f"{name}.md"
+        text = "\n".join(make()).rstrip() + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1]))
