@@ -95,9 +95,23 @@ class NoManager(StokerError):
 
 
 class NoSuchService(StokerError):
-    """A name that a person gave matches no service, or more than one where one is needed."""
+    """A name that a person gave matches no service, or more than one where one is needed.
+
+    `candidates`: the names it may stand for.
+    """
 
     exit_status = 4
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        place: Place | None = None,
+        hint: str = "",
+        candidates: list[str] | None = None,
+    ) -> None:
+        super().__init__(message, place=place, hint=hint)
+        self.candidates = candidates or []
 
 
 class NotYet(StokerError):

@@ -1,6 +1,8 @@
-"""The closed vocabularies of the model: enumerations whose values are the words that people and files use.
+"""The closed vocabularies of the model: enumerations whose values are the words that people and
+files use.
 
-All are string enumerations, so a value can be written to JSON and compared with the text of a file as it is.
+All are string enumerations, so a value can be written to JSON and compared with the text of a file
+as it is.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ __all__ = [
 
 
 class State(StrEnum):
-    """SMF's six states (smf(7)). `next_state` uses the same words, or "none" written as an absent value."""
+    """SMF's six states (smf(7)). `next_state` uses the same words, or "none" written as an absent
+    value.
+    """
 
     UNINITIALIZED = "uninitialized"
     DISABLED = "disabled"
@@ -54,7 +58,9 @@ class Phase(StrEnum):
 
 
 class Grouping(StrEnum):
-    """How the members of a dependency count together (smf(7)); `order` is the edge behind after/before."""
+    """How the members of a dependency count together (smf(7)); `order` is the edge behind
+    after/before.
+    """
 
     REQUIRE_ALL = "require_all"
     REQUIRE_ANY = "require_any"
@@ -63,7 +69,9 @@ class Grouping(StrEnum):
 
 
 class RestartOn(StrEnum):
-    """Which departures of a target make a running dependent restart. Ranked: none < error < restart < refresh."""
+    """Which departures of a target make a running dependent restart. Ranked: none < error < restart
+    < refresh.
+    """
 
     NONE = "none"
     ERROR = "error"

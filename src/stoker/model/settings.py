@@ -1,0 +1,50 @@
+"""Our own settings: the few things about a place that are no service's. One typed table, read by
+`formats`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from .definition import LogSettings
+
+__all__ = ["Role", "Settings"]
+
+
+class Role(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who besides root and the owner may do what.
+
+    `may`: "read", "operate" (start, stop, restart, refresh, signal, clear; reading too) or
+    "administer" (everything). `users` and `groups`: names or numbers; "*" is everybody. `services`:
+    patterns over FMRIs and shown names that it holds for.
+    """
+
+    may: str = "read"
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    services: tuple[str, ...] = ("*",)
+
+
+class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The settings of one place.
+
+    `concurrency`: how many starts may be under way at once (None: no cap). `reserve`: file
+    descriptors kept back for ourselves and clients. `open_files`: the descriptor limit that is
+    asked for at start (None: the hard limit). `watch`: read definitions again by itself when files
+    change, `watch_delay` seconds after the last change. `down_timeout`: seconds after which `down`
+    kills what is left (None: each service's own ladder decides). `environment`: added to the base
+    environment of every service. `log`: how output is kept where a definition does not say.
+    `history_age`, `history_count`: how much history is kept (seconds, rows).
+    """
+
+    roles: tuple[Role, ...] = ()
+    concurrency: int | None = None
+    reserve: int = 64
+    open_files: int | None = None
+    watch: bool = False
+    watch_delay: float = 0.5
+    down_timeout: float | None = None
+    environment: dict[str, str] = {}
+    log: LogSettings = LogSettings()
+    history_age: float = 7_776_000.0
+    history_count: int = 1_000_000
