@@ -7,8 +7,6 @@ Library code raises these and never prints; only the command line and the manage
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 __all__ = [
     "Busy",
     "DefinitionError",
@@ -26,15 +24,30 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands in a text: a file, a line counted from 1, a key. Each part may be
-    unknown.
+    """Where something stands in a text: a file, a line counted from 1, a key. Each part may be unknown.
+
+    A value: compared by its parts, never changed. (Written out, because importing dataclasses
+    takes longer than a fast command may.)
     """
 
-    file: str | None = None
-    line: int | None = None
-    key: str | None = None
+    __slots__ = ("file", "key", "line")
+
+    def __init__(
+        self, file: str | None = None, line: int | None = None, key: str | None = None
+    ) -> None:
+        self.file = file
+        self.line = line
+        self.key = key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Place) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        return f"Place(file={self.file!r}, line={self.line!r}, key={self.key!r})"
 
     def __str__(self) -> str:
         spot = self.file or ""
@@ -45,17 +58,30 @@ class Place:
         return spot
 
 
-@dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing wrong (or doubtful) in one definition or settings file.
+    """One thing wrong (or doubtful) in one definition or settings file. A value, as Place is.
 
     `level` is "error" (the definition is not loaded) or "warning" (it is, but look at it).
     """
 
-    message: str
-    place: Place = Place()
-    hint: str = ""
-    level: str = "error"
+    __slots__ = ("hint", "level", "message", "place")
+
+    def __init__(
+        self, message: str, place: Place | None = None, hint: str = "", level: str = "error"
+    ) -> None:
+        self.message = message
+        self.place = place or Place()
+        self.hint = hint
+        self.level = level
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mistake) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        return f"Mistake({self.message!r}, {self.place!r}, {self.hint!r}, {self.level!r})"
 
     def __str__(self) -> str:
         text = f"{self.place}: {self.level}: {self.message}" if str(self.place) else self.message

@@ -6,7 +6,6 @@ be given. Only the standard library, and little of it: every command imports thi
 
 from __future__ import annotations
 
-import json
 import os.path
 
 from stoker.errors import UsageError
@@ -111,6 +110,8 @@ class Place:
 
     def to_json(self) -> str:
         """The text of RUN/place.json."""
+        import json  # here: commands that only look for a place do not need it
+
         return json.dumps({"version": 1, **self.as_dict()}, indent=1, sort_keys=True) + "\n"
 
     @classmethod
@@ -118,6 +119,8 @@ class Place:
         """The inverse of `to_json`; keys of later versions are ignored. Raises UsageError on
         anything else.
         """
+        import json
+
         try:
             data = json.loads(text)
             return cls(**{name: data[name] for name in cls.__slots__})
