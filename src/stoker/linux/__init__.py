@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _PARTS = {"Loop": "loop", "Timer": "loop", "Cgroup": "cgroup"}
 _MODULES = (
     "cgroup",
+    "channel",
     "clock",
     "clone",
     "files",
@@ -52,6 +53,7 @@ __all__ = [
     "Loop",
     "Timer",
     "cgroup",
+    "channel",
     "clock",
     "clone",
     "files",
