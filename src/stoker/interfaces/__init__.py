@@ -1,0 +1,27 @@
+"""The doors into a manager. Today there is one: the control socket, HTTP/1.1 with JSON on a unix socket.
+
+Decides who may ask what (roles, from the kernel's word about the peer), how a question becomes a
+call of the manager, and how much a client may cost. Everything that can be asked stands in one
+table (`ROUTES`), from which requests are dispatched and the OpenAPI document is generated.
+
+Invariants:
+
+- Nothing here waits: sockets are non-blocking, a slow client costs a bounded buffer and then a gap
+  in its stream or its connection, never the manager's time.
+- What a client sends can at worst end its own connection. Garbage is answered with 400 and closed.
+- Names that people type are resolved here, by `stoker.model.matching`; the manager only sees
+  canonical ones.
+- Every request that changes something is written to the manager's log with who asked.
+
+Must not: decide about services, read or write files of a place (the socket's mode apart).
+"""
+
+from __future__ import annotations
+
+from .offers import Offers
+from .openapi import openapi
+from .roles import Peer, Role
+from .routes import ROUTES, Route
+from .server import ControlSocket
+
+__all__ = ["ROUTES", "ControlSocket", "Offers", "Peer", "Role", "Route", "openapi"]

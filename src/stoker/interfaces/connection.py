@@ -1,0 +1,321 @@
+"""One client on the control socket: bytes in, requests out, answers back. Never blocks.
+
+Bounds: a request's head 16 KiB, its body 1 MiB; of what a client sends ahead while its answer is
+awaited, 64 KiB; of a stream, 256 KiB wait in our buffer, after which the stream is not asked for
+more until the client has read. A client that reads nothing of an answer for 60 s is dropped.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import h11
+import msgspec
+
+from stoker import __version__
+
+from .roles import Peer
+
+__all__ = ["MAX_BODY", "PROTOCOL", "STREAM_ROOM", "Connection", "Exchange"]
+
+PROTOCOL = 1
+MAX_HEAD = 16 * 1024
+MAX_BODY = 1024 * 1024
+MAX_AHEAD = 64 * 1024
+STREAM_ROOM = 256 * 1024
+PATIENCE = 60_000_000_000
+_READ, _WRITE = select.EPOLLIN | select.EPOLLRDHUP, select.EPOLLOUT
+_GONE = select.EPOLLHUP | select.EPOLLERR
+
+
+class Exchange:
+    """One request and the way to answer it, now or later, at once or as a stream.
+
+    `on_gone` is called when the client has left before the answer was complete; `on_room` when a
+    stream may go on.
+    """
+
+    def __init__(
+        self, connection: Connection, method: str, target: str, headers: dict[str, str]
+    ) -> None:
+        self.connection = connection
+        self.peer = connection.peer
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = b""
+        self.on_gone: Callable[[], object] | None = None
+        self.on_room: Callable[[], object] | None = None
+        self.answered = False
+        self.streaming = False
+
+    def answer(self, status: int, body: Any) -> None:
+        """Answer with JSON. `body` is anything msgspec encodes. A second answer is ignored."""
+        if self.answered:
+            return
+        self.answered = True
+        self.on_gone = self.on_room = None
+        data = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        self.connection.send_answer(status, data)
+
+    def begin_stream(self) -> None:
+        """Begin an answer of JSON lines that has no end yet."""
+        self.answered = self.streaming = True
+        self.connection.send_head(200, "application/x-ndjson", None)
+
+    def write(self, data: bytes) -> None:
+        """More of the stream."""
+        self.connection.send_data(data)
+
+    def room(self) -> bool:
+        """False when the client has not read what it was sent."""
+        return self.connection.room()
+
+    def end_stream(self) -> None:
+        """The stream is complete."""
+        self.on_gone = self.on_room = None
+        self.connection.send_end()
+
+
+class Connection:
+    """A client, from accept to close. `dispatch(exchange)` is called for each request."""
+
+    def __init__(
+        self,
+        loop: Any,
+        sock: socket.socket,
+        peer: Peer,
+        dispatch: Callable[[Exchange], object],
+        closed: Callable[[Connection], object],
+    ) -> None:
+        self.peer = peer
+        self._loop = loop
+        self._sock = sock
+        self._dispatch = dispatch
+        self._closed = closed
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._out = bytearray()
+        self._exchange: Exchange | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+        self._ending = False
+        self._reading = True
+        self._half = False
+        self._stuck: Any = None
+        sock.setblocking(False)
+        loop.watch(sock.fileno(), _READ, self._happened)
+
+    # -- what the loop tells
+
+    def _happened(self, events: int) -> None:
+        if events & _WRITE:
+            self._flush()
+        if self._sock.fileno() < 0:
+            return
+        if events & select.EPOLLIN:
+            self._read()
+        elif events & (_GONE | select.EPOLLRDHUP):
+            self.close()
+
+    def _read(self) -> None:
+        try:
+            data = self._sock.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.close()
+            return
+        if not data:
+            self._end_of_input()
+            return
+        try:
+            self._http.receive_data(data)
+        except RuntimeError:  # h11: data after the end of everything
+            self.close()
+            return
+        self._advance()
+        if self._sock.fileno() >= 0 and len(self._http.trailing_data[0]) > MAX_AHEAD:
+            self._reading = False
+            self._watch()
+
+    def _end_of_input(self) -> None:
+        """The client sends no more. An answer under way is completed; one that waits is given up."""
+        if self._out and not (self._exchange and not self._exchange.answered):
+            self._half = self._ending = True
+            self._watch()
+        else:
+            self.close()
+
+    # -- requests
+
+    def _advance(self) -> None:
+        """Take what h11 has read, until a request is complete or more bytes are needed."""
+        while self._sock.fileno() >= 0 and not self._ending:
+            try:
+                event = self._http.next_event()
+            except h11.RemoteProtocolError as error:
+                self._refuse(error.error_status_hint or 400, str(error))
+                return
+            if event is h11.NEED_DATA or event is h11.PAUSED:
+                self._continue()
+                return
+            if isinstance(event, h11.Request):
+                self._begin(event)
+            elif isinstance(event, h11.Data):
+                self._more(bytes(event.data))
+            elif isinstance(event, h11.EndOfMessage):
+                self._complete()
+            elif isinstance(event, h11.ConnectionClosed):
+                self.close()
+                return
+
+    def _begin(self, event: h11.Request) -> None:
+        headers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
+        target = event.target.decode("ascii", "replace")
+        self._body, self._size = [], 0
+        self._exchange = Exchange(self, event.method.decode("ascii", "replace"), target, headers)
+
+    def _more(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > MAX_BODY:
+            self._refuse(413, f"the body is longer than {MAX_BODY} bytes")
+            return
+        self._body.append(data)
+
+    def _continue(self) -> None:
+        if self._http.they_are_waiting_for_100_continue:
+            self._put(self._http.send(h11.InformationalResponse(status_code=100, headers=[])))
+
+    def _complete(self) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.body = b"".join(self._body)
+            self._body = []
+            self._dispatch(exchange)
+
+    def _refuse(self, status: int, message: str) -> None:
+        """What came is no request: say so, and close when that is sent."""
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            error = {"code": "bad_request", "message": message, "hint": "", "exit_status": 2}
+            body = msgspec.json.encode({"version": 1, "error": error})
+            self._ending = True
+            if self._exchange is not None:
+                self._exchange.answered = True
+            self.send_answer(status, body, last=True)
+        else:
+            self.close()
+
+    # -- answers
+
+    def send_answer(self, status: int, data: bytes, last: bool = False) -> None:
+        """A whole answer."""
+        self.send_head(status, "application/json", len(data), last)
+        self.send_data(data + b"\n" if not data.endswith(b"\n") else data)
+        self.send_end()
+
+    def send_head(self, status: int, kind: str, length: int | None, last: bool = False) -> None:
+        """Status and headers; without a length the body is chunked."""
+        headers = [
+            ("Content-Type", kind),
+            ("Server", f"stoker/{__version__}"),
+            ("Stoker-Protocol", str(PROTOCOL)),
+        ]
+        if length is not None:
+            headers.append(("Content-Length", str(length + 1)))
+        if last:
+            headers.append(("Connection", "close"))
+        self._put(self._http.send(h11.Response(status_code=status, headers=headers)))
+
+    def send_data(self, data: bytes) -> None:
+        """Part of a body."""
+        if self._sock.fileno() >= 0:
+            self._put(self._http.send(h11.Data(data=data)))
+
+    def send_end(self) -> None:
+        """The body is complete; the next request may begin."""
+        if self._sock.fileno() < 0:
+            return
+        self._put(self._http.send(h11.EndOfMessage()))
+        self._exchange = None
+        if self._ending or self._http.our_state is h11.MUST_CLOSE:
+            self._ending = True
+            self._flush()
+            return
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+            self._reading = True
+            self._flush()
+            if self._sock.fileno() >= 0:
+                self._watch()
+                if self._http.trailing_data[0]:  # the next request is here already
+                    self._loop.at(0, self._advance)
+
+    def room(self) -> bool:
+        """True while little enough is waiting for the client."""
+        return len(self._out) < STREAM_ROOM
+
+    def _put(self, data: bytes | None) -> None:
+        if data and self._sock.fileno() >= 0:
+            first = not self._out
+            self._out += data
+            if first and self._exchange is not None and self._exchange.streaming:
+                self._flush()
+            elif first:
+                self._watch()
+
+    def _flush(self) -> None:
+        full = not self.room()
+        sent = 0
+        try:
+            while self._out:
+                count = self._sock.send(self._out[:262144])
+                del self._out[:count]
+                sent += count
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+            return
+        if self._ending and not self._out:
+            self.close()
+            return
+        self._mind(sent > 0)
+        self._watch()
+        exchange = self._exchange
+        if full and self.room() and exchange is not None and exchange.on_room is not None:
+            exchange.on_room()
+
+    def _mind(self, moved: bool) -> None:
+        """A whole answer that nobody reads is dropped; a stream merely has a gap."""
+        if self._stuck is not None and (moved or not self._out):
+            self._stuck.cancel()
+            self._stuck = None
+        streaming = self._exchange is not None and self._exchange.streaming
+        if self._out and not streaming and self._stuck is None:
+            self._stuck = self._loop.at(time.monotonic_ns() + PATIENCE, self.close)
+
+    def _watch(self) -> None:
+        if self._sock.fileno() < 0:
+            return
+        events = 0 if self._half else _READ if self._reading else select.EPOLLRDHUP
+        self._loop.watch(self._sock.fileno(), events | (_WRITE if self._out else 0), self._happened)
+
+    def close(self) -> None:
+        """Let the client go. Harmless when it is gone."""
+        if self._sock.fileno() < 0:
+            return
+        self._loop.forget(self._sock.fileno())
+        self._sock.close()
+        if self._stuck is not None:
+            self._stuck.cancel()
+        exchange, self._exchange = self._exchange, None
+        self._out.clear()
+        if exchange is not None and exchange.on_gone is not None:
+            gone, exchange.on_gone = exchange.on_gone, None
+            exchange.answered = True
+            gone()
+        self._closed(self)

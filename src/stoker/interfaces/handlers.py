@@ -1,0 +1,358 @@
+"""What each route does. A handler returns the answer, or None when it answers later or streams."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+from stoker import __version__
+from stoker.errors import Failed, StokerError, UsageError
+from stoker.model import (
+    Definition,
+    InstanceView,
+    OperationView,
+    PlanStep,
+    Request,
+    StatusView,
+    display,
+    parse_time,
+    signal_number,
+)
+
+from .asking import Ask
+from .connection import PROTOCOL
+from .roles import Role
+from .stream import EventStream
+
+__all__ = ["NotFound"]
+
+
+class NotFound(StokerError):
+    """There is no such thing to ask."""
+
+
+class ReloadBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of POST /v1/reload."""
+
+    dry_run: bool = False
+
+
+ABOUT: dict[str, Any] = {
+    "stoker": str,
+    "protocol": int,
+    "pid": int,
+    "keeper_pid": int,
+    "generation": int,
+    "place": str,
+    "kind": str,
+    "containment": str,
+    "notices": list[str],
+}
+INSTANCES: dict[str, Any] = {"instances": list[InstanceView]}
+STATUS: dict[str, Any] = {"status": StatusView}
+OPERATION: dict[str, Any] = {"operation": OperationView}
+OPERATIONS: dict[str, Any] = {"operations": list[OperationView]}
+PLAN: dict[str, Any] = {"plan": list[PlanStep], "affected": list[str]}
+RELOAD: dict[str, Any] = {
+    "changes": list[dict[str, Any]],
+    "mistakes": list[dict[str, Any]],
+    "operation": int | None,
+}
+CHECK: dict[str, Any] = {"mistakes": list[dict[str, Any]], "ignored": list[tuple[str, str]]}
+
+# What each verb of an operation needs; what is not here cannot be asked.
+VERBS = {
+    "start": Role.OPERATE,
+    "stop": Role.OPERATE,
+    "restart": Role.OPERATE,
+    "refresh": Role.OPERATE,
+    "signal": Role.OPERATE,
+    "clear": Role.OPERATE,
+    "mark": Role.OPERATE,
+    "input": Role.OPERATE,
+    "settle": Role.OPERATE,
+    "enable": Role.ADMINISTER,
+    "disable": Role.ADMINISTER,
+    "down": Role.ADMINISTER,
+}
+_WHOLE = ("down", "settle", "input")
+
+
+def about(ask: Ask) -> dict[str, Any]:
+    """The manager itself."""
+    manager = ask.manager
+    return {
+        "version": 1,
+        "stoker": __version__,
+        "protocol": PROTOCOL,
+        "generation": manager.generation,
+        "place": manager.place.name,
+        "kind": manager.place.kind,
+        **manager.about(),
+    }
+
+
+def document(ask: Ask) -> dict[str, Any]:
+    """The OpenAPI document."""
+    from .openapi import openapi  # here: generated from the table that this module is part of
+
+    return openapi()
+
+
+def instances(ask: Ask) -> dict[str, Any]:
+    """All instances, or those named."""
+    names = ask.query.get("name")
+    return {"version": 1, "instances": ask.views(ask.resolve(names) if names else None)}
+
+
+def status(ask: Ask) -> dict[str, Any]:
+    """Everything about one."""
+    return {"version": 1, "status": ask.manager.status(ask.one())}
+
+
+def explain(ask: Ask) -> dict[str, Any]:
+    """Why it is, or is not, up."""
+    from stoker.insight import explain as why  # here: nobody pays for it who does not ask
+
+    found = why(ask.manager.engine, ask.one(), ask.manager.now())
+    return {"version": 1, "explain": found}
+
+
+def definition(ask: Ask) -> dict[str, Any]:
+    """The effective definition with its origins, secrets masked."""
+    fmri = ask.one()
+    found: Definition = ask.manager.engine.instance(fmri).definition
+    data = masked(msgspec.to_builtins(found))
+    return {
+        "version": 1,
+        "definition": {k: v for k, v in data.items() if k != "origins"},
+        "origins": found.origins,
+    }
+
+
+def operations(ask: Ask) -> dict[str, Any]:
+    """Operations under way and recent; of others' services nothing is shown."""
+    found = list(ask.manager.engine.operations())
+    if not ask.rights.sees_all():
+        mine = set(ask.visible())
+        found = [one for one in found if all(member.fmri in mine for member in one.members)]
+    return {"version": 1, "operations": found}
+
+
+def operation(ask: Ask) -> dict[str, Any] | None:
+    """One operation, at once or when it has ended."""
+    text = ask.found["number"]
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return _await(ask, number)
+
+
+def _view(ask: Ask, number: int) -> OperationView:
+    found: OperationView | None = ask.manager.engine.operation(number)
+    if found is None:
+        raise NotFound(f"there is no operation {number}", hint="old ones are forgotten")
+    if not ask.rights.sees_all():
+        ask.need(Role.READ, [member.fmri for member in found.members])
+    return found
+
+
+def _await(ask: Ask, number: int) -> dict[str, Any] | None:
+    """The operation now, or when it has ended or `wait` is over."""
+    view = _view(ask, number)
+    seconds = ask.number("wait")
+    if not seconds or view.outcome:
+        return {"version": 1, "operation": view}
+
+    def look() -> dict[str, Any] | None:
+        now = _view(ask, number)
+        return {"version": 1, "operation": now} if now.outcome else None
+
+    ask.later(seconds, look, lambda: {"version": 1, "operation": _view(ask, number)})
+    return None
+
+
+def ask(ask: Ask) -> dict[str, Any] | None:
+    """Make a request an operation, or say what it would do."""
+    body = ask.body
+    if body.verb not in VERBS:
+        near = _near(body.verb)
+        raise UsageError(f"no such verb: {body.verb[:40]!r}", hint=near)
+    request = _request(ask)
+    role = VERBS[body.verb]
+    ask.need(role, None if body.verb in _WHOLE else list(request.names))
+    if body.dry_run:
+        return _plan(ask, request)
+    what = f"{body.verb} {' '.join(display(fmri) for fmri in request.names)}".rstrip()
+    try:
+        number = ask.manager.submit(request)
+    except StokerError as error:
+        ask.door.audit(ask, f"{what}: refused: {error}")
+        raise
+    ask.door.audit(ask, f"{what}: operation {number}" + (f" ({body.why})" if body.why else ""))
+    return _await(ask, number)
+
+
+def _request(ask: Ask) -> Request:
+    body = ask.body
+    names: list[str] = []
+    if body.verb not in ("down", "input"):
+        if body.names:
+            names = ask.resolve(body.names)
+        elif body.verb != "settle":
+            raise UsageError(f"{body.verb} needs the name of a service", hint="'*' means all")
+    if body.verb == "mark" and body.state not in ("degraded", "maintenance"):
+        raise UsageError(f"cannot mark {body.state!r}", hint="degraded or maintenance")
+    if body.verb == "input" and not body.input:
+        raise UsageError("input needs the name of an input")
+    until = None
+    if body.until is not None:
+        until = parse_time(body.until, time.time_ns())
+        if until <= time.time_ns():
+            raise UsageError(f"{body.until} is past")
+    if body.timeout is not None and not 0 <= body.timeout < 1e9:
+        raise UsageError(f"not a time to wait: {body.timeout} s")
+    return Request(
+        verb=body.verb,
+        names=tuple(names),
+        who=ask.who,
+        why=body.why[:1000],
+        until=until,
+        later=body.later,
+        timeout=body.timeout,
+        signal=signal_number(body.signal) if body.verb == "signal" else 0,
+        state=body.state,
+        input=body.input,
+        value=body.value,
+    )
+
+
+def _plan(ask: Ask, request: Request) -> dict[str, Any]:
+    """A dry run: the engine run on a copy of itself."""
+    from stoker.insight import plan
+
+    steps: list[PlanStep] = plan(ask.manager.engine, request, ask.manager.now())
+    named = set(request.names)
+    affected = list(dict.fromkeys(step.fmri for step in steps if step.fmri not in named))
+    return {"version": 1, "plan": steps, "affected": [name for name in affected if name]}
+
+
+def events(ask: Ask) -> None:
+    """The stream of events."""
+    names = ask.query.get("name")
+    fmris = set(ask.resolve(names)) if names else None
+    if not ask.rights.sees_all():
+        mine = set(ask.visible())
+        fmris = mine if fmris is None else fmris & mine
+    EventStream(ask, ask.integer("cursor"), fmris, ask.text("follow") in ("1", "true")).begin()
+
+
+def wait(ask: Ask) -> dict[str, Any] | None:
+    """Until all named are in a state."""
+    wanted = ask.text("for") or "online"
+    if wanted not in STATES:
+        raise UsageError(f"no such state: {wanted[:40]!r}", hint=", ".join(STATES))
+    names = ask.query.get("name")
+    if not names:
+        raise UsageError("wait needs the name of a service", hint="'*' means all")
+    fmris = ask.resolve(names)
+
+    def answer(outcome: str) -> dict[str, Any]:
+        known = set(ask.visible())
+        views = ask.views([fmri for fmri in fmris if fmri in known])
+        return {"version": 1, "outcome": outcome, "instances": views}
+
+    def look() -> dict[str, Any] | None:
+        known = set(ask.manager.engine.fmris())
+        if any(fmri not in known for fmri in fmris):
+            return answer("gone")
+        views = [ask.manager.view(fmri) for fmri in fmris]
+        if all(is_so(view, wanted) for view in views):
+            return answer("so")
+        if wanted in ("online", "degraded", "up") and any(
+            view.hopeless and not is_so(view, wanted) for view in views
+        ):
+            return answer("hopeless")
+        return None
+
+    found = look()
+    seconds = ask.number("timeout")
+    if found is not None:
+        return found
+    if seconds == 0:
+        return answer("not yet")
+    ask.later(seconds, look, lambda: look() or answer("not yet"))
+    return None
+
+
+STATES = ("online", "offline", "disabled", "maintenance", "degraded", "uninitialized", "up", "down")
+
+
+def is_so(view: InstanceView, wanted: str) -> bool:
+    """True if the instance is at rest in that state ("up": online or degraded; "down": no process)."""
+    if view.next_state:
+        return False
+    if wanted == "up":
+        return view.state in ("online", "degraded")
+    if wanted == "down":
+        return view.state in ("disabled", "offline", "maintenance", "uninitialized")
+    return view.state == wanted
+
+
+def reload(ask: Ask) -> None:
+    """Read the definitions again."""
+    dry = ask.body.dry_run
+    ask.door.audit(ask, "reload" + (" (dry run)" if dry else ""))
+
+    def ended(result: Any) -> None:
+        if isinstance(result, StokerError):
+            from .server import error_body
+
+            ask.exchange.answer(409, error_body(result))
+            return
+        if not dry:
+            ask.door.open_to_others()
+        ask.exchange.answer(200, {"version": 1, **result})
+
+    ask.manager.reload(ended, dry_run=dry)
+
+
+def reexec(ask: Ask) -> dict[str, Any]:
+    """Replace manager and keeper."""
+    again = getattr(ask.manager, "reexec", None)
+    if again is None:
+        raise Failed("this manager cannot replace itself", hint="stoker down, then stoker up")
+    ask.door.audit(ask, "reexec")
+    again()
+    return {"version": 1}
+
+
+def check(ask: Ask) -> dict[str, Any]:
+    """Mistakes found at the last reading."""
+    compiled = ask.manager.compiled
+    return {
+        "version": 1,
+        "mistakes": [msgspec.structs.asdict(one) for one in compiled.mistakes],
+        "ignored": compiled.ignored,
+    }
+
+
+def _near(verb: str) -> str:
+    from stoker.model import did_you_mean
+
+    near = did_you_mean(verb[:40], VERBS)
+    return f"did you mean {near}?" if near else f"one of {', '.join(VERBS)}"
+
+
+_SECRET = ("PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL")
+
+
+def masked(data: Any, name: str = "") -> Any:
+    """Plain data with the values of names that look secret replaced by "***"."""
+    if isinstance(data, dict):
+        return {key: masked(value, key) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [masked(value) for value in data]
+    if isinstance(data, str) and data and any(word in name.upper() for word in _SECRET):
+        return "***"
+    return data
