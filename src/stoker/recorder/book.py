@@ -1,0 +1,273 @@
+"""One instance's log: its folder, the file in use, where to go on in it, what could not be kept."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+
+from .fault import point
+from .journal import Table
+from .lines import INDEX_RECORD, Encoder, State, encoder_of
+from .names import CURRENT, INDEX, closed_files, closing_name, folder_of
+from .settings import Settings
+
+__all__ = ["Book", "Shelf"]
+
+OPEN_AT_MOST = 512
+LOOK_AGAIN = 1_000_000_000  # ns between two looks whether the file is still the one of that name
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+
+
+class Book:
+    """The log of one instance. `size` is where the next byte goes; `fd` is -1 while the file is
+    closed.
+    """
+
+    __slots__ = (
+        "born", "encoder", "fd", "fmri", "folder", "index_fd", "index_size", "inode", "last_index",
+        "looked", "name", "pattern", "pending", "retry_at", "run_at", "settings", "sick", "size",
+        "slot", "tail", "words",
+    )  # fmt: skip
+
+    def __init__(self, fmri: str, root: str, settings: Settings, table: Table) -> None:
+        self.fmri = fmri
+        self.folder = os.path.join(root, folder_of(fmri))
+        self.name = os.path.basename(self.folder)
+        self.words = table
+        self.slot = table.slot(fmri)
+        self.fd = self.index_fd = -1
+        self.inode = self.size = self.index_size = 0
+        self.looked = self.born = self.retry_at = 0
+        self.last_index = (0, 0, 0)  # time, run, stream of the last index record
+        self.run_at = (0, 0)  # run, and the offset at which it began in the file in use
+        self.pattern: re.Pattern[bytes] | None = None  # what "ready when the log says" waits for
+        self.pending = b""  # the unfinished line that the pattern has seen so far
+        self.tail = b""  # the last bytes, for modes in which no file keeps them
+        self.sick = ""
+        self.settings = settings
+        self.encoder: Encoder | None = encoder_of(settings.mode)
+
+    @property
+    def state(self) -> State:
+        """What is known about the end of the file."""
+        return State.of(self.words.state(self.slot))
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self.words.set_state(self.slot, state.word())
+
+    @property
+    def path(self) -> str:
+        """The file that is written to."""
+        return os.path.join(self.folder, CURRENT)
+
+
+class Shelf:
+    """All the books, of which at most 512 are open.
+
+    `closed(book, path)` is called when a file was closed for good (rotation) and may be compressed.
+    """
+
+    def __init__(self, root: str, table: Table, closed: Callable[[str], object]) -> None:
+        self.root = root
+        self.table = table
+        self._closed = closed
+        self._books: dict[str, Book] = {}
+        self._open: OrderedDict[str, Book] = OrderedDict()
+
+    def book(self, fmri: str) -> Book:
+        """The book of an instance; with default settings if nobody said any."""
+        book = self._books.get(fmri)
+        if book is None:
+            book = self._books[fmri] = Book(fmri, self.root, Settings(), self.table)
+        return book
+
+    def books(self) -> list[Book]:
+        """Those there are."""
+        return list(self._books.values())
+
+    def set(self, fmri: str, settings: Settings) -> None:
+        """How this instance's output is kept from now on. A file of another shape is closed
+        first.
+        """
+        book = self.book(fmri)
+        other = encoder_of(settings.mode)
+        if other is not book.encoder:
+            self._change_shape(book)
+        book.settings = settings
+        book.encoder = other
+
+    def _change_shape(self, book: Book) -> None:
+        encoder = book.encoder
+        if encoder is None:
+            return
+        try:
+            if os.stat(book.path).st_size:
+                self.open(book, 0)
+                self.rotate(book, _now(book))
+        except FileNotFoundError:
+            return
+
+    def forget(self, fmri: str) -> None:
+        """The instance is no more; its files stay."""
+        book = self._books.pop(fmri, None)
+        if book is not None:
+            self.close(book)
+            self.table.forget(fmri)
+
+    def open(self, book: Book, now: int) -> None:
+        """Have the file open and `size` right; looks once a second whether it was removed or cut.
+        Raises OSError.
+        """
+        if book.fd >= 0:
+            self._open.move_to_end(book.fmri)
+            if now - book.looked < LOOK_AGAIN:
+                return
+            book.looked = now
+            try:
+                there = os.stat(book.path)
+            except FileNotFoundError:
+                there = None
+            if there is not None and there.st_ino == book.inode:
+                if there.st_size < book.size:
+                    book.size = there.st_size
+                return
+            self.close(book)
+        self._open_files(book)
+        book.looked = now
+        self._open[book.fmri] = book
+        while len(self._open) > OPEN_AT_MOST:
+            self.close(next(iter(self._open.values())))
+
+    def _open_files(self, book: Book) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            book.fd = os.open(book.path, flags, FILE_MODE)
+        except FileNotFoundError:
+            os.makedirs(book.folder, FOLDER_MODE, exist_ok=True)
+            book.fd = os.open(book.path, flags, FILE_MODE)
+        self._open[book.fmri] = book
+        there = os.fstat(book.fd)
+        book.inode = there.st_ino
+        book.size = there.st_size
+        if book.encoder is not None and book.encoder.indexed:
+            self._open_index(book, flags)
+        book.born = _born(book) if there.st_size and book.settings.age else 0
+        state = book.state
+        if not there.st_size:
+            book.run_at = (state.run, 0)
+            if state.open:
+                # The file that had the line's beginning is another one now.
+                book.state = State(state.run, 0, state.broken | 1 << state.open)
+
+    def _open_index(self, book: Book, flags: int) -> None:
+        path = book.path + INDEX
+        if book.size and not os.path.exists(path):
+            # Death between the two renames of a rotation: the index went first.
+            for name in sorted(os.listdir(book.folder), reverse=True):
+                if name.endswith(INDEX) and not os.path.exists(
+                    os.path.join(book.folder, name.removesuffix(INDEX))
+                ):
+                    if not os.path.exists(
+                        os.path.join(book.folder, name.removesuffix(INDEX) + ".gz")
+                    ):
+                        os.rename(os.path.join(book.folder, name), path)
+                    break
+        book.index_fd = os.open(path, flags, FILE_MODE)
+        size = os.fstat(book.index_fd).st_size
+        book.index_size = size - size % INDEX_RECORD.size
+        book.last_index = (0, 0, 0)
+
+    def close(self, book: Book) -> None:
+        """Close the files, if they are open."""
+        self._open.pop(book.fmri, None)
+        for fd in (book.fd, book.index_fd):
+            if fd >= 0:
+                os.close(fd)
+        book.fd = book.index_fd = -1
+
+    def due(self, book: Book, now: int) -> bool:
+        """Whether the file has become too old."""
+        age = book.settings.age
+        return bool(age and book.born and book.size and now - book.born >= age * 1e9)
+
+    def rotate(self, book: Book, now: int) -> str | None:
+        """Close the file in use and give it its name; remove what is too much. The name; None if
+        there was nothing.
+
+        Each step is one rename(2): a death between them leaves files that the next start
+        understands.
+        """
+        self.close(book)
+        try:
+            if not os.stat(book.path).st_size:
+                return None
+        except FileNotFoundError:
+            return None
+        name = os.path.join(book.folder, closing_name(book.folder, now))
+        try:
+            os.rename(book.path + INDEX, name + INDEX)
+        except FileNotFoundError:
+            pass  # most have none
+        point("rotating")
+        os.rename(book.path, name)
+        point("rotated")
+        state = book.state
+        if state.open:
+            book.state = State(state.run, 0, state.broken | 1 << state.open)
+        book.run_at = (state.run, 0)
+        book.size = 0
+        self.trim(book)
+        return name
+
+    def trim(self, book: Book) -> None:
+        """Remove closed files beyond the settings' count and total; offer the others for
+        compression.
+        """
+        settings = book.settings
+        total = 0
+        kept = 0
+        for name in reversed(closed_files(book.folder)):
+            path = os.path.join(book.folder, name)
+            try:
+                total += os.stat(path).st_size
+            except FileNotFoundError:
+                continue
+            kept += 1
+            if kept > settings.count or (settings.total is not None and total > settings.total):
+                for gone in (path, path.removesuffix(".gz") + INDEX, path.removesuffix(".gz")):
+                    try:
+                        os.unlink(gone)
+                    except FileNotFoundError:
+                        pass  # not every file has each of these
+            elif settings.compress and not name.endswith(".gz"):
+                self._closed(path)
+
+    def close_all(self) -> None:
+        """Close every file."""
+        for book in list(self._open.values()):
+            self.close(book)
+
+
+def _now(book: Book) -> int:
+    return os.stat(book.path).st_mtime_ns
+
+
+def _born(book: Book) -> int:
+    """When the file's first line was written: wall ns, as near as its name of the creation time
+    allows.
+    """
+    there = os.fstat(book.fd)
+    if book.index_fd >= 0 and book.index_size:
+        return int(INDEX_RECORD.unpack(os.pread(book.index_fd, INDEX_RECORD.size, 0))[1])
+    first = os.pread(book.fd, 64, 0)
+    found = re.search(rb"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.", first)
+    if found is None:
+        return there.st_mtime_ns
+    import calendar
+
+    numbers = [int(group) for group in found.groups()]
+    return calendar.timegm((*numbers[:6], 0, 0, 0)) * 1_000_000_000

@@ -1,0 +1,391 @@
+"""The recorder as a program: ``recorder RUN``, started and kept by the keeper."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+from stoker.linux import Loop, Timer
+from stoker.linux.channel import Channel, Hello, Packet
+
+from .book import Shelf
+from .children import Children
+from .drain import Drain, Pipe, last_lines, split_name
+from .held import Held
+from .ledger import Ledger
+from .lines import time_text
+from .link import Link, chunks, raise_limit, write_line
+from .ownlog import OwnLog
+from .settings import Settings
+
+__all__ = ["Recorder", "main"]
+
+RETRY_FIRST, RETRY_MOST = (
+    1_000_000_000,
+    10_000_000_000,
+)  # ns between attempts at logs that cannot be written
+LAST_BLOCKS = (
+    4096  # blocks read from one pipe at the end, so that a service that never stops cannot hold us
+)
+
+
+def say(text: str) -> None:
+    """One line into stoker.log."""
+    write_line(text, time_text(time.time_ns()))
+
+
+class Recorder:
+    """Composes the parts: keeper's channel, link to the manager, pipes, logs, ledger, readers."""
+
+    def __init__(self, run: str, channel: Channel) -> None:
+        self.run_folder = run
+        with open(os.path.join(run, "place.json"), encoding="utf-8") as file:
+            place = json.load(file)
+        self.logs: str = place["logs"]
+        self.state: str = place["state"]
+        self.channel: Channel | None = channel
+        self.generation = 0
+        self.loop = Loop(self._error)
+        self.pipes: dict[int, Pipe] = {}
+        self.children = Children(say)
+        self.own = OwnLog(os.path.join(self.logs, "stoker.log"), self.children.compress)
+        self.link: Link | None = None
+        self.listener: socket.socket | None = None
+        self._retry: Timer | None = None
+        self._patience = RETRY_FIRST
+        self._said_error = ""
+
+    # -- beginning and end ----------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take over from a predecessor, finish its block, then begin."""
+        channel = self.channel
+        assert channel is not None
+        for packet in channel.wait(10.0):
+            if packet.verb in ("HELLO", "TAKEN"):
+                self.generation = Hello.of(packet).generation
+            packet.close()
+        raise_limit()
+        self.held = Held(channel)
+        self.shelf = Shelf(self.logs, self.held.table, self.children.compress)
+        self.drain = Drain(
+            self.held.journal,
+            self.shelf,
+            trouble=self._trouble,
+            well=self._well,
+            matched=self._matched,
+        )
+        life = self._read_mark()
+        self.ledger = Ledger(
+            self.loop,
+            os.path.join(self.state, "repository.db"),
+            os.path.join(self.state, "history.db"),
+            life,
+            send=self._send,
+            said=say,
+        )
+        for fmri, settings in self.held.settings.items():
+            self.shelf.set(fmri, Settings(settings))
+        channel.want("log/")
+        links = dict(channel.list("link/recorder").items)
+        self._take_pipes(dict(channel.list("log/").items))
+        finished = self.drain.recover({pipe.name: pipe for pipe in self.pipes.values()})
+        if finished is not None:
+            say(f"finished the block of {finished} at which my predecessor died")
+        for pipe in self.pipes.values():
+            self._watch(pipe)
+        if "link/recorder" in links:
+            self.link = Link(
+                self.loop, links["link/recorder"], self._message, self._manager_gone, say
+            )
+        self._send("hello", self.generation)
+        self._listen()
+        self.loop.watch(channel.fileno(), select.EPOLLIN, self._keeper_said)
+        self.loop.signals([signal.SIGTERM], lambda _: self.loop.stop())
+        self.loop.signals([signal.SIGCHLD], lambda _: self.children.reap())
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            signal.signal(number, signal.SIG_IGN)
+        channel.ready()
+
+    def work(self) -> None:
+        """Serve until told to end, then read what is left, write everything and close."""
+        self.loop.run(self._after)
+        for pipe in list(self.pipes.values()):
+            self.drain.read_all(pipe, LAST_BLOCKS)
+        self.drain.retry()
+        self.held.store()
+        self.ledger.close()
+        self.shelf.close_all()
+        if self.listener is not None:
+            self.listener.close()
+
+    def _after(self) -> None:
+        self.ledger.commit()
+        try:
+            self.held.store()
+        except (EOFError, TimeoutError):
+            pass  # the keeper is lost: its successor asks for everything
+        if self.drain.sick and self._retry is None:
+            self._retry = self.loop.at(time.monotonic_ns() + self._patience, self._try_again)
+        self.own.look()
+
+    def _try_again(self) -> None:
+        self._retry = None
+        self.drain.retry()
+        self._patience = min(2 * self._patience, RETRY_MOST) if self.drain.sick else RETRY_FIRST
+
+    def _error(self, error: Exception) -> None:
+        text = f"{type(error).__name__}: {error}"
+        if text != self._said_error:
+            self._said_error = text
+            say(f"an error that nobody expected; going on: {text}")
+
+    def _read_mark(self) -> str:
+        try:
+            with open(os.path.join(self.run_folder, "mark"), encoding="ascii") as file:
+                nonce = file.read().strip()
+        except (OSError, ValueError):
+            return ""  # no marks: run numbers come by message alone
+        if re.fullmatch("[0-9a-f]{16}", nonce):
+            self.drain.set_mark(nonce)
+            return nonce
+        return ""
+
+    # -- pipes ----------------------------------------------------------------------------------
+
+    def _keeper_said(self, _events: int) -> None:
+        assert self.channel is not None
+        try:
+            packets = self.channel.receive()
+        except EOFError:
+            # The services must not notice. A manager that becomes the keeper asks us for what we
+            # hold.
+            say("the keeper is gone; reading on")
+            self.loop.forget(self.channel.fileno())
+            self.channel.close()
+            self.channel = None
+            return
+        for packet in packets:
+            self._packet(packet)
+
+    def _packet(self, packet: Packet) -> None:
+        if packet.verb == "ITEM" and len(packet.args) == len(packet.fds):
+            before = set(self.pipes)
+            self._take_pipes(dict(zip(packet.args, packet.fds, strict=True)))
+            for fd in set(self.pipes) - before:
+                self._watch(self.pipes[fd])
+        else:
+            packet.close()
+
+    def _take_pipes(self, items: dict[str, int]) -> None:
+        known = (
+            {(pipe.name, os.fstat(pipe.fd).st_ino) for pipe in self.pipes.values()}
+            if items
+            else set()
+        )
+        for name, fd in items.items():
+            if not name.startswith("log/") or (name, os.fstat(fd).st_ino) in known:
+                os.close(fd)
+                continue
+            os.set_blocking(fd, False)
+            fmri, stream = split_name(name)
+            self.pipes[fd] = Pipe(name, fd, self.shelf.book(fmri), stream)
+
+    def _watch(self, pipe: Pipe) -> None:
+        self.loop.watch(pipe.fd, select.EPOLLIN, lambda _: self._ready(pipe))
+
+    def _ready(self, pipe: Pipe) -> None:
+        if self.drain.read(pipe) == 0:
+            self.loop.forget(pipe.fd)
+            del self.pipes[pipe.fd]
+            os.close(pipe.fd)
+            self._maybe_over()
+
+    def _maybe_over(self) -> None:
+        """With neither keeper nor manager nor a pipe, there is nothing left to do."""
+        if self.channel is None and self.link is None and not self.pipes:
+            self.loop.stop()
+
+    def _of(self, fmri: str) -> list[Pipe]:
+        return [pipe for pipe in self.pipes.values() if pipe.book.fmri == fmri]
+
+    # -- the manager ----------------------------------------------------------------------------
+
+    def _send(self, *message: Any) -> None:
+        if self.link is not None:
+            self.link.send(*message)
+
+    def _trouble(self, what: str, fmri: str, text: str) -> None:
+        say(text)
+        self._send("trouble", what, fmri, text)
+
+    def _well(self, what: str, fmri: str) -> None:
+        say(f"the log of {fmri} can be written again")
+        self._send("well", what, fmri)
+
+    def _matched(self, fmri: str, run: int, line: str) -> None:
+        self._send("matched", fmri, run, line)
+
+    def _manager_gone(self) -> None:
+        self.link = None
+        self._maybe_over()
+
+    def _message(self, message: list[Any]) -> None:
+        kind = message[0]
+        handler = getattr(self, f"_on_{kind}", None) if isinstance(kind, str) else None
+        if handler is None:
+            raise ValueError(f"unknown kind {kind!r}")
+        handler(*message[1:])
+
+    def _on_hello(self, generation: Any) -> None:
+        if not self.ledger.life:
+            self.ledger.life = self._read_mark()
+        for piece, more in chunks(self.ledger.intents()):
+            self._send("intents", generation, piece, more)
+
+    def _on_save(self, token: Any, fmri: str, intent: dict[str, Any] | None) -> None:
+        self.ledger.save(token, fmri, intent)
+
+    def _on_log(self, fmri: str, settings: dict[str, Any] | None) -> None:
+        if settings is None:
+            for pipe in self._of(fmri):
+                self.drain.read_all(pipe)
+            self.held.set(fmri, None)
+            if not self._of(fmri):
+                self.shelf.forget(fmri)
+            return
+        chosen = Settings(settings)
+        self.shelf.set(fmri, chosen)
+        self.held.set(fmri, chosen.to_json())
+
+    def _on_history(self, rows: list[list[Any]]) -> None:
+        self.ledger.transitions(rows)
+
+    def _on_operation(self, *row: Any) -> None:
+        self.ledger.operation(list(row))
+
+    def _on_run(
+        self,
+        fmri: str,
+        run: int,
+        event: str,
+        at: int,
+        pid: int | None = None,
+        status: int | None = None,
+    ) -> None:
+        book = self.shelf.book(fmri)
+        for pipe in self._of(fmri):
+            self.drain.read_all(pipe)
+        if book.state.run != run:
+            # The mark did not fit into the pipe: what comes from now on is this run's.
+            self.drain.begin_run(book, run)
+        tail = None
+        if event == "end":
+            tail = last_lines(book, run) or None
+        self.ledger.run(fmri, run, event, at, pid, status, tail)
+
+    def _on_note(self, fmri: str, text: str) -> None:
+        """A line of the manager's in the instance's log (SMF writes such: "Enabled.", "Executing
+        ...").
+        """
+        self.drain.remark(self.shelf.book(fmri), str(text))
+
+    def _on_watch(self, fmri: str, pattern: str | None) -> None:
+        """Tell the manager (``matched``) of the first line from now on that this regular
+        expression finds.
+        """
+        book = self.shelf.book(fmri)
+        try:
+            book.pattern = None if pattern is None else re.compile(pattern.encode(), re.MULTILINE)
+        except re.error as error:
+            self._trouble(
+                "pattern", fmri, f"{fmri}: the pattern {pattern!r} makes no sense: {error}"
+            )
+        book.pending = b""
+
+    def _on_rotate(self, fmri: str | None = None) -> None:
+        """Close the file in use of one instance, or of all."""
+        for book in [self.shelf.book(fmri)] if fmri is not None else self.shelf.books():
+            if book.encoder is not None:
+                self.shelf.rotate(book, time.time_ns())
+
+    def _on_handback(self) -> None:
+        """A manager has become the keeper: give it all we hold, and make room for the recorder
+        that it starts.
+        """
+        assert self.link is not None
+        there = self.held.descriptors() | {pipe.name: pipe.fd for pipe in self.pipes.values()}
+        names = list(there)
+        for at in range(0, len(names), 200):
+            some = names[at : at + 200]
+            more = at + 200 < len(names)
+            self.link.send_descriptors(["hand", some, more], [there[name] for name in some])
+        for pipe in list(self.pipes.values()):
+            self.loop.forget(pipe.fd)
+            os.close(pipe.fd)
+        self.pipes.clear()
+        self.loop.stop()
+
+    # -- readers --------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        path = os.path.join(self.run_folder, "records")
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            # Under another name first: a client finds the old one, the new one, or none, never
+            # half of one.
+            fresh = f"{path}.{os.getpid()}"
+            listener.bind(fresh)
+            os.chmod(fresh, 0o600)
+            listener.listen(64)
+            os.rename(fresh, path)
+        except OSError as error:
+            say(f"{path}: {error.strerror}; logs can be read, but not through me")
+            listener.close()
+            return
+        listener.setblocking(False)
+        self.listener = listener
+        self.loop.watch(listener.fileno(), select.EPOLLIN, self._connected)
+
+    def _connected(self, _events: int) -> None:
+        assert self.listener is not None
+        try:
+            connection, _ = self.listener.accept()
+        except OSError:
+            return  # the client has gone, or descriptors are short: it starts a reader itself
+        with connection:
+            connection.setblocking(True)
+            arguments = [self.logs, os.path.join(self.state, "history.db")]
+            if not self.children.read(connection.fileno(), arguments):
+                answer = {
+                    "error": "too many readers at once",
+                    "hint": "try again when one has ended",
+                }
+                connection.setblocking(False)
+                try:
+                    connection.send(json.dumps(answer).encode() + b"\n")
+                except OSError:
+                    pass  # it will see the end of the connection
+
+
+def main(argv: list[str] | None = None) -> int:
+    """``recorder RUN``. Its exit status: 0 when it was told to end, 1 when it could not begin
+    (said in stoker.log).
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    os.umask(0o027)
+    try:
+        recorder = Recorder(arguments[0], Channel.from_environment())
+        recorder.start()
+    except (IndexError, KeyError, LookupError, ValueError, OSError, EOFError) as error:
+        say(f"cannot begin: {type(error).__name__}: {error}")
+        return 1
+    recorder.work()
+    return 0
