@@ -26,6 +26,7 @@ __all__ = ["Channel", "Exit", "Hello", "Listing", "Packet", "decode", "encode"]
 MOST_FDS = 250  # with one packet
 MOST_BYTES = 60_000  # in one packet
 ENVIRONMENT = "STOKER_KEEPER"
+PASSING = (errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Packet(NamedTuple):
@@ -152,7 +153,7 @@ class Channel:
         """Send one packet with at most 250 descriptors, which stay the caller's.
 
         Raises ValueError, TimeoutError when the keeper does not take it within our patience,
-        EOFError when there is no keeper any more.
+        EOFError when there is no keeper any more, OSError (EMSGSIZE and others).
         """
         numbers = tuple(fds)
         if len(numbers) > MOST_FDS:
@@ -172,6 +173,11 @@ class Channel:
                     raise TimeoutError("the keeper takes no packets") from None
             except (BrokenPipeError, ConnectionResetError):
                 raise EOFError("the keeper is gone") from None
+            except OSError as error:
+                # Too many descriptors on their way (unix(7)), or no memory: both pass.
+                if error.errno not in PASSING or time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.005)
 
     def receive(self) -> list[Packet]:
         """All packets that are there. Raises EOFError after the last one of a lost keeper."""
@@ -245,7 +251,9 @@ class Channel:
                 elif packet.verb == "ITEM" and all(n.startswith(prefix) for n in packet.args):
                     if len(packet.args) != len(packet.fds):
                         packet.close()
-                        raise OSError(errno.EMFILE, "not all descriptors arrived: too many open files")
+                        raise OSError(
+                            errno.EMFILE, "not all descriptors arrived: too many open files"
+                        )
                     listing.add(packet.args, packet.fds)
                 else:
                     other.append(packet)
