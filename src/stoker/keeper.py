@@ -167,6 +167,24 @@ def hit(pid: int, start: int, *signals: int) -> None:
         os.close(fd)
 
 
+def widen(end: socket.socket, size: int) -> None:
+    """Let this much wait in a socket: as root beyond net.core.wmem_max (socket(7))."""
+    try:
+        end.setsockopt(socket.SOL_SOCKET, 32, size)  # SO_SNDBUFFORCE
+    except OSError:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+
+
+def close_strays() -> None:
+    """Close what was left open for us by mistake: it would keep somebody's pipe from ending."""
+    for entry in os.listdir("/proc/self/fd") if own_proc() else ():
+        try:
+            if int(entry) > 2 and os.get_inheritable(int(entry)):
+                os.close(int(entry))
+        except OSError:
+            pass  # the descriptor that listed them
+
+
 class Program:
     """One of the two programs: this life of it, and what is known of those before."""
 
@@ -197,6 +215,10 @@ class Stop:
         self.status, self.grace, self.step = status, grace, 0
         self.deadline = time.monotonic() + grace
         self.asked: set[tuple[int, int]] = set()
+
+    def hurry(self, grace: float) -> None:
+        """Wait no longer than this from now on."""
+        self.deadline = min(self.deadline, time.monotonic() + grace)
 
 
 class Keeper:
@@ -272,7 +294,7 @@ class Keeper:
             pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             for role, end in zip(("manager", "recorder"), pair, strict=True):
                 end.setblocking(False)
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+                widen(end, 4 << 20)
                 self.hold(f"link/{role}", end.detach())
         self.epoll = select.epoll()
         self.epoll.register(self.wake_fd, select.EPOLLIN)
@@ -384,7 +406,7 @@ class Keeper:
             if number not in (signal.SIGTERM, signal.SIGINT):
                 continue
             if self.stopping:
-                self.stopping.deadline = 0.0  # asked again: no more grace
+                self.stopping.hurry(0.0)  # asked again: no more grace
             elif not self.ever_ready:
                 self.impatience += 1
                 if self.impatience == 2:
@@ -426,7 +448,7 @@ class Keeper:
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         near.setblocking(False)
         for end in (near, far):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            widen(end, 1 << 20)
         program.bear(0, near, far)
         program.told = self.seq
         hello = self.greeting("HELLO", program)
@@ -505,6 +527,16 @@ class Keeper:
                 self.emergency_pid = self.spawn(self.emergency, {})
             except OSError as error:
                 self.say(f"cannot start {self.emergency[0]}: {error.strerror}")
+
+    def last_resort(self, argv: list[str]) -> None:
+        """As PID 1 without a place: to end would be a panic, so a person is let in, for ever."""
+        while True:
+            try:
+                pid = self.spawn(argv, {})
+                while os.wait()[0] != pid:
+                    pass
+            except OSError:
+                time.sleep(60.0)
 
     def retract(self, program: Program) -> None:
         """Signals that a dead program never read are pending again."""
@@ -723,7 +755,7 @@ class Keeper:
         """Begin the end, or hurry one that has begun."""
         if self.stopping:
             self.stopping.status = status
-            self.stopping.deadline = min(self.stopping.deadline, time.monotonic() + grace)
+            self.stopping.hurry(grace)
             return
         self.say(f"stopping with status {status}")
         self.stopping = Stop(status, grace)
@@ -906,6 +938,12 @@ def main(argv: list[str]) -> int:
     """Be a keeper. Returns STOP's status; 75 when the place has another; 1 or 2 for a mistake."""
     memory = os.environ.pop("STOKER_TAKE", "")
     try:
+        while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
+            os.set_inheritable(fd, True)  # we were started without: nothing else may get these
+        os.close(fd)
+    except OSError:
+        pass  # no /dev yet, as the kernel's first process: it gives us all three
+    try:
         options, programs = parse(argv)
         memory = options.get("--take", memory)
         places = (options["--run"], options["--socket"], options["--log"])
@@ -917,6 +955,7 @@ def main(argv: list[str]) -> int:
         keeper.catch()
         if memory:
             keeper.take(int(memory))
+        close_strays()
         os.makedirs(keeper.run_directory, 0o700, exist_ok=True)
         keeper.lock()
         if os.getpid() != 1:
@@ -930,6 +969,8 @@ def main(argv: list[str]) -> int:
         return 75
     except (OSError, ValueError) as error:
         print(f"stoker: keeper: {error}", file=sys.stderr)
+        if os.getpid() == 1 and keeper.emergency:
+            keeper.last_resort(keeper.emergency)
         return 1
     return keeper.run()
 

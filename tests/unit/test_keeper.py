@@ -543,6 +543,32 @@ def ignores_term(pid: int) -> bool:
     return bool(mask >> (signal.SIGTERM - 1) & 1)
 
 
+def test_a_second_request_while_stopping_ends_the_grace(place: Place) -> None:
+    manager, recorder = place.both()
+    manager.talk.ready()
+    manager.do("signal.signal(15, signal.SIG_IGN)")
+    recorder.talk.want("x")
+    manager.talk.stop(4, 100_000)
+    until(lambda: "stopping with status 4" in place.log.read_text(), "it does not stop")
+    os.kill(place.pid, signal.SIGINT)
+    assert place.ended() == 4
+    assert f"manager {manager.pid} ended with signal 9" in place.log.read_text()
+
+
+def test_nothing_is_inherited_by_mistake_and_missing_descriptors_are_made(place: Place) -> None:
+    reader, writer = os.pipe()
+    closing = "import os, sys; os.closerange(0, 3); os.execv(sys.argv[1], sys.argv[1:])"
+    argv = [*PYTHON, "-c", closing, *place.argv()]
+    place.process = subprocess.Popen(argv, pass_fds=[writer])
+    os.close(writer)
+    place.next("manager")
+    assert select.select([reader], [], [], PATIENCE)[0]
+    assert os.read(reader, 1) == b""
+    assert os.readlink(f"/proc/{place.pid}/fd/0") == "/dev/null"
+    assert os.readlink(f"/proc/{place.pid}/fd/2") == str(place.log)
+    os.close(reader)
+
+
 def test_stop_lets_the_recorder_see_the_end_of_what_is_held(place: Place) -> None:
     manager, recorder = place.both()
     reader, writer = os.pipe()
@@ -831,6 +857,21 @@ def test_as_pid_1_it_reaps_orphans_and_ends_with_the_status(place: Place) -> Non
     for each, end in links.values():
         end.close()
         each.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a pid namespace needs root")
+@pytest.mark.skipif(not shutil.which("unshare"), reason="no unshare(1)")
+def test_as_pid_1_without_a_place_it_lets_a_person_in(place: Place) -> None:
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    programs = [*place.manager, ";", *place.recorder, ";", *place.emergency]
+    argv = place.argv("--pid1", programs=programs)
+    argv[argv.index("--run") + 1] = "/proc/cannot/be/made"
+    place.process = subprocess.Popen([*unshare, *argv], stdin=subprocess.DEVNULL)
+    for _ in range(2):  # it comes again when it ends
+        link, _ = place.door.accept()
+        link.settimeout(PATIENCE)
+        assert link.recv(4096).split()[0] == b"emergency"
+        link.close()
 
 
 # -- without a process ---------------------------------------------------------------------------
