@@ -114,6 +114,26 @@ def row_of(row: Any, name: str) -> Any:
     return row[name] if isinstance(row, dict) else getattr(row, name)
 
 
+def verbs() -> list[str]:
+    """Usage, options and exit statuses of every verb, from the command's table."""
+    cli = importlib.import_module("stoker.cli")
+    lines = ["# Usage of the verbs", "", "What each guarantees stands on its own page.", ""]
+    for verb in cli.verbs():
+        lines += [f"## {verb.name}", "", f"    {verb.usage}", "", f"{verb.text}", ""]
+        rows = [(f"`{one.name.upper()}`", one.summary) for one in verb.arguments]
+        rows += [(option_names(one), one.summary) for one in verb.options]
+        if rows:
+            lines += table(("", "meaning"), rows)
+        lines += table(("exit status", "meaning"), sorted(verb.statuses.items()))
+    return lines
+
+
+def option_names(option: Any) -> str:
+    """``-d``, ``--detach``; with the word for its value."""
+    names = [name for name in (option.short, option.long, option.other) if name]
+    return ", ".join(f"`{name} {option.value}`" if option.value else f"`{name}`" for name in names)
+
+
 def exits() -> list[str]:
     """The tree of errors, each with the exit status of the command that meets it."""
     errors = importlib.import_module("stoker.errors")
@@ -148,6 +168,7 @@ def library() -> list[str]:
 
 
 PAGES = {
+    "usage": verbs,
     "states": states,
     "words": words,
     "keys": keys,

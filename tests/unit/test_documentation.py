@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stoker.cli import verbs
+
 ROOT = Path(__file__).resolve().parents[2]
 VERB_PAGES = ROOT / "docs" / "verbs"
 PAGES = [
@@ -16,30 +18,28 @@ PAGES = [
 ]
 
 
-def verbs() -> list[str]:
-    from stoker.cli import verbs
-
-    return [verb if isinstance(verb, str) else verb.name for verb in verbs()]
+def names() -> set[str]:
+    return {verb.name for verb in verbs()}
 
 
 def test_every_verb_has_a_page_with_its_guarantees() -> None:
     missing = []
     for verb in verbs():
-        page = VERB_PAGES / f"{verb}.md"
+        page = VERB_PAGES / f"{verb.name}.md"
         if not page.exists():
-            missing.append(f"{verb}: no page")
+            missing.append(f"{verb.name}: no page")
             continue
         text = page.read_text(encoding="utf-8")
-        if not text.startswith(f"# stoker {verb}\n"):
-            missing.append(f"{verb}: its page has another title")
+        if not text.startswith(f"# stoker {verb.name}\n\n    {verb.usage}\n"):
+            missing.append(f"{verb.name}: its page begins with another title or usage")
         if not re.search(r"^## Guarantees\n\n(- .+\n)+", text, re.MULTILINE):
-            missing.append(f"{verb}: its page guarantees nothing")
+            missing.append(f"{verb.name}: its page guarantees nothing")
     assert not missing, "\n".join(missing)
 
 
 def test_every_page_is_of_a_verb() -> None:
     pages = {page.stem for page in VERB_PAGES.glob("*.md")} - {"index"}
-    assert pages == set(verbs())
+    assert pages == names()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
