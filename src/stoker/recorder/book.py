@@ -96,20 +96,10 @@ class Shelf:
         book = self.book(fmri)
         other = encoder_of(settings.mode)
         if other is not book.encoder:
-            self._change_shape(book)
+            # Opened again, the file is seen to be of another shape, and closed for good.
+            self.close(book)
         book.settings = settings
         book.encoder = other
-
-    def _change_shape(self, book: Book) -> None:
-        encoder = book.encoder
-        if encoder is None:
-            return
-        try:
-            if os.stat(book.path).st_size:
-                self.open(book, 0)
-                self.rotate(book, _now(book))
-        except FileNotFoundError:
-            return
 
     def forget(self, fmri: str) -> None:
         """The instance is no more; its files stay."""
@@ -151,6 +141,13 @@ class Shelf:
             book.fd = os.open(book.path, flags, FILE_MODE)
         self._open[book.fmri] = book
         there = os.fstat(book.fd)
+        if there.st_size and book.encoder is not None:
+            indexed = os.path.exists(book.path + INDEX) or self._put_back_index(book)
+            if not book.encoder.fits(os.pread(book.fd, 64, 0), indexed):
+                # Written in another mode, perhaps by an earlier life.
+                self.rotate(book, there.st_mtime_ns)
+                self._open_files(book)
+                return
         book.inode = there.st_ino
         book.size = there.st_size
         if book.encoder is not None and book.encoder.indexed:
@@ -163,20 +160,20 @@ class Shelf:
                 # The file that had the line's beginning is another one now.
                 book.state = State(state.run, 0, state.broken | 1 << state.open)
 
+    def _put_back_index(self, book: Book) -> bool:
+        """After a death between the two renames of a rotation: the index went first. Whether it
+        was so.
+        """
+        there = sorted(os.listdir(book.folder), reverse=True)
+        for name in there:
+            stem = name.removesuffix(INDEX)
+            if name != stem and stem not in there and f"{stem}.gz" not in there:
+                os.rename(os.path.join(book.folder, name), book.path + INDEX)
+                return True
+        return False
+
     def _open_index(self, book: Book, flags: int) -> None:
-        path = book.path + INDEX
-        if book.size and not os.path.exists(path):
-            # Death between the two renames of a rotation: the index went first.
-            for name in sorted(os.listdir(book.folder), reverse=True):
-                if name.endswith(INDEX) and not os.path.exists(
-                    os.path.join(book.folder, name.removesuffix(INDEX))
-                ):
-                    if not os.path.exists(
-                        os.path.join(book.folder, name.removesuffix(INDEX) + ".gz")
-                    ):
-                        os.rename(os.path.join(book.folder, name), path)
-                    break
-        book.index_fd = os.open(path, flags, FILE_MODE)
+        book.index_fd = os.open(book.path + INDEX, flags, FILE_MODE)
         size = os.fstat(book.index_fd).st_size
         book.index_size = size - size % INDEX_RECORD.size
         book.last_index = (0, 0, 0)
@@ -250,10 +247,6 @@ class Shelf:
         """Close every file."""
         for book in list(self._open.values()):
             self.close(book)
-
-
-def _now(book: Book) -> int:
-    return os.stat(book.path).st_mtime_ns
 
 
 def _born(book: Book) -> int:

@@ -102,6 +102,10 @@ class Encoder:
 
     tail = b"\n"
 
+    def fits(self, first: bytes, indexed: bool) -> bool:
+        """Whether a file that begins so (and has an index or not) is of this mode."""
+        raise NotImplementedError
+
     def texts(self, data: bytes) -> list[tuple[int | None, str]]:
         """The run (None: not told) and text of each line of a piece of a file that begins with a
         whole line.
@@ -137,6 +141,9 @@ class Encoder:
 class Stamped(Encoder):
     """Mode "lines"."""
 
+    def fits(self, first: bytes, indexed: bool) -> bool:
+        return parse_stamped(first) is not None and not indexed
+
     def head(self, when: str, stream: int, run: int, part: bool) -> bytes:
         return f"{when} {LETTER[stream]} {run}{'+' if part else ''} ".encode("ascii")
 
@@ -159,6 +166,9 @@ class JsonLines(Encoder):
     """Mode "json"."""
 
     tail = b'"}\n'
+
+    def fits(self, first: bytes, indexed: bool) -> bool:
+        return first.startswith(b'{"time":"') and not indexed
 
     def head(self, when: str, stream: int, run: int, part: bool) -> bytes:
         more = '"part":true,' if part else ""
@@ -191,6 +201,9 @@ class Plain(Encoder):
     """Mode "plain": the bytes themselves; the index tells the rest."""
 
     indexed = True
+
+    def fits(self, first: bytes, indexed: bool) -> bool:
+        return indexed
 
     def head(self, when: str, stream: int, run: int, part: bool) -> bytes:
         return b""
