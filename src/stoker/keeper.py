@@ -362,6 +362,7 @@ class Keeper:
                 while where and where.tb_next:
                     where = where.tb_next
                 self.say(f"mistake: {error!r}, line {where.tb_lineno if where else '?'}")
+                self.more = True  # whatever was half done: look again
                 time.sleep(0.1)
 
     def turn(self) -> None:
@@ -445,15 +446,15 @@ class Keeper:
         """Begin a life of a program: its own session, its end of a new channel as descriptor 3."""
         program.generation += 1
         program.restart_at = None
-        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        near.setblocking(False)
-        for end in (near, far):
-            widen(end, 1 << 20)
-        program.bear(0, near, far)
-        program.told = self.seq
-        hello = self.greeting("HELLO", program)
-        program.replies.append(iter((hello,)))
         try:
+            near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            near.setblocking(False)
+            for end in (near, far):
+                widen(end, 1 << 20)
+            program.bear(0, near, far)
+            program.told = self.seq
+            hello = self.greeting("HELLO", program)
+            program.replies.append(iter((hello,)))
             aside = {"STOKER_STATE": "aside"} if program.failures >= ASIDE else {}
             program.pid = self.spawn(program.argv, {"STOKER_KEEPER": "3", **aside}, far.fileno())
         except OSError as error:
