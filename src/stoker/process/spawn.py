@@ -19,7 +19,6 @@ from them).
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -42,20 +41,23 @@ _HARMLESS = 1 << (signal.SIGPIPE - 1) | 1 << (signal.SIGXFSZ - 1)  # vfork sets 
 class Spawning:
     """Starts commands. Make it once signal handlers are installed; one thread only.
 
-    ``program``: argv of the spawner, its descriptor's number left out; empty for none. ``burst``:
-    from how many commands with a cgroup on it pays to go there. ``patience``: seconds for one exec.
+    ``program``: argv of the spawner, its descriptor's number left out; empty for none. ``vfork``:
+    whether that way may be used at all. ``burst``: from how many commands with a cgroup on it pays
+    to go there. ``patience``: seconds for one exec.
     """
 
     def __init__(
         self,
         program: Sequence[str] | None = None,
         *,
+        vfork: bool = True,
         burst: int = BURST,
         patience: float = PATIENCE,
     ) -> None:
         standard = (sys.executable, "-I", "-S", spawner.__file__) if sys.executable else ()
         self._link = Link(standard if program is None else program, patience)
         self._burst = burst
+        self._wants_vfork = vfork
         self._trouble = ""
         self.measure()
 
@@ -65,7 +67,8 @@ class Spawning:
         self._groups = frozenset(os.getgroups())
         self._one_user = os.geteuid() == self._uid and os.getegid() == self._gid
         ignored = int(proc.status(os.getpid()).get("SigIgn", "0"), 16) & ~_HARMLESS
-        self._vfork = not ignored and not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        clean = not ignored and not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        self._vfork = self._wants_vfork and clean
         home = cgroup.own()
         self._may_move = home is not None and os.access(f"{home.path}/cgroup.procs", os.W_OK)
 
@@ -213,9 +216,4 @@ def _forked(command: Command) -> int | SpawnError:
 
 
 def _fork_here(into: int) -> int:
-    try:
-        return clone.clone3(cgroup=into)
-    except OSError as error:
-        if into >= 0 or error.errno not in (errno.ENOSYS, errno.EPERM):
-            raise
-    return os.fork()  # a sandbox or a kernel before 5.3 that knows no clone3
+    return os.fork() if into < 0 else clone.clone3(cgroup=into)
