@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         restart_digest,
     )
     from .intent import Intent, Request
+    from .masking import mask
     from .names import (
         canonical,
         did_you_mean,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
         split,
         unescape,
     )
-    from .place import Place, find_place, project_place, system_place, user_place
+    from .place import MARK, Place, find_place, project_place, system_place, user_place
     from .settings import Role, Settings
     from .units import (
         duration,
@@ -91,6 +92,7 @@ _PARTS = {
         "restart_digest",
     ),
     "intent": ("Intent", "Request"),
+    "masking": ("mask",),
     "names": (
         "canonical",
         "did_you_mean",
@@ -104,7 +106,7 @@ _PARTS = {
         "split",
         "unescape",
     ),
-    "place": ("Place", "find_place", "project_place", "system_place", "user_place"),
+    "place": ("MARK", "Place", "find_place", "project_place", "system_place", "user_place"),
     "settings": ("Role", "Settings"),
     "units": (
         "duration",
@@ -133,6 +135,7 @@ _HOME = {name: part for part, names in _PARTS.items() for name in names}
 
 __all__ = [
     "LIVE_FIELDS",
+    "MARK",
     "WIRE_VERSION",
     "Class",
     "Compiled",
@@ -178,6 +181,7 @@ __all__ = [
     "find_place",
     "fmri",
     "is_instance",
+    "mask",
     "matching",
     "of_name",
     "parse_time",

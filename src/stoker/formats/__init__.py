@@ -1,0 +1,74 @@
+"""Text on disk becomes definitions. One module per format behind one interface (`Format`).
+
+What it decides: which entry of a directory is of which format, what its text means, and what is
+wrong with it. All mistakes of all files are found in one run, each with file, line, key and a hint;
+nothing that stands in a file makes anything here raise. One table of keys (`keys`) drives reading,
+mistakes, JSON Schema, the reference and `stoker new`.
+
+Invariants: a file with an error is not loaded at all; a warning never keeps anything from being
+loaded; what is read depends on the files alone, in the order of names; a FIFO or a device is never
+opened. It must not start anything, write anything but the blob it is asked for, or know how
+definitions are used.
+
+The life of a text: directory → entry → format → `Toml` and table of keys → values → `Builder` →
+definition → `Compiled`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .compile import compile_main, compile_place, write_compiled
+    from .entry import Entry, Format, Reading, Reference, Surroundings
+    from .new import file_name, new_definition
+    from .registry import FORMATS, format_of
+    from .schema import reference_rows, schema
+    from .settings import read_settings
+
+_HOME = {
+    "FORMATS": "registry",
+    "Entry": "entry",
+    "Format": "entry",
+    "Reading": "entry",
+    "Reference": "entry",
+    "Surroundings": "entry",
+    "compile_main": "compile",
+    "compile_place": "compile",
+    "file_name": "new",
+    "format_of": "registry",
+    "new_definition": "new",
+    "read_settings": "settings",
+    "reference_rows": "schema",
+    "schema": "schema",
+    "write_compiled": "compile",
+}
+
+__all__ = [
+    "FORMATS",
+    "Entry",
+    "Format",
+    "Reading",
+    "Reference",
+    "Surroundings",
+    "compile_main",
+    "compile_place",
+    "file_name",
+    "format_of",
+    "new_definition",
+    "read_settings",
+    "reference_rows",
+    "schema",
+    "write_compiled",
+]
+
+
+def __getattr__(name: str) -> Any:
+    part = _HOME.get(name)
+    if part is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{part}", __name__), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,179 @@
+"""From a place to one blob: settings and definitions read, checked against each other, put in
+order.
+
+Nothing here raises for what stands in the files: it becomes a mistake in the blob. Read again for a
+running manager (`previous`), what is wrong or has vanished with its directory keeps its old
+definition, so that what runs goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+
+from stoker.errors import StokerError
+from stoker.model import (
+    Compiled,
+    Definition,
+    LogSettings,
+    Mistaken,
+    Place,
+    decode_compiled,
+    did_you_mean,
+    display,
+    encode_compiled,
+    is_instance,
+    service_of,
+)
+
+from .directory import Found, read_directories
+from .entry import Surroundings, readable
+from .settings import read_settings
+
+__all__ = ["compile_main", "compile_place"]
+
+_DEFAULT_LOG = Definition("").log
+
+
+def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
+    """Everything that the files of a place say. Reads the disk, writes nothing, raises nothing for
+    what it finds.
+    """
+    settings, mistakes = read_settings(place.settings)
+    if previous is not None and any(one.level == "error" for one in mistakes):
+        settings = previous.settings
+    surroundings = Surroundings(
+        place.working_directory,
+        # The very object that is the default, so that it is left out of the blob.
+        _DEFAULT_LOG if settings.log == LogSettings() else settings.log,
+        _Once(),
+    )
+    found = read_directories(place.directories, surroundings, needed=place.kind == "project")
+    mistakes += found.mistakes
+    kept = _keep(found, previous, mistakes) if previous is not None else []
+    mistakes += _missing(found, kept)
+    if not found.claims and not found.gone:
+        mistakes.append(_empty(place))
+    definitions = sorted([*found.definitions, *kept], key=lambda one: one.fmri)
+    return Compiled(
+        definitions=definitions,
+        mistakes=sorted(mistakes, key=lambda one: (one.file or "", one.line or 0)),
+        ignored=found.ignored,
+        settings=settings,
+        kept=[one.fmri for one in kept],
+    )
+
+
+def compile_main() -> None:
+    """The short-lived process of a reload: argv ends with RUN; reads RUN/place.json, replaces
+    RUN/definitions.
+
+    Ends with status 1, and a line on standard error, only when there is no place or nothing can be
+    written.
+    """
+    run = sys.argv[-1]
+    try:
+        with open(os.path.join(run, "place.json"), "rb") as file:
+            place = Place.from_json(file.read())
+        write_compiled(compile_place(place, _previous(place)), place.definitions)
+    except (OSError, StokerError) as wrong:
+        print(f"the definitions could not be compiled: {wrong}", file=sys.stderr)
+        sys.exit(1)
+
+
+def write_compiled(compiled: Compiled, path: str) -> None:
+    """Replace the blob at `path` in one step. Raises OSError."""
+    new = f"{path}.{os.getpid()}"
+    try:
+        with open(new, "wb") as file:
+            file.write(encode_compiled(compiled))
+        os.replace(new, path)
+    except BaseException:
+        if os.path.exists(new):
+            os.unlink(new)
+        raise
+
+
+def _previous(place: Place) -> Compiled | None:
+    """The blob that the manager runs by; None when there is none that can be read."""
+    try:
+        with open(place.definitions, "rb") as file:
+            return decode_compiled(file.read())
+    except (OSError, StokerError):
+        # Without it nothing is kept, which is all that its absence means.
+        return None
+
+
+class _Once:
+    """`os.path.exists`, asked once for each path: a thousand scripts have one interpreter."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, bool] = {}
+
+    def __call__(self, path: str) -> bool:
+        there = self.known.get(path)
+        if there is None:
+            there = self.known[path] = "\0" not in path and os.path.exists(path)
+        return there
+
+
+def _keep(found: Found, previous: Compiled, mistakes: list[Mistaken]) -> list[Definition]:
+    """Old definitions that stay, because their file has a mistake now or their directory is gone."""
+    have = {one.fmri for one in found.definitions}
+    faulty = {one.file for one in found.mistakes if one.level == "error"}
+    gone = set(found.gone)
+    kept = []
+    lost: dict[str, int] = {}
+    for one in previous.definitions:
+        if one.fmri in have:
+            continue
+        folder = os.path.dirname(one.source)
+        if folder in gone:
+            lost[folder] = lost.get(folder, 0) + 1
+        elif one.fmri not in found.refused and one.source not in faulty:
+            continue
+        kept.append(one)
+    for folder, count in lost.items():
+        mistakes[:] = [one for one in mistakes if one.file != readable(folder)]
+        what = "its service goes" if count == 1 else f"its {count} services go"
+        mistakes.append(
+            Mistaken(
+                f"the directory cannot be read any more; {what} on as before",
+                readable(folder),
+                hint="bring it back and reload, or take everything down",
+            )
+        )
+    return kept
+
+
+def _missing(found: Found, kept: Iterable[Definition]) -> list[Mistaken]:
+    """Targets that nothing stands for: a warning each, where they are named (smf.md 3.1: absent)."""
+    instances = {*found.claims, *(one.fmri for one in kept)}
+    services: dict[str, list[str]] = {}
+    for name in instances:
+        services.setdefault(service_of(name), []).append(name)
+    mistakes = []
+    for one in found.references:
+        if one.target in instances or one.target in services:
+            continue
+        shown = display(one.target)
+        others = sorted(services.get(service_of(one.target), ()))
+        if is_instance(one.target) and others:
+            message = f'"{shown}": there is no such instance'
+            hint = f"there is {', '.join(display(name) for name in others[:5])}"
+        else:
+            message = f'there is no service "{shown}"'
+            near = did_you_mean(shown, sorted(display(name) for name in [*instances, *services]))
+            hint = f'did you mean "{near}"?' if near else "it counts as absent until there is one"
+        mistakes.append(Mistaken(message, one.file, one.line, one.key, hint, "warning"))
+    return mistakes
+
+
+def _empty(place: Place) -> Mistaken:
+    return Mistaken(
+        "there is nothing here to run",
+        readable(place.directories[0]) if place.directories else None,
+        hint="`stoker new NAME -- COMMAND` writes a first definition",
+        level="warning",
+    )

@@ -1,0 +1,169 @@
+"""Reads a list of directories: the first that has a name wins, one name twice in one directory is
+refused.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from stoker.model import MARK, Definition, Mistaken, display
+
+from .entry import Entry, Reading, Reference, Surroundings, readable
+from .registry import FORMATS, format_of, leftover
+
+__all__ = ["Found", "read_directories"]
+
+_OURS = (MARK, ".stoker.toml")
+
+
+@dataclass(slots=True)
+class Found:
+    """What a list of directories came to.
+
+    `claims`: every FMRI that something stands for. `refused`: those of them that are not loaded, to
+    the file at fault. `gone`: directories that could not be read at all.
+    """
+
+    definitions: list[Definition] = field(default_factory=list)
+    mistakes: list[Mistaken] = field(default_factory=list)
+    ignored: list[tuple[str, str]] = field(default_factory=list)
+    claims: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    stems: dict[str, str] = field(default_factory=dict)
+    references: list[Reference] = field(default_factory=list)
+
+
+def read_directories(
+    directories: list[str], surroundings: Surroundings, *, needed: bool = True
+) -> Found:
+    """Read them all. `needed`: one that does not exist is a mistake (else only when none does)."""
+    found = Found()
+    missing = []
+    for directory in directories:
+        try:
+            entries = _entries(directory, found)
+        except FileNotFoundError:
+            missing.append(directory)
+            found.gone.append(directory)
+            continue
+        except OSError as wrong:
+            why = f"cannot be read as a directory: {wrong.strerror or wrong}"
+            found.mistakes.append(Mistaken(why, readable(directory)))
+            found.gone.append(directory)
+            continue
+        _take(directory, entries, surroundings, found)
+    if missing and (needed or len(missing) == len(directories)):
+        for directory in missing:
+            found.mistakes.append(
+                Mistaken(
+                    "there is no such directory",
+                    readable(directory),
+                    hint="`stoker new NAME -- COMMAND` writes a first definition",
+                    level="error" if needed else "warning",
+                )
+            )
+    return found
+
+
+def _entries(directory: str, found: Found) -> list[Entry]:
+    """The entries that some format may read, in the order of names; the others are noted as
+    ignored.
+    """
+    entries = []
+    with os.scandir(directory) as listing:
+        for item in sorted(listing, key=lambda item: item.name):
+            name = item.name
+            if name in _OURS:
+                continue
+            why: str | None = ""
+            if name.startswith("."):
+                why = "its name begins with a dot"
+            elif leftover(name):
+                why = "left over by an editor or a package"
+            else:
+                try:
+                    entry = Entry(directory, name, item.stat().st_mode)
+                    why = _unread(entry)
+                except OSError as wrong:
+                    why = _broken(directory, name, wrong, found)
+            if why:
+                found.ignored.append((readable(f"{directory}/{name}"), why))
+            elif why is not None:
+                entries.append(entry)
+    return entries
+
+
+def _broken(directory: str, name: str, wrong: OSError, found: Found) -> str | None:
+    """An entry that cannot even be looked at: a mistake where it is clearly meant as a definition."""
+    why = f"cannot be looked at: {wrong.strerror or wrong}"
+    if not name.endswith(".toml"):
+        return why
+    found.mistakes.append(
+        Mistaken(
+            why, readable(f"{directory}/{name}"), hint="a link to something that is not there?"
+        )
+    )
+    return None
+
+
+def _unread(entry: Entry) -> str:
+    """Why an entry is of no format; "" when it is of one."""
+    if format_of(entry) is not None:
+        return ""
+    if entry.is_directory:
+        run = os.path.join(entry.path, "run")
+        if os.path.exists(run):
+            return "a directory with run: bundles are not among the formats read here"
+        return "a directory without run"
+    if entry.is_file:
+        return "not executable, and not NAME.toml"
+    return "neither a file nor a directory"
+
+
+def _take(directory: str, entries: list[Entry], surroundings: Surroundings, found: Found) -> None:
+    """Read the entries of one directory and settle whose each name is."""
+    owners: dict[str, list[Reading]] = {}
+    readings = []
+    for entry in entries:
+        reading = _read(entry, surroundings)
+        hidden = [found.claims[name] for name in reading.claims if name in found.claims]
+        hidden += [found.stems[entry.stem]] if entry.stem in found.stems else []
+        if hidden:
+            found.ignored.append((readable(entry.path), f"hidden by {hidden[0]}"))
+            continue
+        readings.append(reading)
+        for name in reading.claims:
+            owners.setdefault(name, []).append(reading)
+    found.stems.update({entry.stem: readable(entry.path) for entry in reversed(entries)})
+    for reading in readings:
+        found.mistakes += reading.mistakes
+        found.references += reading.references
+        double = [name for name in reading.claims if len(owners[name]) > 1]
+        for name in double:
+            others = [readable(one.path) for one in owners[name] if one is not reading]
+            found.mistakes.append(
+                Mistaken(
+                    f"{display(name)} is defined twice in {readable(directory)}",
+                    readable(reading.path),
+                    hint=f"also by {', '.join(os.path.basename(other) for other in others)}",
+                )
+            )
+        good = reading.good and not double
+        if good:
+            found.definitions += reading.definitions
+        for name in reading.claims:
+            found.claims.setdefault(name, readable(reading.path))
+            if not good:
+                found.refused.setdefault(name, readable(reading.path))
+
+
+def _read(entry: Entry, surroundings: Surroundings) -> Reading:
+    form = format_of(entry) or FORMATS[-1]
+    try:
+        return form.read(entry, surroundings)
+    except Exception as wrong:
+        # One definition must never keep the others from being read, whatever we overlooked in it.
+        text = f"cannot be understood: {type(wrong).__name__}: {wrong}"
+        return Reading([], [Mistaken(readable(text)[:300], readable(entry.path))], [], entry.path)

@@ -1,0 +1,117 @@
+"""What the formats are given and what they answer: an entry of a directory, its surroundings, a
+reading.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from stoker.model import Definition, LogSettings, Mistaken
+
+__all__ = ["Entry", "Format", "Reading", "Reference", "Surroundings", "readable", "slurp"]
+
+LARGEST = 4 * 1024 * 1024  # bytes of a definition; more is a mistake, not a service
+
+
+@dataclass(slots=True)
+class Entry:
+    """One entry of a directory, looked at once (links followed). `stem`: the name without its
+    ending.
+    """
+
+    directory: str
+    name: str
+    mode: int
+
+    @property
+    def path(self) -> str:
+        return f"{self.directory}/{self.name}"
+
+    @property
+    def stem(self) -> str:
+        return self.name.removesuffix(".toml")
+
+    @property
+    def is_file(self) -> bool:
+        return stat.S_ISREG(self.mode)
+
+    @property
+    def is_directory(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
+    @property
+    def is_executable(self) -> bool:
+        return bool(self.mode & 0o111)
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What a definition inherits from its place. `exists` asks the disk once for each path."""
+
+    working_directory: str = "/"
+    log: LogSettings = field(default_factory=LogSettings)
+    exists: Callable[[str], bool] = os.path.exists
+
+
+@dataclass(slots=True, frozen=True)
+class Reference:
+    """A target that a definition names, and where."""
+
+    target: str
+    file: str
+    line: int | None
+    key: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one entry came to. `claims`: the FMRIs that it stands for, right or wrong."""
+
+    definitions: list[Definition] = field(default_factory=list)
+    mistakes: list[Mistaken] = field(default_factory=list)
+    claims: list[str] = field(default_factory=list)
+    path: str = ""
+    references: list[Reference] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """No error; warnings do not count."""
+        return not any(one.level == "error" for one in self.mistakes)
+
+
+class Format(Protocol):
+    """One way to write definitions."""
+
+    name: str
+
+    def claims(self, entry: Entry) -> bool:
+        """True when the entry is of this format, whether it is right or not."""
+
+    def read(self, entry: Entry, surroundings: Surroundings) -> Reading:
+        """Read it; every problem becomes a mistake in the answer."""
+
+
+def readable(path: str) -> str:
+    """A path as a message can hold it: bytes that are no UTF-8 as \\xNN."""
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def slurp(path: str, most: int = LARGEST + 1) -> bytes:
+    """The first `most` bytes of a file. Never waits, as on a FIFO that came in its place. Raises
+    OSError.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        parts, left = [], most
+        while left > 0 and (block := os.read(descriptor, min(left, 1 << 20))):
+            parts.append(block)
+            left -= len(block)
+            if len(block) < 4096 and most <= 4096:
+                break
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)

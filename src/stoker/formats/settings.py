@@ -1,0 +1,106 @@
+"""Reads our own settings: one TOML file of a place, of the same manner as definitions."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+
+from stoker.model import LogSettings, Mistaken, Role, Settings, show_duration
+
+from .keys import LOG
+from .kinds import BAD, Choice, Duration, Flag, Kind, Spot, Strings, Whole
+from .tables import Key, Many, Table
+from .toml import Toml
+from .values import Environment
+
+__all__ = ["SETTINGS", "read_settings"]
+
+_is = Settings()
+
+
+class _Everybody(Strings):
+    """Names or numbers of accounts; "*" is everybody."""
+
+    words = 'a list of names or numbers, or ["*"]'
+
+    def one(self, item: Any, spot: Spot) -> Any:
+        if isinstance(item, int) and not isinstance(item, bool) and 0 <= item < 2**32:
+            return str(item)
+        return super().one(item, spot)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": {"type": ["string", "integer"]}}
+
+
+_ACCOUNTS: Kind = _Everybody()
+
+ROLE = Table(
+    Key("may", Choice("read", "operate", "administer", what="role"),
+        "read: look; operate: start, stop, restart, refresh, signal, clear; administer: everything",
+        '"read"', required=True),
+    Key("users", _ACCOUNTS, "users who may; \"*\" is everybody", "[]"),
+    Key("groups", _ACCOUNTS, "groups whose members may", "[]"),
+    Key("services", Strings(), "patterns of the services that it is about", '["*"]'),
+    name="role", merges=False,
+)  # fmt: skip
+
+SETTINGS = Table(
+    Key("concurrency", Whole(1, 1_000_000), "starts that may be under way at once", "no cap"),
+    Key("reserve", Whole(16, 100_000), "file descriptors kept back for ourselves and clients",
+        f"{_is.reserve}"),
+    Key("open_files", Whole(64, 2**30), "the limit of open files that we ask for", "the hard limit"),
+    Key("watch", Flag(), "definitions are read again by themselves when a file changes", "false"),
+    Key("watch_delay", Duration(0.01), "quiet time after the last change before they are read",
+        f'"{show_duration(_is.watch_delay)}"'),
+    Key("down_timeout", Duration(0.01), "time after which `down` kills what is left",
+        "each service's own"),
+    Key("environment", Environment(), "variables of every service", ""),
+    Key("history_age", Duration(60), "how long history is kept", f'"{show_duration(_is.history_age)}"'),
+    Key("history_count", Whole(100, 2**40), "most rows of history", f"{_is.history_count}"),
+    Key("log", LOG, "how output is kept where a definition does not say"),
+    Key("role", Many(ROLE), "[[role]]: who besides root and the owner may do what"),
+    name="settings",
+)  # fmt: skip
+"""Everything that may stand in our own settings file."""
+
+
+def read_settings(paths: list[str]) -> tuple[Settings, list[Mistaken]]:
+    """The settings in the first of these files that exists. What is wrong in it is left at its
+    default, and told.
+    """
+    for path in paths:
+        if os.path.lexists(path):
+            file = Toml(path)
+            if not file.load() or file.data is None:
+                return Settings(), file.mistakes
+            return _settings(file, file.data), file.mistakes
+    return Settings(), []
+
+
+def _settings(file: Toml, data: dict[str, Any]) -> Settings:
+    spot = file.spot()
+    values: dict[str, Any] = {}
+    for name, item in data.items():
+        key = SETTINGS.spellings.get(name)
+        if key is None:
+            SETTINGS.unknown(name, spot.at(name))
+            continue
+        value = key.kind.read(item, spot.at(name))
+        if value is not BAD:
+            values[name] = value
+    told = values.pop("log", None)
+    if told:
+        if told.get("mode") == "file" or "path" in told:
+            spot.at("log").wrong('mode "file" belongs to one service', "write it there")
+        else:
+            values["log"] = msgspec.structs.replace(LogSettings(), **told)
+    roles = []
+    for at, row in enumerate(values.pop("role", ())):
+        if not row.get("users") and not row.get("groups"):
+            spot.at("role", at).wrong(
+                "a role without users and groups is nobody's", 'write users = ["NAME"]'
+            )
+        roles.append(Role(**row))
+    return Settings(roles=tuple(roles), **values)

@@ -1,0 +1,393 @@
+"""Kinds of value that only services have: commands, signals, names of services, accounts, limits."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from stoker.errors import StokerError, UsageError
+from stoker.model import Rung, canonical, signal_number, size
+
+from .kinds import BAD, Duration, Kind, Number, Size, Spot, Strings, Text, Whole, clean, told
+
+__all__ = [
+    "Account",
+    "Accounts",
+    "Address",
+    "Command",
+    "Environment",
+    "FilePath",
+    "Ladder",
+    "Octal",
+    "Pattern",
+    "Processors",
+    "Resource",
+    "Signals",
+    "Targets",
+    "Throttles",
+    "Url",
+]
+
+_LONGEST = 131_071  # bytes of one argument, MAX_ARG_STRLEN of execve(2) without its NUL
+
+
+class FilePath(Text):
+    """A path; relative ones are relative to the service's working directory."""
+
+    words = "a path"
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        found = super().read(value, spot)
+        return spot.wrong("an empty path") if found == "" else found
+
+
+class Address(Text):
+    """HOST:PORT; an IPv6 address stands in brackets."""
+
+    words = '"HOST:PORT"'
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        found = super().read(value, spot)
+        if found is BAD:
+            return BAD
+        host, colon, port = found.rpartition(":")
+        if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+            return spot.wrong(f"expected {self.words}, not {told(found)}", 'write "localhost:8080"')
+        if not re.fullmatch(r"\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:/]*", host):
+            return spot.wrong(f"{told(host)} is not a host", 'write "[::1]:8080" for IPv6')
+        return found
+
+
+class Url(Text):
+    """An http URL."""
+
+    words = 'a URL such as "http://127.0.0.1:8080/health"'
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        found = super().read(value, spot)
+        if found is BAD:
+            return BAD
+        part = re.fullmatch(r"http://([^/?#\s@]+)([/?][^\s#]*)?", found)
+        if part is None:
+            hint = "TLS is not spoken by probes: use exec" if found.startswith("https:") else ""
+            return spot.wrong(f"expected {self.words}, not {told(found)}", hint)
+        host = part[1]
+        port = host if re.search(r":[0-9]*$", host) and not host.endswith("]") else f"{host}:80"
+        return BAD if Address().read(port, spot) is BAD else found
+
+
+class Command(Kind):
+    """A command: a list of strings, or a string for /bin/sh -c. The strings :true and :kill SIG are
+    SMF's (smf_method(7)).
+    """
+
+    words = "a command (a list of strings, or a string for /bin/sh)"
+    python = list[str] | str
+
+    def __init__(self, keywords: bool = True) -> None:
+        self.keywords = keywords
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        """(argv, word, signal)."""
+        if isinstance(value, str):
+            return self.line(value, spot)
+        if not isinstance(value, list):
+            return spot.wrong(f"expected {self.words}, not {told(value)}")
+        if not value:
+            return spot.wrong(
+                "an empty command", 'write the program and its arguments: ["program", "argument"]'
+            )
+        found = [self.argument(item, spot.at(at)) for at, item in enumerate(value)]
+        if any(item is BAD for item in found):
+            return BAD
+        if not found[0]:
+            return spot.wrong("the name of the program is empty")
+        return tuple(found), "", 15
+
+    def line(self, value: str, spot: Spot) -> Any:
+        words = value.split()
+        if not words:
+            return spot.wrong("an empty command")
+        if self.keywords and words[0] == ":true" and len(words) == 1:
+            return (), ":true", 15
+        if self.keywords and words[0] == ":kill" and len(words) <= 2:
+            number = Signals().number(words[1].removeprefix("-"), spot) if words[1:] else 15
+            return BAD if number is BAD else ((), ":kill", number)
+        found = self.argument(value, spot)
+        return BAD if found is BAD else (("/bin/sh", "-c", found), "", 15)
+
+    def argument(self, item: Any, spot: Spot) -> Any:
+        if not isinstance(item, str):
+            return spot.wrong(f"expected a string, not {told(item)}", Text().advice(item))
+        if len(item) > _LONGEST // 4 and len(item.encode()) > _LONGEST:
+            return spot.wrong(
+                f"an argument of {len(item.encode())} bytes; the kernel takes {_LONGEST} at most"
+            )
+        return clean(item, spot, "an argument")
+
+
+class Signals(Kind):
+    """A signal by name or number, or a list of them that are sent together."""
+
+    python = str | int | list[str | int]
+    words = 'a signal such as "TERM"'
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        if not isinstance(value, list):
+            number = self.number(value, spot)
+            return BAD if number is BAD else (number,)
+        if not value:
+            return spot.wrong("an empty list of signals")
+        found = [self.number(item, spot.at(at)) for at, item in enumerate(value)]
+        return BAD if any(item is BAD for item in found) else tuple(found)
+
+    def number(self, value: Any, spot: Spot) -> Any:
+        """One signal's number, or BAD."""
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            return spot.wrong(f"expected {self.words}, not {told(value)}")
+        try:
+            return signal_number(value if isinstance(value, str) else f"{min(max(value, 0), 999)}")
+        except UsageError as wrong:
+            return spot.wrong(wrong.message, wrong.hint)
+
+
+class Ladder(Kind):
+    """The stop ladder: each rung "SIGNAL[+SIGNAL…] DURATION"."""
+
+    python = list[str]
+    words = 'a list such as ["INT 5s", "TERM+CONT 10s"]'
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        if not isinstance(value, list) or not value:
+            return spot.wrong(
+                f"expected {self.words}, not {'an empty list' if value == [] else told(value)}"
+            )
+        found = [self.rung(item, spot.at(at)) for at, item in enumerate(value)]
+        return BAD if any(item is BAD for item in found) else tuple(found)
+
+    def rung(self, item: Any, spot: Spot) -> Any:
+        words = item.split() if isinstance(item, str) else []
+        if len(words) != 2:
+            return spot.wrong(
+                f"expected a signal and a duration, not {told(item)}", 'write "TERM 10s"'
+            )
+        # "RTMIN+3" is one signal; everywhere else "+" stands between two.
+        names = re.findall(r"(?:SIG)?RTMIN\+[0-9]+|[^+]+", words[0], re.IGNORECASE)
+        signals = [Signals().number(name, spot) for name in names]
+        wait = Duration().read(words[1], spot)
+        if wait is BAD or any(number is BAD for number in signals) or not signals:
+            return BAD
+        return Rung(tuple(signals), wait)
+
+
+class Octal(Kind):
+    """A file mode mask in octal digits."""
+
+    python = str
+    words = 'octal digits in quotes such as "022"'
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        found = self.plain(value, spot)
+        if found is BAD:
+            return BAD
+        if not re.fullmatch(r"(0o)?[0-7]{1,4}", found) or int(found.removeprefix("0o"), 8) > 0o777:
+            return spot.wrong(f'"{found[:40]}" is not a umask', f"expected {self.words}")
+        return int(found.removeprefix("0o"), 8)
+
+    def advice(self, value: Any) -> str:
+        return 'write "022", with quotes' if isinstance(value, int) else ""
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^(0o)?[0-7]{1,4}$"}
+
+
+class Account(Kind):
+    """A user or group: its name or number."""
+
+    python = str | int
+    words = "a name or a number"
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            return spot.wrong(f"expected {self.words}, not {told(value)}")
+        if isinstance(value, int):
+            if not 0 <= value < 2**32 - 1:
+                return spot.wrong(f"{told(value)} is no id")
+            return str(value)
+        if not value or not re.fullmatch(r"[^\s:/\0]{1,256}", value):
+            return spot.wrong(f"{told(value)} cannot be a name")
+        return value
+
+
+class Accounts(Strings):
+    """A list of groups."""
+
+    python = list[str | int]
+    words = "a list of names or numbers"
+
+    def one(self, item: Any, spot: Spot) -> Any:
+        return Account().read(item, spot)
+
+
+class Environment(Kind):
+    """A table of variables."""
+
+    python = dict[str, str]
+    words = "a table of strings"
+    merges = True
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        if not isinstance(value, dict):
+            return spot.wrong(
+                f"expected {self.words}, not {told(value)}",
+                'write NAME = "value" below [environment]',
+            )
+        found, good = {}, True
+        for name, text in value.items():
+            here = spot.at(name)
+            if not name or "=" in name or "\0" in name:
+                here.wrong("a variable's name is not empty, and has neither = nor NUL")
+                good = False
+            if not isinstance(text, str):
+                here.wrong(f"expected a string, not {told(text)}", Text().advice(text))
+                good = False
+            elif clean(text, here) is BAD:
+                good = False
+            else:
+                found[name] = text
+        return found if good else BAD
+
+
+class Targets(Strings):
+    """A list of services and instances; `wide`: files and inputs too."""
+
+    words = "a list of services"
+
+    def __init__(self, wide: bool = False) -> None:
+        self.wide = wide
+
+    def one(self, item: Any, spot: Spot) -> Any:
+        if not isinstance(item, str):
+            return spot.wrong(f"expected the name of a service, not {told(item)}")
+        if item.startswith(("file:", "input:")):
+            if not self.wide:
+                return spot.wrong(
+                    f"only services can stand here, not {told(item)}", "use a [[dependency]]"
+                )
+            return self.file(item, spot) if item.startswith("file:") else self.input(item, spot)
+        try:
+            if "\0" in item:
+                raise UsageError("a name may not contain a NUL character")
+            return canonical(item, "")
+        except StokerError as wrong:
+            return spot.wrong(wrong.message, wrong.hint)
+
+    def file(self, item: str, spot: Spot) -> Any:
+        path = item.removeprefix("file:").removeprefix("//localhost")
+        path = path[2:] if path.startswith("//") else path
+        if not path.startswith("/") or "\0" in path:
+            return spot.wrong(f"{told(item)} is not an absolute path", "write file:///path")
+        return f"file://{path}"
+
+    def input(self, item: str, spot: Spot) -> Any:
+        name = item.removeprefix("input:")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
+            return spot.wrong(f"{told(item)} is not the name of an input", "write input:NAME")
+        return item
+
+
+class Pattern(Text):
+    """A regular expression."""
+
+    words = "a regular expression"
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        found = super().read(value, spot)
+        if found is BAD:
+            return BAD
+        try:
+            re.compile(found)
+        except (re.error, RecursionError, OverflowError) as wrong:
+            return spot.wrong(f"not a regular expression: {wrong}")
+        return found
+
+
+class Processors(Kind):
+    """Processor time: a number of processors, or a percentage of one."""
+
+    python = int | float | str
+    words = 'a number of processors, or a percentage such as "50%"'
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        if isinstance(value, str):
+            part = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)%", value.strip())
+            if part is None:
+                return spot.wrong(f"expected {self.words}, not {told(value)}")
+            value = float(part[1]) / 100
+        return Number(0.001, 100_000).read(value, spot)
+
+
+class Resource(Kind):
+    """A resource limit (getrlimit(2)): one value, or [soft, hard]; "unlimited" for none."""
+
+    python = int | str | list[int | str]
+    words = 'a number, "unlimited" or [soft, hard]'
+
+    def __init__(self, unit: str = "") -> None:
+        self.unit = unit
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        if isinstance(value, list):
+            if len(value) != 2:
+                return spot.wrong(f"expected {self.words}, not a list of {len(value)}")
+            soft, hard = (self.one(item, spot.at(at)) for at, item in enumerate(value))
+            if soft is BAD or hard is BAD:
+                return BAD
+            if hard != -1 and (soft == -1 or soft > hard):
+                return spot.wrong("the soft limit is above the hard limit", "write [soft, hard]")
+            return soft, hard
+        both = self.one(value, spot)
+        return BAD if both is BAD else (both, both)
+
+    def one(self, value: Any, spot: Spot) -> Any:
+        if value in ("unlimited", "infinity"):
+            return -1
+        if self.unit == "size":
+            return Size().read(value, spot)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**62:
+            return spot.wrong(f"expected {self.words}, not {told(value)}")
+        return value
+
+
+class Throttles(Kind):
+    """I/O limits: device to cgroup2's own words (io.max), or `weight`."""
+
+    python = dict[str, str]
+    words = "a table of devices"
+    merges = True
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        if not isinstance(value, dict):
+            return spot.wrong(f"expected {self.words}, not {told(value)}")
+        found = {name: self.one(name, text, spot.at(name)) for name, text in value.items()}
+        return BAD if any(item is BAD for item in found.values()) else found
+
+    def one(self, name: str, text: Any, spot: Spot) -> Any:
+        if name == "weight":
+            number = Whole(1, 10_000).read(text, spot)
+            return BAD if number is BAD else str(number)
+        if not name.startswith("/dev/") and not re.fullmatch(r"[0-9]+:[0-9]+", name):
+            return spot.wrong(f'"{name[:40]}" is not a device', 'write "/dev/NAME", or weight')
+        words = text.split() if isinstance(text, str) else []
+        parts = []
+        for word in words:
+            part = re.fullmatch(r"(rbps|wbps|riops|wiops)=(max|[0-9]+[kKmMgG]?)", word)
+            if part is None:
+                words = []
+                break
+            parts.append(f"{part[1]}={part[2] if part[2] == 'max' else size(part[2])}")
+        if not words:
+            return spot.wrong(
+                f"expected io.max's words, not {told(text)}", 'write "rbps=10M wiops=200"'
+            )
+        return " ".join(parts)
