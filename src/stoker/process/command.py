@@ -96,6 +96,8 @@ def arguments(command: Command) -> tuple[bytes, ...]:
     """The argv in bytes. Raises SpawnError for an empty one and for NUL bytes."""
     if not command.argv or any("\0" in one for one in command.argv):
         raise SpawnError("exec", errno.EINVAL, command.argv[0] if command.argv else "")
+    if not command.argv[0]:
+        raise SpawnError("exec", errno.ENOENT)  # as the kernel says; os.execve will not ask it
     return tuple(map(os.fsencode, command.argv))
 
 

@@ -115,10 +115,7 @@ class Link:
         """The spawner is dead or hangs: hear its last words, settle what it has left undone."""
         assert self._socket is not None
         assert self.pid is not None
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:  # reaped by our caller already
-            pass
+        _kill(self.pid)
         reap(self.pid)
         try:
             while said := self._socket.recv(1000):
@@ -175,17 +172,28 @@ class _Work:
     def abandon(self, slow: bool) -> None:
         """Its spawner is gone: do again what it did not finish, save an exec that took too long."""
         for token, pid in sorted(self.sent.items(), reverse=True):
-            if pid:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except (ProcessLookupError, PermissionError):  # gone; or another user's by now
-                    pass
-                if slow:
-                    self.answers[token] = SpawnError("spawner", errno.ETIMEDOUT)
-                    continue
+            if not pid:
+                self.todo.appendleft(token)
+            elif not _kill(pid):
+                self.answers[token] = pid  # another user's by now, hence executed
+            elif slow:
+                # Not waited for: what hangs in an exec may not die soon. Our caller reaps it.
+                self.answers[token] = SpawnError("spawner", errno.ETIMEDOUT)
+            else:
                 reap(pid)
-            self.todo.appendleft(token)
+                self.todo.appendleft(token)
         self.sent.clear()
+
+
+def _kill(pid: int) -> bool:
+    """KILL a child of ours; False when it is not ours to kill."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:  # reaped by our caller already
+        return True
+    except PermissionError:
+        return False
+    return True
 
 
 def _send(link: _socket.socket, data: bytes, descriptors: list[int]) -> None:

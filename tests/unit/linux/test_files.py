@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from stoker.linux import clock, files, inotify, limits, mounts, notify
 
 TABLE = """\

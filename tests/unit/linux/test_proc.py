@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+
 from stoker.linux import pidfd, prctl, proc, wait
 
 NOBODY = 2**22 + 7  # above the largest pid that Linux gives
