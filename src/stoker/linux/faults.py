@@ -1,0 +1,32 @@
+"""Places at which a program can be made to die, for tests of what is left behind.
+
+``STOKER_FAULT=NAME:COUNT[:FILE]``: the COUNTth time that `point(NAME)` is passed the process kills
+itself with SIGKILL. With FILE that happens only while the file exists, and the file is removed
+first, so that the successor, which has the same environment, lives. Without the variable a point
+costs one comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+_name, _, _rest = os.environ.get("STOKER_FAULT", "").partition(":")
+_count, _, _file = _rest.partition(":")
+_left = int(_count) if _count.isdigit() else 1
+
+
+def point(name: str) -> None:
+    """Die here if this is the place and the time."""
+    if not _name or name != _name:
+        return
+    global _left
+    _left -= 1
+    if _left != 0:
+        return
+    if _file:
+        try:
+            os.unlink(_file)
+        except OSError:  # it has done its work in an earlier life of this program
+            return
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,166 @@
+"""Where the output of an instance goes: a pipe that outlives its run and its manager, a file, or
+nowhere.
+
+One pipe per instance, two where stderr is kept apart. The read end (``log/FMRI``, ``log/FMRI#err``)
+is for the recorder, the write end (``in/FMRI``, …) is kept so that no manager's death closes it: a
+service never sees EPIPE. Both are given to the keeper before the first process is started. A
+restart costs no descriptor traffic: the border between two runs is a marker in the pipe itself,
+which the recorder cuts out. If the pipe is full the marker is left out rather than waited for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+
+from stoker.linux import faults
+from stoker.model import Definition
+
+__all__ = ["Outputs", "marker"]
+
+_BATCH = 120  # instances in one PUT: two descriptors each, and a packet takes 250
+
+
+def marker(nonce: str, run: int, ctid: int) -> bytes:
+    """The border in a pipe before the first byte of a run."""
+    return b"\0\x1estoker" + nonce.encode() + b" run %d %d\n" % (run, ctid)
+
+
+def _pipes(definition: Definition) -> tuple[str, ...]:
+    """The names, without prefix, of the pipes that a definition asks for."""
+    if definition.log.mode in ("file", "none"):
+        return ()
+    if definition.log.stderr == "apart":
+        return (definition.fmri, f"{definition.fmri}#err")
+    return (definition.fmri,)
+
+
+class Outputs:
+    """All pipes. `put(names to descriptors)` and `drop(names)` are the keeper's; `nonce` stands in
+    markers.
+    """
+
+    def __init__(
+        self,
+        put: Callable[[Mapping[str, int]], object],
+        drop: Callable[[Iterable[str]], object],
+        nonce: str,
+        directory: str = "/",
+    ) -> None:
+        self._put = put
+        self._drop = drop
+        self._nonce = nonce
+        self._directory = directory
+        self._ends: dict[str, int] = {}  # write ends by name
+        self._owned: dict[str, int] = {}  # uid that the pipe belongs to, where changed
+        self.null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+
+    def adopt(self, items: Mapping[str, int]) -> None:
+        """Take back the write ends that the keeper held (names with their prefix ``in/``)."""
+        for name, fd in items.items():
+            self._ends[name.removeprefix("in/")] = fd
+
+    def prepare(self, definitions: Iterable[Definition]) -> None:
+        """Have the pipes of these ready, and held by the keeper. Raises OSError when there are no
+        descriptors left.
+        """
+        missing = [name for one in definitions for name in _pipes(one) if name not in self._ends]
+        for at in range(0, len(missing), _BATCH):
+            self._make(list(dict.fromkeys(missing[at : at + _BATCH])))
+
+    def _make(self, names: list[str]) -> None:
+        held: dict[str, int] = {}
+        readers: list[int] = []
+        made: dict[str, int] = {}
+        try:
+            for name in names:
+                faults.point("pipe")
+                reader, writer = os.pipe2(os.O_CLOEXEC)
+                readers.append(reader)
+                made[name] = writer
+                held[f"log/{name}"] = reader
+                held[f"in/{name}"] = writer
+            faults.point("put")
+            self._put(held)
+        except BaseException:
+            for fd in made.values():
+                os.close(fd)
+            raise
+        finally:
+            for fd in readers:
+                os.close(fd)
+        self._ends.update(made)
+
+    def open(
+        self, definition: Definition, uid: int | None = None
+    ) -> tuple[int, int, tuple[int, ...]]:
+        """(stdout, stderr, what to close after the start) for a process. Raises OSError: the log
+        file cannot be opened.
+
+        `uid`: whom the process runs as; the pipe becomes his, so that he may open /dev/stdout
+        again.
+        """
+        log = definition.log
+        if log.mode == "none":
+            return self.null, self.null, ()
+        if log.mode == "file":
+            path = os.path.join(self._directory, log.path)
+            flags = (
+                os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+            )
+            try:
+                fd = os.open(path, flags, 0o640)
+            except OSError as error:
+                raise OSError(error.errno, f"the log file {path}: {error.strerror}") from None
+            os.set_blocking(fd, True)
+            return fd, fd, (fd,)
+        ends = [self._ends[name] for name in _pipes(definition)]
+        if uid is not None:
+            self._own(definition, uid)
+        return ends[0], ends[-1], ()
+
+    def _own(self, definition: Definition, uid: int) -> None:
+        for name in _pipes(definition):
+            if self._owned.get(name, os.geteuid()) != uid:
+                try:
+                    os.fchown(self._ends[name], uid, -1)
+                except OSError:  # only reopening /dev/stdout by name needs it
+                    pass
+                self._owned[name] = uid
+
+    def mark(self, definition: Definition, run: int, ctid: int) -> None:
+        """Put the border of a run into the pipes, if there is room."""
+        data = marker(self._nonce, run, ctid)
+        for name in _pipes(definition):
+            fd = self._ends.get(name)
+            if fd is None:
+                continue
+            try:
+                # A description of its own: O_NONBLOCK on the shared one would be the service's too.
+                own = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except (
+                OSError
+            ):  # no /proc, or another user's pipe: the recorder is told by the link too
+                continue
+            try:
+                os.write(own, data)
+            except OSError:  # full, or nobody reads: the same
+                pass
+            finally:
+                os.close(own)
+
+    def forget(self, fmri: str) -> None:
+        """The instance is gone: its pipes end when the recorder has drained them."""
+        names = [name for name in (fmri, f"{fmri}#err") if name in self._ends]
+        for name in names:
+            os.close(self._ends.pop(name))
+            self._owned.pop(name, None)
+        if names:
+            self._drop([f"{kind}/{name}" for name in names for kind in ("in", "log")])
+
+    def close(self) -> None:
+        """Give all descriptors back; the keeper's go on."""
+        for fd in self._ends.values():
+            os.close(fd)
+        self._ends.clear()
+        os.close(self.null)

@@ -1,0 +1,82 @@
+"""What the executor remembers about runs and their processes. Plain data; `Executor` and its parts
+work on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stoker.model import Definition
+
+from .contracts import Contract
+from .readiness import NotifySocket, ReadyPipe
+
+if TYPE_CHECKING:
+    from .looking import Look
+
+__all__ = ["Child", "Run", "is_main"]
+
+
+def is_main(definition: Definition, method: str) -> bool:
+    """Whether the process of this method is the instance's main process."""
+    return method == "start" and definition.ready.kind not in ("exit", "pidfile")
+
+
+@dataclass(slots=True, eq=False)
+class Child:
+    """A process of a run. `start`: its start time in clock ticks, 0 if not read. `ours`: our own
+    child, so its number cannot come again before we reap it; else `pidfd` names it (-1 once it was
+    seen to end).
+    """
+
+    pid: int
+    start: int
+    method: str
+    run: Run
+    contract: Contract
+    main: bool = False
+    ours: bool = True
+    pidfd: int = -1
+    tries: int = 0
+
+    @property
+    def word(self) -> str:
+        """How an exit of it is told: "main", or its method."""
+        return "main" if self.main else self.method
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One run of an instance, from its first process to its release."""
+
+    fmri: str
+    number: int
+    ctid: int
+    definition: Definition
+    contract: Contract
+    uid: int = 0
+    main: Child | None = None
+    methods: dict[str, Child] = field(default_factory=dict)
+    populated: bool = False
+    killing: bool = False
+    watch: int = -1  # inotify, while we wait for its contract to be empty
+    notify: NotifySocket | None = None
+    ready_pipe: ReadyPipe | None = None
+    looks: dict[str, Look] = field(default_factory=dict)
+    released: bool = False
+
+    def children(self) -> list[Child]:
+        """Its processes that we know."""
+        found = list(self.methods.values())
+        if self.main is not None and self.main not in found:
+            found.append(self.main)
+        return found
+
+    def direct(self) -> bool:
+        """Whether a process that we started in its contract still lives: then it is populated."""
+        return any(child.contract is self.contract for child in self.children())
+
+
+Cancel = Callable[[], object]
