@@ -27,7 +27,7 @@ class Book:
     """
 
     __slots__ = (
-        "born", "encoder", "fd", "fmri", "folder", "index_fd", "index_size", "inode", "last_index",
+        "born", "encoder", "ended", "fd", "fmri", "folder", "index_fd", "index_size", "inode", "last_index",
         "looked", "name", "pattern", "pending", "retry_at", "run_at", "settings", "sick", "size",
         "slot", "tail", "words",
     )  # fmt: skip
@@ -47,6 +47,7 @@ class Book:
         self.pending = b""  # the unfinished line that the pattern has seen so far
         self.tail = b""  # the last bytes, for modes in which no file keeps them
         self.sick = ""
+        self.ended = (0, "")  # the run before, and its last lines until they are asked for
         self.settings = settings
         self.encoder: Encoder | None = encoder_of(settings.mode)
 

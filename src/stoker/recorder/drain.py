@@ -221,6 +221,8 @@ class Drain:
         state = State.of(redo[5]) if redo else book.state
         lost = redo[6] if redo else book.words.lost(book.slot)
         run = self._run_begun(chunk)
+        if run is not None:
+            book.ended = (state.run, last_lines(book, state.run))
         if book.encoder is None or (run is not None and not state.open):
             # Nothing to write: a file is opened at the first byte.
             if run is None:

@@ -60,16 +60,25 @@ class Follower:
             # Renamed since; nothing is written to it any more, so this is its end.
             yield from self._file.lines()
             yield from self._file.rest()
-        closed = [name for name in closed_files(self.folder) if _stem(name) not in self._closed]
-        # The first of them is the one that was open here; more, if it was closed faster than we
-        # read.
-        for name in closed[1:] if self._file is not None else closed:
-            yield from all_of(os.path.join(self.folder, name), self.fmri, own=self._own)
-        self._closed |= {_stem(name) for name in closed}
+        ours = self._file is not None
         self.close()
-        self._open()
+        while True:
+            closed = self._new_closed()
+            # The first of them is the one that was open here; more, if files fill faster than we
+            # read.
+            for name in closed[1:] if ours else closed:
+                yield from all_of(os.path.join(self.folder, name), self.fmri, own=self._own)
+            ours = ours and not closed
+            self._closed |= {_stem(name) for name in closed}
+            self._open()
+            if not self._new_closed():
+                break
+            self.close()  # it may be the second one since: those between come first
         if self._file is not None:
             yield from self._file.lines()
+
+    def _new_closed(self) -> list[str]:
+        return [name for name in closed_files(self.folder) if _stem(name) not in self._closed]
 
     def close(self) -> None:
         """Close the file."""

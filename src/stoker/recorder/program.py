@@ -12,8 +12,7 @@ import sys
 import time
 from typing import Any
 
-from stoker.linux import Loop, Timer
-from stoker.linux.channel import Channel, Hello, Packet
+from stoker.linux import Loop, Timer, channel
 
 from .book import Shelf
 from .children import Children
@@ -44,13 +43,13 @@ def say(text: str) -> None:
 class Recorder:
     """Composes the parts: keeper's channel, link to the manager, pipes, logs, ledger, readers."""
 
-    def __init__(self, run: str, channel: Channel) -> None:
+    def __init__(self, run: str, keeper: channel.Channel) -> None:
         self.run_folder = run
         with open(os.path.join(run, "place.json"), encoding="utf-8") as file:
             place = json.load(file)
         self.logs: str = place["logs"]
         self.state: str = place["state"]
-        self.channel: Channel | None = channel
+        self.channel: channel.Channel | None = keeper
         self.generation = 0
         self.loop = Loop(self._error)
         self.pipes: dict[int, Pipe] = {}
@@ -66,14 +65,14 @@ class Recorder:
 
     def start(self) -> None:
         """Take over from a predecessor, finish its block, then begin."""
-        channel = self.channel
-        assert channel is not None
-        for packet in channel.wait(10.0):
+        keeper = self.channel
+        assert keeper is not None
+        for packet in keeper.wait(10.0):
             if packet.verb in ("HELLO", "TAKEN"):
-                self.generation = Hello.of(packet).generation
+                self.generation = channel.Hello.of(packet).generation
             packet.close()
         raise_limit()
-        self.held = Held(channel)
+        self.held = Held(keeper)
         self.shelf = Shelf(self.logs, self.held.table, self.children.compress)
         self.drain = Drain(
             self.held.journal,
@@ -93,9 +92,9 @@ class Recorder:
         )
         for fmri, settings in self.held.settings.items():
             self.shelf.set(fmri, Settings(settings))
-        channel.want("log/")
-        links = dict(channel.list("link/recorder").items)
-        self._take_pipes(dict(channel.list("log/").items))
+        keeper.want("log/")
+        links = dict(keeper.list("link/recorder").items)
+        self._take_pipes(dict(keeper.list("log/").items))
         finished = self.drain.recover({pipe.name: pipe for pipe in self.pipes.values()})
         if finished is not None:
             say(f"finished the block of {finished} at which my predecessor died")
@@ -107,12 +106,12 @@ class Recorder:
             )
         self._send("hello", self.generation)
         self._listen()
-        self.loop.watch(channel.fileno(), select.EPOLLIN, self._keeper_said)
+        self.loop.watch(keeper.fileno(), select.EPOLLIN, self._keeper_said)
         self.loop.signals([signal.SIGTERM], lambda _: self.loop.stop())
         self.loop.signals([signal.SIGCHLD], lambda _: self.children.reap())
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
-        channel.ready()
+        keeper.ready()
 
     def work(self) -> None:
         """Serve until told to end, then read what is left, write everything and close."""
@@ -175,7 +174,7 @@ class Recorder:
         for packet in packets:
             self._packet(packet)
 
-    def _packet(self, packet: Packet) -> None:
+    def _packet(self, packet: channel.Packet) -> None:
         if packet.verb == "ITEM" and len(packet.args) == len(packet.fds):
             before = set(self.pipes)
             self._take_pipes(dict(zip(packet.args, packet.fds, strict=True)))
@@ -281,14 +280,18 @@ class Recorder:
         status: int | None = None,
     ) -> None:
         book = self.shelf.book(fmri)
+        if not self._of(fmri) and self.channel is not None:
+            self._keeper_said(0)  # a new instance's pipe may have come after this message
         for pipe in self._of(fmri):
             self.drain.read_all(pipe)
-        if book.state.run != run:
+        if run > book.state.run:
             # The mark did not fit into the pipe: what comes from now on is this run's.
             self.drain.begin_run(book, run)
         tail = None
         if event == "end":
-            tail = last_lines(book, run) or None
+            # The next run's mark may have come already.
+            tail = (book.ended[1] if book.ended[0] == run else last_lines(book, run)) or None
+            book.ended = (0, "")
         self.ledger.run(fmri, run, event, at, pid, status, tail)
 
     def _on_note(self, fmri: str, text: str) -> None:
@@ -382,7 +385,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     os.umask(0o027)
     try:
-        recorder = Recorder(arguments[0], Channel.from_environment())
+        recorder = Recorder(arguments[0], channel.Channel.from_environment())
         recorder.start()
     except (IndexError, KeyError, LookupError, ValueError, OSError, EOFError) as error:
         say(f"cannot begin: {type(error).__name__}: {error}")

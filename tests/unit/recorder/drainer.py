@@ -13,11 +13,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
 
-from stoker.recorder.book import Shelf  # noqa: E402
-from stoker.recorder.drain import Drain, Pipe  # noqa: E402
-from stoker.recorder.journal import Journal, Table  # noqa: E402
-from stoker.recorder.lines import OUT  # noqa: E402
-from stoker.recorder.settings import Settings  # noqa: E402
+from stoker.recorder.book import Shelf
+from stoker.recorder.drain import Drain, Pipe
+from stoker.recorder.journal import Journal, Table
+from stoker.recorder.lines import OUT
+from stoker.recorder.settings import Settings
 
 FMRI = "svc:/web:default"
 NONCE = "0123456789abcdef"

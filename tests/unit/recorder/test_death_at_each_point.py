@@ -110,7 +110,7 @@ def test_every_line_once_and_in_order(tmp_path: Path, mode: str, point: str, cou
 
 
 def test_death_again_and_again(tmp_path: Path) -> None:
-    """One death after another, each at the next point, each successor finishing what the last one left."""
+    """One death after another, each successor finishing what the last one left."""
     rig = Rig(tmp_path, {"size": 100_000, "count": 1000, "compress": False})
     writer = threading.Thread(target=feed, args=(rig.sink,))
     writer.start()
