@@ -370,7 +370,8 @@ class SessionContracts(Contracts):
     def found(self) -> list[Contract]:
         self._look()
         names = {*self._strays.values(), *self._started.values()} - {""}
-        return [self._get(name, ctid_of(name) or 0) for name in sorted(names)]
+        every = [self._get(name, ctid_of(name) or 0) for name in sorted(names)]
+        return [one for one in every if one.members()]
 
     def owner(self, pid: int) -> str:
         if pid in self._started:

@@ -6,6 +6,7 @@ Found by the tests beside it through ``bench`` in conftest.py. Everything is rem
 from __future__ import annotations
 
 import os
+import select
 import signal
 import tempfile
 import time
@@ -214,6 +215,7 @@ class Bench:
                 except ChildProcessError:
                     pass
                 self.contracts.turn()
+                select.select([], [], [], 0.01)
             self.contracts.close()
         finally:
             self.outputs.close()
