@@ -10,8 +10,12 @@ from __future__ import annotations
 import _posixsubprocess
 import fcntl
 import os
+import sys
 
 from .command import Command, SpawnError, arguments, environment, explain, programs
+
+# "vfork if you can": asked for until 3.13, understood from 3.14 on.
+_VFORK = () if sys.version_info >= (3, 14) else (True,)
 
 
 def vfork(command: Command) -> int:
@@ -47,7 +51,7 @@ def vfork(command: Command) -> int:
                 None,
                 -1 if command.umask is None else command.umask,
                 None,  # type: ignore[arg-type] # no preexec_fn: the stubs know no such thing
-                True,  # vfork
+                *_VFORK,
             )
         except OSError as error:
             raise SpawnError("fork", error.errno or 0) from None
