@@ -143,7 +143,7 @@ class Connection:
             self._watch()
 
     def _end_of_input(self) -> None:
-        """The client sends no more. An answer under way is completed; one that waits is given up."""
+        """The client sends no more: complete the answer under way, give up one that waits."""
         if self._out and not (self._exchange and not self._exchange.answered):
             self._half = self._ending = True
             self._watch()

@@ -289,7 +289,7 @@ STATES = ("online", "offline", "disabled", "maintenance", "degraded", "uninitial
 
 
 def is_so(view: InstanceView, wanted: str) -> bool:
-    """True if the instance is at rest in that state ("up": online or degraded; "down": no process)."""
+    """True if it is at rest in that state ("up": online or degraded; "down": no process)."""
     if view.next_state:
         return False
     if wanted == "up":

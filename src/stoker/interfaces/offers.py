@@ -60,7 +60,7 @@ class Offers(Protocol):
         ...
 
     def reload(self, call: Callable[[dict[str, Any]], object], dry_run: bool = False) -> None:
-        """Read the definitions again; `call` gets {changes, mistakes, operation} when that ended."""
+        """Read the definitions again; `call` gets {changes, mistakes, operation} at the end."""
         ...
 
     def log(self, text: str) -> None:

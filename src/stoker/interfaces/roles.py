@@ -99,7 +99,7 @@ def _fits(fmri: str, pattern: str) -> bool:
 
 
 def rights_of(peer: Peer, settings: Any, owner: int | None = None) -> Rights:
-    """Look up what the settings grant. `owner` is the place's owner, by default the manager's uid."""
+    """Look up what the settings grant. `owner`: of the place, by default the manager's uid."""
     if peer.uid in (0, os.getuid() if owner is None else owner):
         return Rights(Role.ADMINISTER)
     everywhere, some = Role.NONE, []

@@ -24,8 +24,8 @@ Handler = Callable[[Ask], Any]
 class Route:
     """One row. `answers`: the members of the answer besides `version`, each with its type.
 
-    `query`: parameter to (JSON type, meaning). `body`: the type of the request's body. `stream`: the
-    type of each line where the answer is a stream.
+    `query`: parameter to (JSON type, meaning). `body`: the type of the request's body.
+    `stream`: the type of each line where the answer is a stream.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ _HTTP = {"Refused": 403, "NoSuchService": 404, "Busy": 409, "ProtocolError": 426
 
 
 class ControlSocket:
-    """Serves `manager` on `listener` (a listening unix stream socket, or its descriptor) in `loop`."""
+    """Serves `manager` on `listener` (a listening unix socket, or its descriptor) in `loop`."""
 
     def __init__(self, loop: Any, listener: socket.socket | int, manager: Offers) -> None:
         if isinstance(listener, int):

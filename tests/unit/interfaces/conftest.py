@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from control_fake import Served, served  # noqa: E402
+from control_fake import Served, served
 
 
 @pytest.fixture

@@ -171,8 +171,8 @@ class Served:
 
     def connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.connect(self.path)  # first: a connect with a time limit does not wait for the queue
         sock.settimeout(30)
-        sock.connect(self.path)
         return sock
 
     def raw(self, data: bytes) -> bytes:

@@ -294,8 +294,10 @@ OWNER, STRANGER = 1000, 2000
         ((), Peer(1, OWNER, 1), "svc:/a:default", Role.ADMINISTER),
         ((), Peer(1, STRANGER, 1), "svc:/a:default", Role.NONE),
         ((Grant("read", users=("*",)),), Peer(1, STRANGER, 1), "svc:/a:default", Role.READ),
-        ((Grant("operate", users=("2000",)),), Peer(1, STRANGER, 1), "svc:/a:default", Role.OPERATE),
-        ((Grant("operate", groups=("77",)),), Peer(1, STRANGER, 1, (77,)), "svc:/a:default", Role.OPERATE),
+        ((Grant("operate", users=("2000",)),), Peer(1, STRANGER, 1), "svc:/a:default",
+         Role.OPERATE),
+        ((Grant("operate", groups=("77",)),), Peer(1, STRANGER, 1, (77,)), "svc:/a:default",
+         Role.OPERATE),
         ((Grant("operate", groups=("77",)),), Peer(1, STRANGER, 1), "svc:/a:default", Role.NONE),
         (
             (Grant("operate", users=("2000",), services=("web*",)),),

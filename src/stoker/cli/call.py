@@ -1,0 +1,96 @@
+"""One call of a verb: its arguments and options, its place, its client."""
+
+from __future__ import annotations
+
+from .table import Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from stoker.client import Client
+    from stoker.model import Place
+
+__all__ = ["Call"]
+
+
+class Call:
+    """What a person asked for. Place and client are found when they are first needed."""
+
+    def __init__(self, verb: Verb, arguments: dict[str, Any], options: dict[str, Any]) -> None:
+        self.verb = verb
+        self.arguments = arguments
+        self.options = options
+        self._client: Client | None = None
+        self._place: Place | None = None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """An option's value, or whether a switch was given."""
+        return self.options.get(name, default)
+
+    @property
+    def json(self) -> bool:
+        """Whether --json was given."""
+        return bool(self.options.get("json"))
+
+    @property
+    def names(self) -> list[str]:
+        """The services named."""
+        return list(self.arguments.get("names") or ())
+
+    def place(self, directory: str | None = None) -> Place:
+        """The place that is meant; `directory` is one given as an argument. Raises UsageError."""
+        if self._place is None:
+            self._place = self._find(directory)
+        return self._place
+
+    def _find(self, directory: str | None) -> Place:
+        from stoker.client import place_of
+
+        given, user, system = self.get("project"), self.get("user"), self.get("system")
+        if user and system:
+            from stoker.errors import UsageError
+
+            raise UsageError("--user and --system exclude each other")
+        if directory is not None and given is not None:
+            import os.path
+
+            directory = os.path.join(given, directory)
+        kind = "user" if user else "system" if system else ""
+        runtime = self.get("runtime_dir")
+        if directory is None and given is not None and not kind:
+            return _upward(given, runtime)
+        return place_of(directory or given, kind=kind, runtime=runtime)
+
+    def client(self) -> Client:
+        """The manager's client, connected. Raises NoManager."""
+        if self._client is None:
+            from stoker.client import connect
+
+            self._client = connect(self.place())
+        return self._client
+
+    def use(self, client: Client) -> None:
+        """Take over a client that is connected already."""
+        self._client = client
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._client is not None:
+            self._client.close()
+
+
+def _upward(directory: str, runtime: str | None) -> Place:
+    """`-C DIR`: the project DIR, or, as though we were there, one that it lies in."""
+    import os.path
+
+    from stoker.client import place_of
+
+    place = place_of(directory, runtime=runtime)
+    if not os.path.isdir(place.state):
+        above = os.path.dirname(place.name)
+        while above != os.path.dirname(above):
+            if os.path.isdir(above + "/.stoker"):
+                return place_of(above, runtime=runtime)
+            above = os.path.dirname(above)
+    return place

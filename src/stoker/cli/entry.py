@@ -1,0 +1,62 @@
+"""From the words of a command line to a verb's `run`, and from what that raises to an exit status."""
+
+from __future__ import annotations
+
+import sys
+
+from .call import Call
+from .parse import parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["run"]
+
+INTERRUPTED = 130
+"""As shells say that a command ended by SIGINT."""
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit status. Raises only what is a mistake of ours."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name may hold bytes that are no text here
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(parse(list(words)))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return _nobody_reads()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        from stoker.errors import StokerError
+
+        if not isinstance(error, StokerError):
+            raise
+        from .say import complain
+
+        try:
+            complain(error)
+        except BrokenPipeError:
+            return _nobody_reads()
+        return error.exit_status
+
+
+def _run(call: Call) -> int:
+    module = __import__(f"stoker.cli.verbs.{call.verb.name}", fromlist=["run"])
+    try:
+        return int(module.run(call))
+    finally:
+        call.close()
+
+
+def _nobody_reads() -> int:
+    """Whoever read our output has what it wanted (`stoker ls | head -1`)."""
+    import os
+
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)  # so that the interpreter's own flush at the end finds a reader
+    return 0

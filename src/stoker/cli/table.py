@@ -1,0 +1,364 @@
+"""The table of verbs. Nothing else says what a verb takes."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["GLOBAL", "STATUSES", "VERBS", "Argument", "Option", "Verb", "verb_named"]
+
+STATUSES = {
+    0: "done, or shown",
+    1: "it failed, or what was asked about is not so",
+    2: "the command line is not understood",
+    3: "no manager runs here",
+    4: "no such service",
+    5: "not yet so when the time given was over",
+}
+
+
+class Option:
+    """`--long` or `-s`; `value` is the word for its value, "" for a switch.
+
+    `kind`: what the value is: "", "time", "count", "state", "file", "directory", "choice".
+    """
+
+    __slots__ = ("choices", "kind", "long", "other", "short", "summary", "value")
+
+    def __init__(
+        self,
+        long: str,
+        summary: str,
+        *,
+        value: str = "",
+        short: str = "",
+        other: str = "",
+        kind: str = "",
+        choices: Iterable[str] = (),
+    ) -> None:
+        self.long, self.short, self.other = long, short, other
+        self.summary, self.value, self.kind = summary, value, kind
+        self.choices = tuple(choices)
+
+    @property
+    def name(self) -> str:
+        """The key under which a call has it."""
+        return self.long.lstrip("-").replace("-", "_")
+
+
+class Argument:
+    """What stands without a dash. `many`: "" exactly one, "?" at most one, "*" any, "+" some.
+
+    `kind`: "service", "directory", "word", "choice", "rest" (all words to the end, after `--`).
+    """
+
+    __slots__ = ("choices", "kind", "many", "name", "summary")
+
+    def __init__(
+        self,
+        name: str,
+        summary: str,
+        *,
+        many: str = "",
+        kind: str = "",
+        choices: Iterable[str] = (),
+    ) -> None:
+        self.name, self.summary, self.many, self.kind = name, summary, many, kind
+        self.choices = tuple(choices)
+
+
+class Verb:
+    """One verb: what help, pages and completion say of it, and how it is parsed."""
+
+    __slots__ = ("arguments", "fast", "name", "options", "statuses", "summary", "text")
+
+    def __init__(
+        self,
+        name: str,
+        summary: str,
+        text: str,
+        arguments: Iterable[Argument] = (),
+        options: Iterable[Option] = (),
+        *,
+        statuses: dict[int, str] | None = None,
+        fast: bool = True,
+    ) -> None:
+        self.name, self.summary, self.text = name, summary, text
+        self.arguments, self.options = tuple(arguments), tuple(options)
+        self.statuses = {0: "shown", 2: STATUSES[2], **(statuses or {})}
+        self.fast = fast
+
+    @property
+    def usage(self) -> str:
+        """One line: `stoker stop [OPTION…] NAME…`."""
+        words = [f"stoker {self.name}"]
+        if self.options:
+            words.append("[OPTION…]")
+        for argument in self.arguments:
+            shown = argument.name.upper()
+            if argument.choices:
+                shown = "|".join(argument.choices)
+            if argument.kind == "rest":
+                shown = f"-- {shown}"
+            if argument.many in ("*", "+"):
+                shown += "…"
+            words.append(f"[{shown}]" if argument.many in ("*", "?") else shown)
+        return " ".join(words)
+
+
+JSON = Option("--json", "print one JSON object with a version")
+NAMES = Argument("names", "services: exact, abbreviated or a pattern", many="+", kind="service")
+SOME = Argument("names", "services; all, if none is named", many="*", kind="service")
+TIMEOUT = Option(
+    "--timeout", "wait at most so long (10s, 2m); then exit with 5", value="TIME", kind="time"
+)
+REASON = Option(
+    "--reason", "why: kept, and shown by status", value="TEXT", short="-r", other="--why"
+)
+NO_WAIT = Option("--no-wait", "do not wait: print the operation's number")
+DRY_RUN = Option("--dry-run", "say what would happen, in order, and do nothing", short="-n")
+CHANGE = (NO_WAIT, TIMEOUT, DRY_RUN, REASON, JSON)
+UNTIL = Option(
+    "--until", "take it back by itself then (18:00, +2h, tomorrow)", value="WHEN", kind="when"
+)
+LATER = Option("--later", "record it only; act at the next `up` or boot")
+NOW = Option("--now", "act at once; that is what happens anyway")
+STATES = ("online", "offline", "disabled", "maintenance", "degraded", "up", "down")
+SHELLS = ("bash", "zsh", "fish")
+
+SHOWS = {3: STATUSES[3], 4: STATUSES[4]}
+CHANGES = {
+    0: "done",
+    1: "it failed, or is impossible",
+    3: STATUSES[3],
+    4: STATUSES[4],
+    5: STATUSES[5],
+}
+
+GLOBAL = (
+    Option("--project", "the project in DIR", value="DIR", short="-C", kind="directory"),
+    Option("--user", "the user's place"),
+    Option("--system", "the machine's place"),
+    Option("--runtime-dir", "where the socket is", value="DIR", kind="directory"),
+    Option("--help", "explain, and do nothing", short="-h"),
+    Option("--version", "print the version, and do nothing", short="-V"),
+)
+
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        "up", "bring up a directory of services, and keep it up",
+        "Brings up everything that DIR defines, in the order of its dependencies. In the foreground "
+        "it shows progress, then follows states and output; Ctrl-C stops all in order, a second one "
+        "escalates. On a place that is up it is `reload`, and Ctrl-C only detaches.",
+        [Argument("dir", "the project's directory; the working directory, if none is given",
+                  many="?", kind="directory")],
+        [Option("--detach", "return when all is settled", short="-d"), TIMEOUT, JSON],
+        statuses={0: "all is up", 1: "something is not up, or another manager has the place",
+                  5: STATUSES[5]}, fast=False,
+    ),
+    Verb(
+        "down", "stop everything in reverse order, then the manager",
+        "Says what it waits for: name, processes, signal, seconds. A second Ctrl-C kills what is "
+        "left at once.",
+        options=[TIMEOUT, DRY_RUN, REASON, NO_WAIT, JSON],
+        statuses={0: "all is down", 1: "something could not be stopped", 3: STATUSES[3],
+                  5: STATUSES[5]},
+    ),
+    Verb(
+        "check", "find every mistake in definitions",
+        "Reads all definitions as `up` would, and shows every mistake with file, line and key, what "
+        "is ignored and why, and what would start, in order. Nothing is started.",
+        [Argument("dir", "the project's directory; else the place here", many="?",
+                  kind="directory")],
+        [JSON],
+        statuses={0: "no mistakes (there may be warnings)", 1: "there are mistakes"}, fast=False,
+    ),
+    Verb(
+        "ls", "list instances: STATE NAME PID SINCE RESTARTS NOTE",
+        "One line for each instance: its state (two, while it moves from one to the other), its main "
+        "process, how long it has been so, restarts, and the one thing worth knowing.",
+        [SOME], [JSON], statuses=SHOWS,
+    ),
+    Verb(
+        "status", "show everything about instances, or about the place",
+        "State and why, who chose so and until when, processes as a tree, memory, CPU, tasks, "
+        "dependencies with their states, the last lines of output. Without a name: keeper, manager "
+        "and recorder.",
+        [Argument("names", "services; the place itself, if none is named", many="*",
+                  kind="service")],
+        [Option("--lines", "so many lines of output (10)", value="COUNT", short="-n",
+                kind="count"), JSON],
+        statuses=SHOWS,
+    ),
+    Verb(
+        "explain", "say why an instance is, or is not, up",
+        "The chain from cause to effect, and what would change it.",
+        [NAMES], [JSON], statuses=SHOWS,
+    ),
+    Verb(
+        "start", "start instances now",
+        "Until `stop`, or the next boot if they are not enabled. Starts along what they want. A "
+        "service in maintenance is tried again.",
+        [NAMES], [UNTIL, NOW, *CHANGE], statuses=CHANGES,
+    ),
+    Verb(
+        "stop", "stop instances until start, enable or boot",
+        "Whole contracts: every process. Names what else stops because of it.",
+        [NAMES], [UNTIL, NOW, *CHANGE], statuses=CHANGES,
+    ),
+    Verb(
+        "restart", "stop, then start, instances that run",
+        "An instance that does not run is left alone. What depends on it follows its restart_on.",
+        [NAMES], [NOW, *CHANGE], statuses=CHANGES,
+    ),
+    Verb(
+        "refresh", "let instances read their configuration again",
+        "Runs the refresh method (exec_refresh). Where there is none, says that nothing was run: "
+        "definition and dependencies are looked at again.",
+        [NAMES], [NOW, *CHANGE], statuses=CHANGES,
+    ),
+    Verb(
+        "signal", "send a signal to every process of instances",
+        "By name or number, with or without SIG. What the service does then is its own affair.",
+        [Argument("signal", "HUP, SIGHUP or 1", kind="word"), NAMES], [*CHANGE],
+        statuses=CHANGES,
+    ),
+    Verb(
+        "enable", "want instances up, now and after every boot",
+        "Remembered with who, when, why and until when.",
+        [NAMES], [UNTIL, LATER, NOW, *CHANGE], statuses=CHANGES,
+    ),
+    Verb(
+        "disable", "want instances down, now and after every boot",
+        "Remembered with who, when, why and until when.",
+        [NAMES], [UNTIL, LATER, NOW, *CHANGE], statuses=CHANGES,
+    ),
+    Verb(
+        "clear", "take instances out of maintenance or degraded",
+        "They are tried again, with all counters at zero.",
+        [NAMES], [*CHANGE], statuses=CHANGES,
+    ),
+    Verb(
+        "mark", "put instances in maintenance, or call them degraded",
+        "Until `clear`. One in maintenance is stopped.",
+        [Argument("state", "what to call them", kind="choice",
+                  choices=("degraded", "maintenance")), NAMES],
+        [*CHANGE], statuses=CHANGES,
+    ),
+    Verb(
+        "logs", "show output, by time",
+        "Lines of several services interleaved, each with its time and name; also while no manager "
+        "runs.",
+        [SOME],
+        [
+            Option("--follow", "go on", short="-f"),
+            Option("--lines", "the last so many lines", value="COUNT", short="-n", kind="count"),
+            Option("--since", "from then on (10:00, -1h, yesterday)", value="WHEN", kind="past"),
+            Option("--until", "up to then", value="WHEN", kind="past"),
+            Option("--run", "of one run: its number, or last", value="RUN"),
+            Option("--grep", "lines that match", value="REGEX", short="-g"),
+            Option("--ignore-case", "with --grep: capitals or not", short="-i"),
+            Option("--stream", "standard output (o) or error (e), where kept apart",
+                   value="STREAM", choices=("o", "e")),
+            Option("--manager", "what keeper, manager and recorder say"),
+            Option("--plain", "the lines alone, without time and name"),
+            Option("--json", "one JSON object a line"),
+        ],
+        statuses={1: "it cannot be read", 4: STATUSES[4]},
+    ),
+    Verb(
+        "wait", "wait until instances are in a state",
+        "1 as soon as it is known that it cannot come so without an administrator.",
+        [NAMES],
+        [Option("--for", "the state (online)", value="STATE", kind="choice", choices=STATES),
+         TIMEOUT, JSON],
+        statuses={0: "it is so", 1: "it will not be so without an administrator", 3: STATUSES[3],
+                  4: STATUSES[4], 5: STATUSES[5]},
+    ),
+    Verb(
+        "cat", "show the effective definition",
+        "With where each value comes from; what looks like a secret is masked.",
+        [NAMES], [JSON], statuses=SHOWS,
+    ),
+    Verb(
+        "events", "show what happened, or follow what happens",
+        "Every change of state and every operation. Each has a cursor; who goes on from one misses "
+        "nothing, or is told so.",
+        [SOME],
+        [Option("--follow", "go on", short="-f"),
+         Option("--cursor", "after this event; 0: from the oldest kept", value="NUMBER",
+                kind="count"),
+         Option("--json", "one JSON object a line")],
+        statuses=SHOWS,
+    ),
+    Verb(
+        "history", "show runs, changes of state and operations of the past",
+        "Runs by default: start, end, and how each ended. Also while no manager runs.",
+        [SOME],
+        [Option("--transitions", "changes of state instead"),
+         Option("--operations", "operations instead"),
+         Option("--since", "from then on (10:00, -1h)", value="WHEN", kind="past"),
+         Option("--until", "up to then", value="WHEN", kind="past"),
+         Option("--lines", "the newest so many", value="COUNT", short="-n", kind="count"),
+         JSON],
+        statuses={1: "it cannot be read", 4: STATUSES[4]},
+    ),
+    Verb(
+        "reload", "read the definitions again",
+        "Only what changed is touched. Says what, and why.",
+        options=[NO_WAIT, TIMEOUT, DRY_RUN, JSON],
+        statuses={0: "done", 1: "there are mistakes, or something is not up", 3: STATUSES[3],
+                  5: STATUSES[5]},
+    ),
+    Verb(
+        "input", "tell the manager something about the machine",
+        "active, TIME, MOUNTS, or a name of your own; definitions depend on input:NAME. Without a "
+        "word after the name: on.",
+        [Argument("name", "the input", kind="word"),
+         Argument("value", "on or off", many="?", kind="choice", choices=("on", "off"))],
+        [*CHANGE], statuses=CHANGES,
+    ),
+    Verb(
+        "new", "write a commented definition",
+        "NAME.toml in the project's directory; an existing file is never overwritten.",
+        [Argument("name", "the service", kind="word"),
+         Argument("command", "what to execute", many="*", kind="rest")],
+        [Option("--stdout", "print it instead"), JSON],
+        statuses={0: "written", 1: "it exists, or cannot be written"}, fast=False,
+    ),
+    Verb(
+        "schema", "print the JSON Schema of definitions, for editors",
+        "Generated from the same table of keys that definitions are read by.",
+        options=[Option("--settings", "of the settings file instead"), JSON],
+        fast=False,
+    ),
+    Verb(
+        "completion", "print the completion of a shell",
+        "For bash: eval \"$(stoker completion bash)\".",
+        [Argument("shell", "which", many="?", kind="choice", choices=SHELLS)],
+        [Option("--names", "print the names of instances here"),
+         Option("--verbs", "print the verbs"), JSON],
+    ),
+    Verb(
+        "reexec", "replace manager and keeper by what is installed now",
+        "No service is touched.",
+        options=[TIMEOUT, JSON],
+        statuses={0: "done", 1: "it could not", 3: STATUSES[3], 5: STATUSES[5]},
+    ),
+    Verb(
+        "help", "explain a verb, or list all",
+        "The same as --help after the verb.",
+        [Argument("verb", "which", many="?", kind="word")], [JSON],
+    ),
+    Verb("version", "print the version", "Of the command, and of the manager if one runs here.",
+         options=[JSON]),
+)  # fmt: skip
+
+
+def verb_named(name: str) -> Verb | None:
+    """The verb of that name."""
+    for verb in VERBS:
+        if verb.name == name:
+            return verb
+    return None

@@ -1,0 +1,64 @@
+"""Find every mistake in definitions, and say what would start, in order."""
+
+from __future__ import annotations
+
+from ..call import Call
+from ..say import clean, dump, plural
+from ..settling import mistake_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["run"]
+
+
+def run(call: Call) -> int:
+    """Read everything as `up` would; start nothing."""
+    import msgspec
+
+    from stoker.formats import compile_place
+    from stoker.insight import loops, start_order
+    from stoker.model import display
+
+    compiled = compile_place(call.place(call.arguments["dir"]))
+    mistakes = [msgspec.structs.asdict(one) for one in compiled.mistakes]
+    order: list[list[str]] = start_order(compiled.definitions)
+    circles = [list(loop) for loop in loops(compiled.definitions)]
+    failed = any(one["level"] == "error" for one in mistakes) or bool(circles)
+    if call.json:
+        dump(
+            {
+                "version": 1,
+                "ok": not failed,
+                "mistakes": mistakes,
+                "loops": circles,
+                "ignored": [{"path": path, "why": why} for path, why in compiled.ignored],
+                "order": order,
+                "definitions": [one.fmri for one in compiled.definitions],
+            }
+        )
+        return 1 if failed else 0
+    for one in mistakes:
+        print(mistake_text(one))
+    for circle in circles:
+        drawn = " → ".join(display(fmri) for fmri in [*circle, circle[0]])
+        print(clean(f"error: dependency loop: {drawn} (none of them can ever start)"))
+    for path, why in compiled.ignored:
+        print(clean(f"ignored: {path}: {why}"))
+    _order(order, compiled.definitions)
+    return 1 if failed else 0
+
+
+def _order(order: list[list[str]], definitions: Any) -> None:
+    from stoker.model import display
+
+    if not definitions:
+        print("no services are defined")
+        return
+    print(f"{plural(len(definitions), 'instance')}; in this order:")
+    for number, together in enumerate(order, 1):
+        print(clean(f"{number:>4}. {', '.join(display(fmri) for fmri in together)}"))
+    off = [display(one.fmri) for one in definitions if not one.enabled]
+    if off:
+        print(clean(f"not enabled: {', '.join(off)}"))

@@ -1,0 +1,13 @@
+"""Want instances up, for good."""
+
+from __future__ import annotations
+
+from ..call import Call
+from ..operation import change
+
+__all__ = ["run"]
+
+
+def run(call: Call) -> int:
+    """Ask for it, wait, and say how it ended."""
+    return change(call, "enable", call.names)

@@ -1,0 +1,36 @@
+"""Replace manager and keeper by what is installed now."""
+
+from __future__ import annotations
+
+import time
+
+from stoker.errors import NoManager, NotYet
+
+from ..call import Call
+from ..say import dump
+
+__all__ = ["run"]
+
+
+def run(call: Call) -> int:
+    """Ask for it, and wait until the new manager answers."""
+    client = call.client()
+    before = client.get("/v1")
+    client.post("/v1/reexec", {})
+    end = time.monotonic() + (call.get("timeout") or 60.0)
+    while True:
+        client.close()
+        try:
+            now = client.get("/v1", patience=max(0.1, end - time.monotonic()))
+            if now["generation"] != before["generation"]:
+                break
+        except NoManager:
+            pass  # between the old and the new one
+        if time.monotonic() > end:
+            raise NotYet("the new manager does not answer yet", hint="stoker logs --manager")
+        time.sleep(0.02)
+    if call.json:
+        dump({"version": 1, "manager": now})
+    else:
+        print(f"manager: stoker {before['stoker']} → {now['stoker']}, process {now.get('pid')}")
+    return 0

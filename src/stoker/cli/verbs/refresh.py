@@ -1,0 +1,13 @@
+"""Let instances read their configuration again."""
+
+from __future__ import annotations
+
+from ..call import Call
+from ..operation import change
+
+__all__ = ["run"]
+
+
+def run(call: Call) -> int:
+    """Ask for it, wait, and say how it ended."""
+    return change(call, "refresh", call.names)

@@ -1,0 +1,13 @@
+"""Stop instances, and name what else stops."""
+
+from __future__ import annotations
+
+from ..call import Call
+from ..operation import change
+
+__all__ = ["run"]
+
+
+def run(call: Call) -> int:
+    """Ask for it, wait, and say how it ended."""
+    return change(call, "stop", call.names)

@@ -1,0 +1,194 @@
+"""Bring up a directory of services, and keep it up."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from stoker.errors import StokerError, UsageError
+
+from ..ask import of_all
+from ..call import Call
+from ..operation import STATUS_OF, wait_for_operation
+from ..say import complain, dump, note
+from ..settling import follow_settle, not_up, say_mistakes, show_changes, summary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from stoker.client import Client, Launch
+    from stoker.model import Place
+
+__all__ = ["run"]
+
+
+def run(call: Call) -> int:
+    """Start the place, or reload it where it is up already; then wait or follow."""
+    from stoker.client import Launch, is_up, prepare, start
+
+    place = _place(call)
+    begun = time.monotonic()
+    with Launch(place) as launch:
+        if is_up(place):
+            launch.release()
+            return _again(call, place, begun)
+        mistakes, blob = _compiled(place)
+        prepare(place, blob)
+        if not call.get("detach"):
+            return _foreground(call, place, launch, mistakes)
+        call.use(start(place))
+    return _detached(call, mistakes, begun)
+
+
+def _place(call: Call) -> Place:
+    """The argument, or what -C, --user, --system say, or the working directory."""
+    directory = call.arguments["dir"]
+    if directory is None and not (call.get("user") or call.get("system")):
+        directory = call.get("project")
+        call.options.pop("project", None)
+        directory = _upward() if directory is None else directory
+    place = call.place(directory)
+    if place.kind == "project" and not os.path.isdir(place.name):
+        raise UsageError(f"{place.name} is not a directory", hint="stoker up DIR")
+    return place
+
+
+def _upward() -> str:
+    """Without any word: the project that we are in, else the working directory itself."""
+    here = os.getcwd()
+    at = here
+    while at != os.path.dirname(at):
+        if os.path.isdir(at + "/.stoker"):
+            return at
+        at = os.path.dirname(at)
+    return here
+
+
+def _compiled(place: Place) -> tuple[list[dict[str, Any]], bytes]:
+    """Read the definitions: mistakes as data, and the blob for the manager."""
+    import msgspec
+
+    from stoker.formats import compile_place
+    from stoker.model import encode_compiled
+
+    compiled = compile_place(place)
+    mistakes = [msgspec.structs.asdict(one) for one in compiled.mistakes]
+    return mistakes, encode_compiled(compiled)
+
+
+def _settle(client: Client) -> dict[str, Any]:
+    found: dict[str, Any] = client.post("/v1/operations", {"verb": "settle"})["operation"]
+    return found
+
+
+def _detached(call: Call, mistakes: list[dict[str, Any]], begun: float) -> int:
+    """Wait until all is settled; say what is not up."""
+    client = call.client()
+    timeout = call.get("timeout")
+    first = 1.0 if timeout is None else min(1.0, timeout)
+    body = {"verb": "settle", "timeout": timeout}
+    operation = client.post(f"/v1/operations?wait={first:.3f}", body)["operation"]
+    operation = wait_for_operation(call, operation, begun, timeout)
+    status = STATUS_OF.get(operation["outcome"], 1)
+    return _say_end(call, mistakes, operation, status)
+
+
+def _say_end(
+    call: Call, mistakes: list[dict[str, Any]], operation: dict[str, Any] | None, status: int
+) -> int:
+    rows = of_all(call.client(), [])
+    failed = any(one.get("level") == "error" for one in mistakes)
+    status = status or (1 if failed else 0)
+    if call.json:
+        dump(
+            {
+                "version": 1,
+                "up": status == 0,
+                "mistakes": mistakes,
+                "instances": rows,
+                "operation": operation,
+            }
+        )
+        return status
+    say_mistakes(mistakes)
+    if operation is not None and operation["outcome"] != "done":
+        for line in not_up(call, operation):
+            note(line)
+    print(summary(rows))
+    return status
+
+
+def _again(call: Call, place: Place, begun: float) -> int:
+    """The place is up: read the definitions again, and wait or follow."""
+    from stoker.client import record_environment
+
+    client = call.client()
+    if place.uid == os.getuid():
+        record_environment(place)
+    answer = client.post("/v1/reload", {}, patience=300)
+    if call.get("detach"):
+        if call.json:
+            status, operation = follow_settle(call, answer["operation"], begun, call.get("timeout"))
+            return _say_end(call, answer["mistakes"], operation, status)
+        changed = [one for one in answer["changes"] if one["action"] != "none"]
+        if changed:
+            show_changes({**answer, "mistakes": []})
+        status, _operation = follow_settle(call, answer["operation"], begun, call.get("timeout"))
+        return _say_end(call, answer["mistakes"], None, status)
+    from ..viewer import Viewer
+
+    note(f"{place.name} is up already; its definitions were read again")
+    show_changes({**answer, "mistakes": []})
+    keeper = int(client.get("/v1").get("keeper_pid") or 0)
+    number = answer["operation"] or _settle(client)["number"]
+    return Viewer(place, client, keeper, owner=False).run(number, answer["mistakes"], None)
+
+
+def _foreground(
+    call: Call, place: Place, launch: Launch, mistakes: list[dict[str, Any]]
+) -> NoReturn:
+    """Become the keeper; the viewer is forked first, and is a client."""
+    from stoker.client import exec_keeper
+
+    keeper = os.getpid()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.fork() == 0:
+        status = 1
+        try:
+            status = _view(call, place, launch, mistakes, keeper)
+        except StokerError as error:
+            complain(error)
+            status = error.exit_status
+        except (KeyboardInterrupt, BrokenPipeError):
+            pass  # nobody looks any more; the keeper goes on or down by its own signals
+        except Exception:  # shown here, because nobody above us will
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            try:
+                sys.stdout.flush()
+            except OSError:
+                pass  # the terminal is gone
+            os._exit(status)
+    exec_keeper(place)
+
+
+def _view(
+    call: Call, place: Place, launch: Launch, mistakes: list[dict[str, Any]], keeper: int
+) -> int:
+    """In the child: wait for the manager, then show."""
+    import signal
+
+    from stoker.client import wait_for
+
+    from ..viewer import Viewer
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the viewer has its own way with it
+    client = wait_for(place, keeper)
+    launch.release()
+    number = _settle(client)["number"]
+    return Viewer(place, client, keeper, owner=True).run(number, mistakes, 0)

@@ -1,0 +1,78 @@
+"""The control API as a Python library, and the way to start a manager.
+
+    from stoker.client import connect, place_of
+
+    with connect(place_of("examples/quickstart")) as client:
+        for row in client.get("/v1/instances")["instances"]:
+            print(row["name"], row["state"])
+
+Decides how a manager is reached and started, and what is said when it cannot be. Every question is a
+path of the control socket (`GET /v1/openapi.json` has all), every answer plain data.
+
+Invariants: a manager is started by running the keeper as a program, never by importing it; nothing
+here reads definitions (whoever starts a place gives the compiled bytes); asking imports no more than
+the C halves of socket and json, because a command's whole time is mostly its imports.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .fast import Client, Stream, connect, quote
+    from .finding import place_of
+    from .launch import (
+        Launch,
+        exec_keeper,
+        is_up,
+        prepare,
+        record_environment,
+        start,
+        wait_for,
+    )
+    from .records import Records, records
+
+_PARTS = {
+    "Client": "fast",
+    "Stream": "fast",
+    "connect": "fast",
+    "quote": "fast",
+    "place_of": "finding",
+    "Launch": "launch",
+    "exec_keeper": "launch",
+    "is_up": "launch",
+    "prepare": "launch",
+    "record_environment": "launch",
+    "start": "launch",
+    "wait_for": "launch",
+    "Records": "records",
+    "records": "records",
+}
+
+__all__ = [
+    "Client",
+    "Launch",
+    "Records",
+    "Stream",
+    "connect",
+    "exec_keeper",
+    "is_up",
+    "place_of",
+    "prepare",
+    "quote",
+    "record_environment",
+    "records",
+    "start",
+    "wait_for",
+]
+
+
+def __getattr__(name: str) -> Any:
+    part = _PARTS.get(name)
+    if part is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = __import__(f"{__name__}.{part}", fromlist=[name])
+    value = getattr(module, name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,307 @@
+"""Starting a place: writes its runtime directory, then runs the keeper.
+
+Written are place.json, definitions (compiled by the caller), environment (the base of every service's)
+and mark (what the manager writes into output pipes between runs), all readable by the owner alone.
+One `up` at a time does this, under a lock of its own, so that two of them start one keeper.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sys
+import time
+from typing import NoReturn
+
+from stoker.errors import Busy, Failed, NotYet, Refused
+from stoker.model import Place
+
+from .fast import Client
+
+__all__ = [
+    "Launch",
+    "exec_keeper",
+    "is_up",
+    "prepare",
+    "record_environment",
+    "start",
+    "wait_for",
+]
+
+DEADLINE = 60.0
+"""Seconds that a keeper and its manager may take until the control socket answers."""
+
+_NOT_FOR_SERVICES = ("STOKER_", "LISTEN_", "NOTIFY_SOCKET", "WATCHDOG_", "INVOCATION_ID")
+
+
+def is_up(place: Place) -> bool:
+    """True if somebody listens on the place's control socket. Raises Refused when we may not ask."""
+    from stoker.errors import NoManager
+
+    client = Client(place.socket, place)
+    try:
+        client.open()
+    except NoManager:
+        return False
+    client.close()
+    return True
+
+
+class Launch:
+    """One attempt to start a place; as a context manager it holds the lock under which to do it.
+
+    Another `up` of the same place waits meanwhile. Raises Refused where we may not write.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._lock = -1
+
+    def __enter__(self) -> Launch:
+        _directories(self.place)
+        self._lock = os.open(self.place.runtime + "/starting", os.O_RDWR | os.O_CREAT, 0o600)
+        end = time.monotonic() + DEADLINE
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return self
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    os.close(self._lock)
+                    raise NotYet(
+                        f"another `stoker up` has been starting {self.place.name} for {DEADLINE:g} s",
+                        hint=f"its log: {self.place.log}",
+                    ) from None
+                time.sleep(0.02)
+
+    def __exit__(self, *_exc: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let others try."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def _directories(place: Place) -> None:
+    """Make the directories that are ours. Raises Refused, Failed."""
+    try:
+        os.makedirs(place.state, 0o755, exist_ok=True)
+        if place.kind == "project":
+            _keep_out_of_git(place.state)
+        os.makedirs(place.logs, 0o700, exist_ok=True)
+        above = os.path.dirname(place.runtime)
+        if not os.path.isdir(above):
+            os.makedirs(above, 0o700, exist_ok=True)
+        os.makedirs(place.runtime, 0o700, exist_ok=True)
+        for path in {above, place.runtime}:
+            _ours(path, place)
+    except OSError as error:
+        kind = Refused if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else Failed
+        raise kind(
+            f"{error.filename or place.runtime}: {error.strerror}",
+            hint="stoker keeps its socket, logs and choices there; --runtime-dir moves the first",
+        ) from None
+
+
+def _ours(path: str, place: Place) -> None:
+    """A runtime directory that somebody else prepared for us is not to be trusted."""
+    found = os.stat(path)
+    if path == place.runtime and found.st_uid != os.getuid():
+        raise Refused(
+            f"{path} belongs to uid {found.st_uid}", hint="remove it, or use --runtime-dir"
+        )
+    if path.startswith("/tmp/stoker-") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+        raise Refused(f"{path} can be written by others", hint="remove it, or use --runtime-dir")
+
+
+def _keep_out_of_git(directory: str) -> None:
+    path = directory + "/.gitignore"
+    if not os.path.exists(path):
+        with open(path, "w", encoding="ascii") as file:
+            file.write("*\n")
+
+
+def prepare(place: Place, definitions: bytes) -> None:
+    """Write what keeper and manager read at their start. To be called under `Launch`."""
+    _write(place.definitions, definitions)
+    _write(place.file, place.to_json().encode())
+    record_environment(place)
+    _write(place.runtime + "/mark", os.urandom(8).hex().encode())
+
+
+def record_environment(place: Place) -> None:
+    """Write the base environment of services anew: it is that of the last `up`."""
+    _write(place.environment, b"\0".join(_environment(place)))
+
+
+def _environment(place: Place) -> list[bytes]:
+    """The base environment of services: ours in a project, else a clean one."""
+    if place.kind == "project":
+        skip = tuple(name.encode() for name in _NOT_FOR_SERVICES)
+        return [k + b"=" + v for k, v in os.environb.items() if not k.startswith(skip)]
+    import pwd
+
+    found = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    try:
+        account = pwd.getpwuid(place.uid)
+        found.update(HOME=account.pw_dir, USER=account.pw_name, LOGNAME=account.pw_name)
+        found["SHELL"] = account.pw_shell or "/bin/sh"
+    except KeyError:
+        found.update(HOME="/", SHELL="/bin/sh")
+    for name in ("LANG", "TZ", *(("XDG_RUNTIME_DIR",) if place.kind == "user" else ())):
+        if name in os.environ:
+            found[name] = os.environ[name]
+    return [os.fsencode(f"{name}={value}") for name, value in found.items()]
+
+
+def _write(path: str, data: bytes) -> None:
+    """Replace a file as a whole, readable by the owner alone."""
+    fresh = f"{path}.{os.getpid()}"
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(fd, left) :]
+    finally:
+        os.close(fd)
+    os.rename(fresh, path)
+
+
+def keeper_argv(place: Place) -> list[str]:
+    """The command that runs the keeper with manager and recorder, isolated and without `site`."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    python = [sys.executable, "-I", "-S"]
+
+    def program(module: str) -> list[str]:
+        text = (
+            f"import sys; sys.path[:0] = {_paths(package)!r}; "
+            f"from {module} import main; sys.exit(main([sys.argv[1]]))"
+        )
+        return [*python, "-c", text, place.runtime]
+
+    return [
+        *python,
+        os.path.join(package, "keeper.py"),
+        *("--run", place.runtime, "--socket", place.socket, "--log", place.log),
+        *(["--pid1"] if os.getpid() == 1 else []),
+        "--",
+        *program("stoker.daemon"),
+        ";",
+        *program("stoker.recorder"),
+    ]
+
+
+def _paths(package: str) -> list[str]:
+    """Where the manager finds us and the two libraries it needs, each directory once."""
+    from importlib.util import find_spec
+
+    found = {os.path.dirname(package): None}
+    for name in ("msgspec", "h11"):
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:
+            raise Failed(f"the library {name} is not installed", hint=f"pip install {name}")
+        found[os.path.dirname(os.path.dirname(spec.origin))] = None
+    return list(found)
+
+
+def exec_keeper(place: Place) -> NoReturn:
+    """Become the keeper: for `up` in the foreground, whose pid then is the keeper's."""
+    argv = keeper_argv(place)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(argv[0], argv)
+
+
+def start(place: Place) -> Client:
+    """Run the keeper detached from us; returns a client once the manager answers.
+
+    To be called under `Launch`, after `prepare`. Raises Busy when another keeper has the place,
+    Failed when the keeper ended, NotYet after a deadline.
+    """
+    argv = keeper_argv(place)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _detach(argv, writer)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with open(reader, "rb") as pipe:
+        text = pipe.read()  # ends when the keeper has its log open, or has ended
+    first, _, told = text.partition(b"\n")
+    keeper = int(first) if first.isdigit() else 0
+    return wait_for(place, keeper, told.decode("utf-8", "replace").strip())
+
+
+def _detach(argv: list[str], writer: int) -> NoReturn:
+    """In a child: a session of its own, no parent, nothing open but what the keeper needs."""
+    status = 1
+    try:
+        os.setsid()
+        if os.fork() != 0:
+            os._exit(0)
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 0)
+        os.dup2(null, 1)
+        os.write(writer, b"%d\n" % os.getpid())
+        os.dup2(writer, 2)
+        os.execv(argv[0], argv)
+    except OSError as error:
+        os.write(writer, f"{argv[0]}: {error.strerror}".encode())
+        status = 127
+    finally:
+        os._exit(status)
+
+
+def wait_for(place: Place, keeper: int, told: str = "", deadline: float = DEADLINE) -> Client:
+    """A client of a place whose keeper was just started; `told`: what that wrote before its log.
+
+    Raises Busy, Failed, NotYet, each with the last that the log says.
+    """
+    from stoker.errors import NoManager
+
+    end = time.monotonic() + deadline
+    client = Client(place.socket, place)
+    pause = 0.002
+    while time.monotonic() < end:
+        try:
+            client.open()
+            client.get("/v1", patience=max(0.1, end - time.monotonic()))
+            return client
+        except (NoManager, NotYet):
+            client.close()
+        if " has " in told and "keeper" in told:
+            raise Busy(told.removeprefix("stoker: "), hint="`stoker down` ends it")
+        if keeper and not _alive(keeper):
+            raise Failed(
+                f"the keeper of {place.name} ended: {told or _last(place)}",
+                hint=f"its log: {place.log}",
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+    raise NotYet(
+        f"the manager of {place.name} did not answer within {deadline:g} s: {_last(place)}",
+        hint=f"its log: {place.log}",
+    )
+
+
+def _alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False
+
+
+def _last(place: Place) -> str:
+    """The last line of the log."""
+    try:
+        with open(place.log, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 2000))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return "it left no log"
+    said = [line for line in lines if line.strip()]
+    return said[-1] if said else "it left no log"
