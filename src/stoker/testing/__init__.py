@@ -13,7 +13,29 @@ manager.
 
 from __future__ import annotations
 
-from .scenario import Deadline, Result, Scenario
-from .simulated import FakeClock, World, service
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .scenario import Deadline, Result, Scenario
+    from .simulated import FakeClock, World, service
 
 __all__ = ["Deadline", "FakeClock", "Result", "Scenario", "World", "service"]
+
+_PARTS = {
+    "Deadline": "scenario",
+    "Result": "scenario",
+    "Scenario": "scenario",
+    "FakeClock": "simulated",
+    "World": "simulated",
+    "service": "simulated",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a part when it is first used: a scenario needs no engine, and a world no process."""
+    part = _PARTS.get(name)
+    if part is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{part}"), name)
