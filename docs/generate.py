@@ -91,27 +91,20 @@ def settings() -> list[str]:
 
 
 def reference(which: str) -> list[str]:
-    """The rows that ``formats`` offers for a table of keys."""
+    """The rows of one of the tables of keys, a section for each table in it."""
     formats = importlib.import_module("stoker.formats")
-    rows = [row for row in formats.reference_rows() if row_of(row, "table") == which]
-    head = ("key", "type", "default", "a change needs", "meaning")
-    return table(
-        head,
-        (
-            (
-                f"`{row_of(row, 'name')}`",
-                row_of(row, "type"),
-                row_of(row, "default"),
-                row_of(row, "effect"),
-                row_of(row, "doc"),
-            )
-            for row in rows
-        ),
-    )
-
-
-def row_of(row: Any, name: str) -> Any:
-    return row[name] if isinstance(row, dict) else getattr(row, name)
+    sections: dict[str, list[Sequence[str]]] = {}
+    for row in formats.reference_rows(which):
+        default = (
+            f"`{row['default']}`" if row["default"] not in ("", "required") else row["default"]
+        )
+        cells = (f"`{row['key']}`", row["type"], default, row["effect"], row["doc"])
+        sections.setdefault(row["table"], []).append(cells)
+    head = ("key", "type", "default", "a change", "meaning")
+    lines = []
+    for name, rows in sections.items():
+        lines += [f"## `{name}`" if name else "## Top level", "", *table(head, rows)]
+    return lines
 
 
 def verbs() -> list[str]:
