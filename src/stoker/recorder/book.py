@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections import OrderedDict
@@ -27,9 +28,9 @@ class Book:
     """
 
     __slots__ = (
-        "born", "encoder", "ended", "fd", "fmri", "folder", "index_fd", "index_size", "inode", "last_index",
-        "looked", "name", "pattern", "pending", "retry_at", "run_at", "settings", "sick", "size",
-        "slot", "tail", "words",
+        "born", "encoder", "ended", "fd", "fmri", "folder", "index_fd", "index_size", "inode",
+        "last_index", "looked", "name", "pattern", "pending", "retry_at", "run_at", "settings",
+        "sick", "size", "slot", "tail", "words",
     )  # fmt: skip
 
     def __init__(self, fmri: str, root: str, settings: Settings, table: Table) -> None:
@@ -101,6 +102,21 @@ class Shelf:
             self.close(book)
         book.settings = settings
         book.encoder = other
+        if settings.mode == "file" and settings.path:
+            self._point_to(book, settings.path)
+
+    def _point_to(self, book: Book, path: str) -> None:
+        """The service writes straight into `path`: readers find it where they look for any log."""
+        try:
+            os.makedirs(book.folder, FOLDER_MODE, exist_ok=True)
+            if os.path.islink(book.path):
+                os.unlink(book.path)
+            elif os.path.exists(book.path):
+                self.rotate(book, os.stat(book.path).st_mtime_ns)
+            os.symlink(os.path.abspath(path), book.path)
+        except OSError:
+            # Reading back is the poorer for it; what the service writes is not touched.
+            return
 
     def forget(self, fmri: str) -> None:
         """The instance is no more; its files stay."""
@@ -137,7 +153,11 @@ class Shelf:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         try:
             book.fd = os.open(book.path, flags, FILE_MODE)
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                os.unlink(book.path)  # our own pointer, from when the service wrote its file itself
+            elif error.errno != errno.ENOENT:
+                raise
             os.makedirs(book.folder, FOLDER_MODE, exist_ok=True)
             book.fd = os.open(book.path, flags, FILE_MODE)
         self._open[book.fmri] = book

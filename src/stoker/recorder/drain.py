@@ -12,7 +12,6 @@ import errno
 import fcntl
 import os
 import re
-import select
 import time
 from collections.abc import Callable
 
@@ -20,13 +19,13 @@ from .book import Book, Shelf
 from .fault import point
 from .journal import BUFFER, SLACK, Journal
 from .lines import ERR, INDEX_RECORD, OUT, OWN, Parts, State, time_text
+from .output import TAIL, last_lines, pass_through, write_all
 
-__all__ = ["Drain", "Pipe"]
+__all__ = ["Drain", "Pipe", "split_name"]
 
 RETRY = 1_000_000_000  # ns during which a file that could not be written is not tried again
 SAME_TIME = 10_000_000  # ns within which two index records of one run and stream are one
 LONGEST_MARK = 96
-TAIL = 4096
 
 
 class Pipe:
@@ -448,67 +447,7 @@ class Drain:
         self._matched(book.fmri, book.state.run, line.decode("utf-8", "replace"))
 
 
-def last_lines(book: Book, run: int) -> str:
-    """The last lines (at most 20, 4 KB) of a run, as text: "" if it wrote nothing or they are in
-    another file.
-    """
-    encoder = book.encoder
-    if encoder is None:
-        return (
-            _last(book.tail.decode("utf-8", "replace").splitlines())
-            if book.state.run == run
-            else ""
-        )
-    known = book.run_at[0] == run
-    if book.fd < 0 or book.run_at[1] < 0 or (not known and encoder.indexed):
-        return ""
-    start = max(book.run_at[1] if known else 0, book.size - TAIL)
-    data = os.pread(book.fd, book.size - start, start)
-    if start and start != book.run_at[1]:
-        data = data[data.find(b"\n") + 1 :]
-    return _last([text for number, text in encoder.texts(data) if number in (None, run)])
-
-
-def _last(lines: list[str]) -> str:
-    return "\n".join(lines[-20:])
-
-
 def loss(lost: tuple[int, int, int]) -> str:
     """The line that says what was dropped."""
     lines, size, since = lost
     return f"stoker: {lines} lines ({size} bytes) could not be kept since {time_text(since)}"
-
-
-def write_all(fd: int, parts: Parts, offset: int) -> int:
-    """pwritev until all is written; the number of bytes. Raises OSError (a short write shows its
-    reason at the next).
-    """
-    total = sum(map(len, parts))
-    if not total:
-        return 0
-    done = os.pwritev(fd, parts, offset)
-    if done < total:
-        rest = memoryview(b"".join(parts))
-        while done < total:
-            done += os.pwrite(fd, rest[done:], offset + done)
-    return total
-
-
-def pass_through(name: str, chunk: bytes) -> None:
-    """To our own standard output, each line with the service's name; what it does not take at
-    once is dropped.
-    """
-    head = f"{name}: ".encode("utf-8", "surrogateescape")
-    text = head + chunk.removesuffix(b"\n").replace(b"\n", b"\n" + head) + b"\n"
-    poll = select.poll()
-    poll.register(1, select.POLLOUT)
-    at = 0
-    while at < len(text):
-        if not any(events & select.POLLOUT for _, events in poll.poll(0)):
-            return
-        try:
-            # PIPE_BUF at a time: so much a pipe that is ready takes without making us wait
-            # (pipe(7)).
-            at += os.write(1, text[at : at + select.PIPE_BUF])
-        except OSError:
-            return  # closed or full: the service must not notice

@@ -16,11 +16,12 @@ from stoker.linux import Loop, Timer, channel
 
 from .book import Shelf
 from .children import Children
-from .drain import Drain, Pipe, last_lines, split_name
+from .drain import Drain, Pipe, split_name
 from .held import Held
 from .ledger import Ledger
 from .lines import time_text
 from .link import Link, chunks, raise_limit, write_line
+from .output import last_lines
 from .ownlog import OwnLog
 from .settings import Settings
 

@@ -78,14 +78,17 @@ class Repository:
             _unlink(name)
 
     def _open_for_reading(self, why: RepositoryError) -> sqlite3.Connection:
-        # immutable: a read-only file system has no place for the shared memory that WAL needs.
         name = self.path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        try:
-            base = sqlite3.connect(f"file:{name}?mode=ro&immutable=1", uri=True)
-            base.execute("SELECT count(*) FROM choices").fetchone()
-        except sqlite3.Error:
-            raise why from None
-        return base
+        # A read-only file system has no place for the shared memory that WAL needs: then as
+        # immutable, which does not see what is in the write-ahead log alone.
+        for how in ("mode=ro", "mode=ro&immutable=1"):
+            try:
+                base = sqlite3.connect(f"file:{name}?{how}", uri=True)
+                base.execute("SELECT count(*) FROM choices").fetchone()
+            except sqlite3.Error:
+                continue
+            return base
+        raise why
 
     def _ready(self) -> sqlite3.Connection:
         if self._base is None:

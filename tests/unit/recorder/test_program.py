@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from place import NONCE, Recorder, until
+from recorder_place import NONCE, Recorder, until
 
 from stoker.repository import Repository
 
@@ -307,7 +307,7 @@ def test_an_unwritable_repository_refuses_and_draining_goes_on(tmp_path: Path) -
 
 
 def test_it_imports_nothing_that_costs_memory(recorder: Recorder) -> None:
-    """No msgspec, no asyncio, no TOML or XML; the modules are looked up in the maps and a fresh process."""
+    """No msgspec, no asyncio, no TOML, no ctypes."""
     import subprocess
 
     code = (

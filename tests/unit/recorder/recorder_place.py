@@ -1,4 +1,4 @@
-"""The surroundings of a recorder: a keeper played by a thread, and the manager's end of the link."""
+"""What surrounds a recorder: a keeper played by a thread, and the manager's end of the link."""
 
 from __future__ import annotations
 
