@@ -33,6 +33,7 @@ from .settings import read_settings
 
 __all__ = ["compile_main", "compile_place"]
 
+_COMPARED = 50_000  # pairs of names that are compared for hints, a second at most
 _DEFAULT_LOG = Definition("").log
 
 
@@ -119,7 +120,7 @@ class _Once:
 
 
 def _keep(found: Found, previous: Compiled, mistakes: list[Mistaken]) -> list[Definition]:
-    """Old definitions that stay, because their file has a mistake now or their directory is gone."""
+    """Old definitions that stay: their file has a mistake now, or their directory is gone."""
     have = {one.fmri for one in found.definitions}
     faulty = {one.file for one in found.mistakes if one.level == "error"}
     gone = set(found.gone)
@@ -148,26 +149,35 @@ def _keep(found: Found, previous: Compiled, mistakes: list[Mistaken]) -> list[De
 
 
 def _missing(found: Found, kept: Iterable[Definition]) -> list[Mistaken]:
-    """Targets that nothing stands for: a warning each, where they are named (smf.md 3.1: absent)."""
+    """Targets that nothing stands for: a warning each, where they are named (to SMF: absent)."""
     instances = {*found.claims, *(one.fmri for one in kept)}
     services: dict[str, list[str]] = {}
     for name in instances:
         services.setdefault(service_of(name), []).append(name)
+    names = sorted({display(name) for name in (*instances, *services)})
+    told: dict[str, tuple[str, str]] = {}
     mistakes = []
     for one in found.references:
         if one.target in instances or one.target in services:
             continue
-        shown = display(one.target)
-        others = sorted(services.get(service_of(one.target), ()))
-        if is_instance(one.target) and others:
-            message = f'"{shown}": there is no such instance'
-            hint = f"there is {', '.join(display(name) for name in others[:5])}"
-        else:
-            message = f'there is no service "{shown}"'
-            near = did_you_mean(shown, sorted(display(name) for name in [*instances, *services]))
-            hint = f'did you mean "{near}"?' if near else "it counts as absent until there is one"
+        if one.target not in told:
+            others = services.get(service_of(one.target), [])
+            near = len(told) * len(names) < _COMPARED
+            told[one.target] = _absent(one.target, others, names if near else [])
+        message, hint = told[one.target]
         mistakes.append(Mistaken(message, one.file, one.line, one.key, hint, "warning"))
     return mistakes
+
+
+def _absent(target: str, others: list[str], names: list[str]) -> tuple[str, str]:
+    """Message and hint for a target that does not exist; `others` are instances of its service."""
+    shown = display(target)
+    if is_instance(target) and others:
+        there = ", ".join(display(name) for name in sorted(others)[:5])
+        return f'"{shown}": there is no such instance', f"there is {there}"
+    near = did_you_mean(shown, names)
+    hint = f'did you mean "{near}"?' if near else "it counts as absent until there is one"
+    return f'there is no service "{shown}"', hint
 
 
 def _empty(place: Place) -> Mistaken:

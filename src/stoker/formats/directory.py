@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from stoker.model import MARK, Definition, Mistaken, display
 
-from .entry import Entry, Reading, Reference, Surroundings, readable
-from .registry import FORMATS, format_of, leftover
+from .entry import Entry, Format, Reading, Reference, Surroundings, readable
+from .registry import format_of, leftover
 
 __all__ = ["Found", "read_directories"]
 
@@ -67,17 +67,17 @@ def read_directories(
     return found
 
 
-def _entries(directory: str, found: Found) -> list[Entry]:
+def _entries(directory: str, found: Found) -> list[tuple[Entry, Format]]:
     """The entries that some format may read, in the order of names; the others are noted as
     ignored.
     """
-    entries = []
+    entries: list[tuple[Entry, Format]] = []
     with os.scandir(directory) as listing:
         for item in sorted(listing, key=lambda item: item.name):
             name = item.name
             if name in _OURS:
                 continue
-            why: str | None = ""
+            why: str | None = None
             if name.startswith("."):
                 why = "its name begins with a dot"
             elif leftover(name):
@@ -85,18 +85,21 @@ def _entries(directory: str, found: Found) -> list[Entry]:
             else:
                 try:
                     entry = Entry(directory, name, item.stat().st_mode)
-                    why = _unread(entry)
                 except OSError as wrong:
                     why = _broken(directory, name, wrong, found)
+                else:
+                    form = format_of(entry)
+                    if form is not None:
+                        entries.append((entry, form))
+                    else:
+                        why = _unread(entry)
             if why:
                 found.ignored.append((readable(f"{directory}/{name}"), why))
-            elif why is not None:
-                entries.append(entry)
     return entries
 
 
 def _broken(directory: str, name: str, wrong: OSError, found: Found) -> str | None:
-    """An entry that cannot even be looked at: a mistake where it is clearly meant as a definition."""
+    """An entry that cannot even be looked at: a mistake where it is meant as a definition."""
     why = f"cannot be looked at: {wrong.strerror or wrong}"
     if not name.endswith(".toml"):
         return why
@@ -109,9 +112,7 @@ def _broken(directory: str, name: str, wrong: OSError, found: Found) -> str | No
 
 
 def _unread(entry: Entry) -> str:
-    """Why an entry is of no format; "" when it is of one."""
-    if format_of(entry) is not None:
-        return ""
+    """Why an entry is of no format."""
     if entry.is_directory:
         run = os.path.join(entry.path, "run")
         if os.path.exists(run):
@@ -122,12 +123,14 @@ def _unread(entry: Entry) -> str:
     return "neither a file nor a directory"
 
 
-def _take(directory: str, entries: list[Entry], surroundings: Surroundings, found: Found) -> None:
+def _take(
+    directory: str, entries: list[tuple[Entry, Format]], surroundings: Surroundings, found: Found
+) -> None:
     """Read the entries of one directory and settle whose each name is."""
     owners: dict[str, list[Reading]] = {}
     readings = []
-    for entry in entries:
-        reading = _read(entry, surroundings)
+    for entry, form in entries:
+        reading = _read(entry, form, surroundings)
         hidden = [found.claims[name] for name in reading.claims if name in found.claims]
         hidden += [found.stems[entry.stem]] if entry.stem in found.stems else []
         if hidden:
@@ -136,7 +139,7 @@ def _take(directory: str, entries: list[Entry], surroundings: Surroundings, foun
         readings.append(reading)
         for name in reading.claims:
             owners.setdefault(name, []).append(reading)
-    found.stems.update({entry.stem: readable(entry.path) for entry in reversed(entries)})
+    found.stems.update({entry.stem: readable(entry.path) for entry, _ in reversed(entries)})
     for reading in readings:
         found.mistakes += reading.mistakes
         found.references += reading.references
@@ -159,8 +162,7 @@ def _take(directory: str, entries: list[Entry], surroundings: Surroundings, foun
                 found.refused.setdefault(name, readable(reading.path))
 
 
-def _read(entry: Entry, surroundings: Surroundings) -> Reading:
-    form = format_of(entry) or FORMATS[-1]
+def _read(entry: Entry, form: Format, surroundings: Surroundings) -> Reading:
     try:
         return form.read(entry, surroundings)
     except Exception as wrong:

@@ -50,11 +50,16 @@ class Entry:
 
 @dataclass(slots=True)
 class Surroundings:
-    """What a definition inherits from its place. `exists` asks the disk once for each path."""
+    """What a definition inherits from its place.
+
+    `exists` asks the disk once for each path. `known`: beginnings of scripts that are known to be
+    right.
+    """
 
     working_directory: str = "/"
     log: LogSettings = field(default_factory=LogSettings)
     exists: Callable[[str], bool] = os.path.exists
+    known: set[bytes] = field(default_factory=set)
 
 
 @dataclass(slots=True, frozen=True)

@@ -138,8 +138,8 @@ LIMITS = Table(
 
 LOG = Each(
     Key("mode", Choice("lines", "plain", "json", "file", "passthrough", "none", what="mode"),
-        "lines: each with its time; plain: as they are; json; file: straight into `path`; passthrough: to "
-        "the manager's own output; none: /dev/null", f'"{_log.mode}"'),
+        "lines: each with its time; plain: as they are; json; file: straight into `path`; "
+        "passthrough: to the manager's own output; none: /dev/null", f'"{_log.mode}"'),
     Key("path", FilePath(), "the file for mode file"),
     Key("size", Size(4096), "size of one file", '"10MB"'),
     Key("age", Duration(1), "age at which a file is closed", "none"),
@@ -156,8 +156,8 @@ DEFINITION = Table(
     Key("description", Text(), "one line for people", '""', "description"),
     Key("enabled", Flag(), "started unless an administrator decides otherwise", "true", "enabled"),
     Key("model", Choice("child", "contract", "transient", what="model"),
-        "child: the command is the service; contract: it leaves daemons behind; transient: it does its work "
-        "and ends", '"child"', "model"),
+        "child: the command is the service; contract: it leaves daemons behind; transient: it "
+        "does its work and ends", '"child"', "model"),
     Key("exec_start", Command(), "the command of the service", field="start"),
     Key("exec_start_pre", Command(), "run before it; if it fails, the service is not started",
         field="prepare"),

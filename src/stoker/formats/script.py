@@ -40,8 +40,10 @@ class Script:
             why = f"cannot be read: {wrong.strerror or wrong}"
             return _refused(path, [name], why, "a script must be readable to be run")
         reading = Reading(claims=[name], path=path)
-        if head[:4] != b"\x7fELF":
+        if head[:4] != b"\x7fELF" and head not in surroundings.known:
             _look(head, path, surroundings, reading)
+            if not reading.mistakes:
+                surroundings.known.add(head)
         if reading.good:
             reading.definitions.append(
                 Definition(

@@ -1,4 +1,4 @@
-"""Kinds of value that only services have: commands, signals, names of services, accounts, limits."""
+"""Kinds of value that only services have: commands, signals, names, accounts, limits."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@+~,")
+_PLAIN = _SAFE - frozenset("@.")  # characters that nothing needs to be thought about
 _HEX = frozenset("0123456789abcdefABCDEF")
 _PREFIX = "svc:/"
 _DEFAULT = "default"
@@ -175,6 +176,8 @@ def did_you_mean(word: str, words: Iterable[str]) -> str | None:
 
 
 def _service(raw: str, told: str = "") -> str:
+    if raw and _PLAIN.issuperset(raw):
+        return raw
     parts = raw.split("/")
     if not all(parts):
         raise UsageError(
@@ -197,6 +200,8 @@ def _dots(part: str) -> str:
 
 def _at(raw: str) -> int:
     """Where the @ stands that separates service from instance; 0 when there is none."""
+    if "@" not in raw:
+        return 0
     at = raw.find("@", 1)
     return at if 0 < at < len(raw) - 1 and raw[at - 1] != "/" and "/" not in raw[at:] else 0
 
