@@ -1,0 +1,113 @@
+"""Running the steps of a method, one after the other."""
+
+from __future__ import annotations
+
+from stoker.model import Definition, Step
+
+from .causes import how
+from .core import Core
+from .effects import Kill, Signal, Spawn
+from .events import Status
+from .facts import Instance
+
+__all__ = ["PROBED", "abort", "advance", "is_main", "run", "told"]
+
+PROBED = frozenset(("probe", "log", "pidfile", "file"))
+"""Kinds of readiness that the executor is told to look for; the others come by themselves."""
+
+OWN = frozenset(("stop", "refresh", "decide", "cleanup"))
+"""Methods that run in a contract of their own."""
+
+LATE = "did not end in time"
+
+
+def is_main(i: Instance, d: Definition) -> bool:
+    """The step that runs is the service's main process, rather than a command that brings it up."""
+    return (
+        i.method == "start"
+        and d.ready.kind not in ("exit", "pidfile")
+        and i.step == len(d.start) - 1
+        and bool(d.start[i.step].argv)
+    )
+
+
+def run(
+    core: Core,
+    i: Instance,
+    method: str,
+    steps: tuple[Step, ...],
+    arguments: tuple[str, ...] = (),
+    number: int = 0,
+) -> None:
+    """Begin step `number`. A step that is a word is done at once."""
+    step = steps[number]
+    i.method, i.step = method, number
+    i.result = None
+    i.method_pid = 0
+    i.deadline = None
+    core.changed[i.fmri] = None
+    if step.argv:
+        i.pending = "asked"
+        core.effects.append(
+            Spawn(i.fmri, i.run, i.ctid, method, step, i.running_definition(), number, arguments)
+        )
+        return
+    i.pending = ""
+    if step.word == ":kill":
+        if not i.populated:
+            i.result = "had no process to signal"
+            return
+        core.emit(Signal(i.fmri, i.run, "all", step.signal))
+    i.result = Status("exit", 0)
+
+
+def advance(core: Core, i: Instance, method: str, steps: tuple[Step, ...]) -> str:
+    """How the method stands: "wait", "done", "failed" or "skip". Begins the next step itself."""
+    while True:
+        if i.method != method or i.step >= len(steps):
+            return "done"
+        if i.result is None:
+            if i.deadline is None or core.now.mono < i.deadline or i.pending == "killed":
+                return "wait"
+            if not _late(core, i, steps[i.step]):
+                return "wait"
+        result = i.result
+        ok = isinstance(result, Status) and result.ok
+        if isinstance(result, Status):
+            i.records[method] = result
+        if not ok and steps[i.step].on_fail != "ignore":
+            return "skip" if steps[i.step].on_fail == "skip" else "failed"
+        if i.step + 1 >= len(steps):
+            return "done"
+        run(core, i, method, steps, number=i.step + 1)
+
+
+def _late(core: Core, i: Instance, step: Step) -> bool:
+    """Its time is over. A step that others follow must be gone before the next one begins."""
+    core.touch(i)
+    i.deadline = None
+    if i.method in OWN:
+        core.emit(Kill(i.fmri, i.run, "method"))
+    elif step.on_fail == "ignore" and i.pending == "running":
+        core.emit(Signal(i.fmri, i.run, "method", 9))
+        i.pending = "killed"
+        return False
+    i.pending = ""
+    i.result = LATE
+    return True
+
+
+def abort(core: Core, i: Instance) -> None:
+    """Give the running method up. Those in the run's own contract are swept with it."""
+    if i.pending and i.method in OWN:
+        core.emit(Kill(i.fmri, i.run, "method"))
+        i.pending = i.method = ""
+    elif i.pending in ("running", "killed"):
+        i.pending = ""
+
+
+def told(i: Instance) -> str:
+    """How the method ended, for a sentence: "ended with exit status 1"."""
+    if isinstance(i.result, str):
+        return i.result
+    return how(i.result)

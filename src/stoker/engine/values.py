@@ -1,0 +1,210 @@
+"""How far a target is from what a dependency wants of it: one number of five.
+
+    OK        satisfied now
+    COMING    on its way, by itself
+    STALLED   tried and failed, or waits for something outside; it may still come by itself
+    DORMANT   not without an administrator, except that a set time or a file's appearance changes it
+    HOPELESS  not without an administrator
+
+SMF's three values (smf(7); the 0 and -1 of its graph engine) are OK; COMING and STALLED; DORMANT
+and HOPELESS. The finer scale makes "hopeless" exact for `wait`, and lets an ordering pass a crash loop.
+
+An instance's `sig` packs its values for all conditions into one integer: only when that changes are
+the groups that cite the instance looked at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stoker.model import Condition, Grouping, Stage
+
+from .facts import Instance
+from .graph import Edge
+
+if TYPE_CHECKING:
+    from .core import Core
+
+__all__ = ["COMING", "DORMANT", "HOPELESS", "OK", "STALLED", "distance", "propagate"]
+
+HOPELESS, DORMANT, STALLED, COMING, OK = range(5)
+
+_UP = (Stage.UP, Stage.REFRESH)
+_SHIFT = {
+    Condition.READY: 0,
+    Condition.STARTED: 3,
+    Condition.HEALTHY: 6,
+    Condition.COMPLETED: 9,
+}
+_EXCLUDE = 12
+_MAINTENANCE = 1 << 15
+_RUNS = 1 << 16
+ABSENT = -1
+
+
+def distance(core: Core, i: Instance) -> int:
+    """How far an instance that is not up is from being up: COMING at best."""
+    if i.removed or core.shutdown is not None:
+        return HOPELESS
+    fault = i.static or i.fault
+    if fault is not None:
+        return HOPELESS if fault.retry is None else DORMANT
+    if not i.effective:
+        return HOPELESS if _until(i) is None else DORMANT
+    if i.stage is not Stage.IDLE:
+        return STALLED if i.settled and i.stage not in _UP else COMING
+    value = min(i.deps, COMING)
+    if i.loop and i.after_waits:
+        return HOPELESS
+    if i.settled or not core.active:
+        value = min(value, STALLED)
+    return value
+
+
+def _until(i: Instance) -> int | None:
+    if i.override is not None:
+        return i.override.until
+    return i.intent.until if i.intent is not None else None
+
+
+def signature(core: Core, i: Instance) -> int:
+    """All that citing groups need to know of an instance, in one integer."""
+    base = distance(core, i)
+    up = i.stage in _UP
+    here = up and i.effective and not i.removed and core.shutdown is None
+    ready = OK if here else base
+    started = OK if here or (i.stage is Stage.START and i.main_alive and i.effective) else base
+    healthy = ready
+    if here and not _healthy(i):
+        healthy = COMING
+    sig = ready | started << 3 | healthy << 6 | _completed(i, base, up) << 9
+    sig |= _excluded(i, here) << _EXCLUDE
+    if (i.fault or i.static) and i.stage is Stage.IDLE:
+        sig |= _MAINTENANCE
+    if here and not i.parting:
+        sig |= _RUNS
+    return sig
+
+
+def _healthy(i: Instance) -> bool:
+    if any(name != "admin" for name in i.degraders):
+        return False
+    return all(i.probe_ok.get(h.name, False) for h in i.running_definition().health)
+
+
+def _completed(i: Instance, base: int, up: bool) -> int:
+    """A run ended well: exit 0 of its main process, or of a start method that is all there is."""
+    status = i.records.get("start")
+    if status is not None and status.ok and (up or i.stage is Stage.IDLE):
+        return OK
+    return base
+
+
+def _excluded(i: Instance, here: bool) -> int:
+    """The value that an exclude_all group sees: OK when it is down and stays so."""
+    if here:
+        if _until(i) is not None:
+            return DORMANT
+        d = i.definition
+        return HOPELESS if d.ends == "never" or d.restart.when == "always" else STALLED
+    if i.stage is Stage.IDLE and (i.fault or i.static or i.removed or not i.effective):
+        return OK
+    return STALLED if i.settled else COMING
+
+
+def _of_instance(edge: Edge, sig: int) -> int:
+    """The value of one instance, as the group's kind counts it (smf.md 3.2)."""
+    kind = edge.group.kind
+    if kind == Grouping.EXCLUDE_ALL:
+        return OK if sig == ABSENT else sig >> _EXCLUDE & 7
+    if sig == ABSENT:
+        return OK if kind == Grouping.OPTIONAL_ALL else HOPELESS
+    value = sig >> _SHIFT[edge.group.dependency.condition] & 7
+    if kind == Grouping.OPTIONAL_ALL and (value <= DORMANT or sig & _MAINTENANCE):
+        return OK
+    return value
+
+
+def _of_fact(core: Core, edge: Edge) -> int:
+    known = core.facts.get(edge.target)
+    is_file = edge.target.startswith("file:")
+    if known is None:
+        if is_file:
+            return COMING
+        known = False
+    if edge.group.excludes:
+        return OK if not known else DORMANT if is_file else STALLED
+    if known:
+        return OK
+    if is_file:
+        return DORMANT if edge.group.dependency.watch else HOPELESS
+    return STALLED
+
+
+def edge_value(core: Core, edge: Edge) -> int:
+    """The value of a target; a service counts by its instances."""
+    if edge.is_fact:
+        return _of_fact(core, edge)
+    several = edge.instances
+    if len(several) == 1:
+        return _of_instance(edge, several[0].sig)
+    if not several:
+        return _of_instance(edge, ABSENT)
+    values = [_of_instance(edge, i.sig) for i in several]
+    if edge.group.kind in (Grouping.REQUIRE_ALL, Grouping.REQUIRE_ANY):
+        return max(values)
+    return min(values)
+
+
+def set_edge(core: Core, edge: Edge, first: bool = False) -> bool:
+    """Look at an edge anew; true when the group's value changed with it."""
+    group = edge.group
+    value = edge_value(core, edge)
+    if group.excludes:
+        up = _runs(core, edge)
+        if up != edge.up:
+            edge.up = up
+            group.ups += 1 if up else -1
+            core.mark(group.owner)
+    if first:
+        edge.value = value
+        group.counts[value] += 1
+        return True
+    if value == edge.value:
+        return False
+    group.counts[edge.value] -= 1
+    group.counts[value] += 1
+    edge.value = value
+    before = group.value
+    group.recount()
+    return group.value != before
+
+
+def _runs(core: Core, edge: Edge) -> bool:
+    if edge.is_fact:
+        return bool(core.facts.get(edge.target))
+    return any(i.sig != ABSENT and i.sig & _RUNS for i in edge.instances)
+
+
+def refresh_signature(core: Core, i: Instance) -> bool:
+    """Compute `sig`; true when it changed."""
+    sig = ABSENT if i.removed and i.fmri not in core.instances else signature(core, i)
+    if sig == i.sig:
+        return False
+    i.sig = sig
+    return True
+
+
+def propagate(core: Core, i: Instance) -> None:
+    """Tell the groups that cite an instance when its values changed."""
+    if refresh_signature(core, i):
+        for edge in i.watchers:
+            if set_edge(core, edge):
+                touch_group(core, edge)
+
+
+def touch_group(core: Core, edge: Edge) -> None:
+    """The group's value changed: its owner decides anew."""
+    owner = edge.group.owner
+    owner.deps = min(group.value for group in owner.groups)
+    core.mark(owner)
