@@ -67,6 +67,9 @@ class Book:
         return os.path.join(self.folder, CURRENT)
 
 
+_USUAL = Settings()
+
+
 class Shelf:
     """All the books, of which at most 512 are open.
 
@@ -84,7 +87,7 @@ class Shelf:
         """The book of an instance; with default settings if nobody said any."""
         book = self._books.get(fmri)
         if book is None:
-            book = self._books[fmri] = Book(fmri, self.root, Settings(), self.table)
+            book = self._books[fmri] = Book(fmri, self.root, _USUAL, self.table)
         return book
 
     def books(self) -> list[Book]:

@@ -61,6 +61,7 @@ class Recorder:
         self._retry: Timer | None = None
         self._patience = RETRY_FIRST
         self._said_error = ""
+        self._kinds: dict[str, tuple[Settings, dict[str, Any]]] = {}
 
     # -- beginning and end ----------------------------------------------------------------------
 
@@ -91,8 +92,8 @@ class Recorder:
             send=self._send,
             said=say,
         )
-        for fmri, settings in self.held.settings.items():
-            self.shelf.set(fmri, Settings(settings))
+        for fmri, settings in list(self.held.settings.items()):
+            self._on_log(fmri, settings)
         keeper.want("log/")
         links = dict(keeper.list("link/recorder").items)
         self._take_pipes(dict(keeper.list("log/").items))
@@ -261,9 +262,17 @@ class Recorder:
             if not self._of(fmri):
                 self.shelf.forget(fmri)
             return
-        chosen = Settings(settings)
+        chosen, said = self._kind(settings)
         self.shelf.set(fmri, chosen)
-        self.held.set(fmri, chosen.to_json())
+        self.held.set(fmri, said)
+
+    def _kind(self, settings: dict[str, Any]) -> tuple[Settings, dict[str, Any]]:
+        """One object for all instances with equal settings: there may be thousands of instances."""
+        key = json.dumps(settings, sort_keys=True)
+        if key not in self._kinds:
+            chosen = Settings(settings)
+            self._kinds[key] = (chosen, chosen.to_json())
+        return self._kinds[key]
 
     def _on_history(self, rows: list[list[Any]]) -> None:
         self.ledger.transitions(rows)
