@@ -4,9 +4,9 @@
 tests. A verb's module has one function, `run(call) -> exit status`.
 
 Invariants: exit statuses are those of the table (0 done, 1 it failed or is not so, 2 usage, 3 no
-manager here, 4 no such service, 5 not yet so when the time was over); what goes to standard output is
-what was asked for, and everything else goes to standard error; `--json` prints one object with a
-`version`. A fast verb imports neither argparse nor rich nor msgspec.
+manager here, 4 no such service, 5 not yet so when the time was over); standard output has what was
+asked for, standard error everything else; `--json` prints one object with a `version`. A fast verb
+imports neither argparse nor rich nor msgspec.
 
 Must not: decide anything about services; read a service's output or state except through `client`.
 """

@@ -52,7 +52,7 @@ def _argument(to: argparse.ArgumentParser, argument: Argument) -> None:
         nargs=kind,
         help=_plain(argument.summary),
         choices=argument.choices or None,
-        metavar=None if argument.choices else argument.name.upper(),
+        metavar=None if argument.choices else argument.word,
     )
 
 

@@ -1,4 +1,4 @@
-"""From the words of a command line to a verb's `run`, and from what that raises to an exit status."""
+"""From a command line's words to a verb's `run`, and from what that raises to an exit status."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(call: Call) -> int:
-    module = __import__(f"stoker.cli.verbs.{call.verb.name}", fromlist=["run"])
+    module = __import__(f"stoker.cli.commands.{call.verb.name}", fromlist=["run"])
     try:
         return int(module.run(call))
     finally:

@@ -34,7 +34,7 @@ def parse(words: list[str]) -> Call:
 
 
 def _names_nothing(verb: Verb, options: dict[str, Any]) -> bool:
-    return verb.name == "completion" and (options.get("names") or options.get("verbs"))
+    return verb.name == "completion" and bool(options.get("names") or options.get("verbs"))
 
 
 def _verb(word: str) -> Verb:
@@ -51,9 +51,8 @@ def _verb(word: str) -> Verb:
 
     other = {"list": "ls", "ps": "ls", "log": "logs", "run": "up", "show": "status", "tail": "logs"}
     near = other.get(word) or did_you_mean(word, [verb.name for verb in VERBS])
-    _wrong(
-        f"no such verb: {word}", f"did you mean {near}?" if near else "stoker help lists all verbs"
-    )
+    hint = f"did you mean {near}?" if near else "stoker help lists all verbs"
+    raise _error(f"no such verb: {word}", hint)
 
 
 def _options(
@@ -64,7 +63,7 @@ def _options(
     stop_at_word: bool = False,
     verb: Verb | None = None,
 ) -> list[str]:
-    """Take options out of `words`; returns what is left. A `--` stays for arguments of kind rest."""
+    """Take options out of `words`; returns what is left. `--` stays where a rest is wanted."""
     known = tuple(known)
     left: list[str] = []
     at = 0
@@ -196,7 +195,7 @@ def _missing(verb: Verb, argument: Argument) -> NoReturn:
     hint = f"usage: {verb.usage}"
     if argument.kind == "service":
         _wrong(f"stoker {verb.name} needs the name of a service ('*' means all)", hint)
-    _wrong(f"stoker {verb.name} needs {argument.name.upper()}: {argument.summary}", hint)
+    _wrong(f"stoker {verb.name} needs {argument.word}: {argument.summary}", hint)
 
 
 def _choice(what: str, text: str, choices: tuple[str, ...]) -> NoReturn:
@@ -224,6 +223,10 @@ def _help(verb: Verb | None) -> str:
 
 
 def _wrong(message: str, hint: str) -> NoReturn:
-    from stoker.errors import UsageError
+    raise _error(message, hint)
 
-    raise UsageError(message, hint=hint)
+
+def _error(message: str, hint: str) -> Exception:
+    from stoker.errors import UsageError  # here: most command lines are understood
+
+    return UsageError(message, hint=hint)

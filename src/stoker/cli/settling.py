@@ -58,7 +58,7 @@ def show_changes(answer: dict[str, Any]) -> None:
 def follow_settle(
     call: Call, number: int | None, begun: float, timeout: float | None
 ) -> tuple[int, dict[str, Any] | None]:
-    """Wait for a settle operation; returns exit status and the operation, and says what is not up."""
+    """Wait for a settle operation, and say what is not up; returns exit status and operation."""
     if number is None:
         return 0, None
     client = call.client()

@@ -1,4 +1,4 @@
-"""Completion scripts for bash, zsh and fish, from the table; names of services are asked for live."""
+"""Completion for bash, zsh and fish, from the table; names of services are asked for live."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _zsh() -> str:
     shown = " ".join(f"'{verb.name}:{_quoted(verb.summary)}'" for verb in VERBS)
     top = " ".join(spec for option in GLOBAL for spec in _zsh_option(option))
     return f"""#compdef stoker
-# Completion of stoker for zsh: eval "$(stoker completion zsh)", or as _stoker in a directory of fpath.
+# Completion of stoker for zsh: eval "$(stoker completion zsh)", or as _stoker in fpath.
 _stoker_names() {{
   local -a names; names=(${{(f)"$(stoker $_stoker_place completion --names 2>/dev/null)"}})
   (( $#names )) && compadd -a names

@@ -67,6 +67,11 @@ class Argument:
         self.name, self.summary, self.many, self.kind = name, summary, many, kind
         self.choices = tuple(choices)
 
+    @property
+    def word(self) -> str:
+        """What stands for one of it in a usage line."""
+        return "NAME" if self.kind == "service" else self.name.upper()
+
 
 class Verb:
     """One verb: what help, pages and completion say of it, and how it is parsed."""
@@ -96,7 +101,7 @@ class Verb:
         if self.options:
             words.append("[OPTION…]")
         for argument in self.arguments:
-            shown = argument.name.upper()
+            shown = argument.word
             if argument.choices:
                 shown = "|".join(argument.choices)
             if argument.kind == "rest":
@@ -148,9 +153,9 @@ GLOBAL = (
 VERBS: tuple[Verb, ...] = (
     Verb(
         "up", "bring up a directory of services, and keep it up",
-        "Brings up everything that DIR defines, in the order of its dependencies. In the foreground "
-        "it shows progress, then follows states and output; Ctrl-C stops all in order, a second one "
-        "escalates. On a place that is up it is `reload`, and Ctrl-C only detaches.",
+        "Brings up everything that DIR defines, in the order of its dependencies. In the "
+        "foreground it shows progress, then follows states and output; Ctrl-C stops all in order, "
+        "a second one escalates. On a place that is up it is `reload`, and Ctrl-C only detaches.",
         [Argument("dir", "the project's directory; the working directory, if none is given",
                   many="?", kind="directory")],
         [Option("--detach", "return when all is settled", short="-d"), TIMEOUT, JSON],
@@ -167,8 +172,8 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "check", "find every mistake in definitions",
-        "Reads all definitions as `up` would, and shows every mistake with file, line and key, what "
-        "is ignored and why, and what would start, in order. Nothing is started.",
+        "Reads all definitions as `up` would, and shows every mistake with file, line and key, "
+        "what is ignored and why, and what would start, in order. Nothing is started.",
         [Argument("dir", "the project's directory; else the place here", many="?",
                   kind="directory")],
         [JSON],
@@ -176,8 +181,8 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb(
         "ls", "list instances: STATE NAME PID SINCE RESTARTS NOTE",
-        "One line for each instance: its state (two, while it moves from one to the other), its main "
-        "process, how long it has been so, restarts, and the one thing worth knowing.",
+        "One line for each instance: its state (two, while it moves from one to the other), its "
+        "main process, how long it has been so, restarts, and the one thing worth knowing.",
         [SOME], [JSON], statuses=SHOWS,
     ),
     Verb(

@@ -1,8 +1,8 @@
 """Following a place in the foreground: progress until settled, then states and output.
 
 The viewer is a client like any other. Where `up` started the place, the viewer is a child of the
-keeper (which is what `up` itself became): a Ctrl-C on the terminal reaches both, and the keeper acts.
-The keeper sends TERM at the very end, to whatever is left below it: then we have seen all.
+keeper (which is what `up` itself became): a Ctrl-C on the terminal reaches both, and the keeper
+acts. The keeper sends TERM at the very end, to whatever is left below it: then we have seen all.
 """
 
 from __future__ import annotations

@@ -6,12 +6,12 @@
         for row in client.get("/v1/instances")["instances"]:
             print(row["name"], row["state"])
 
-Decides how a manager is reached and started, and what is said when it cannot be. Every question is a
-path of the control socket (`GET /v1/openapi.json` has all), every answer plain data.
+Decides how a manager is reached and started, and what is said when it cannot be. Every question is
+a path of the control socket (`GET /v1/openapi.json` has all), every answer plain data.
 
 Invariants: a manager is started by running the keeper as a program, never by importing it; nothing
-here reads definitions (whoever starts a place gives the compiled bytes); asking imports no more than
-the C halves of socket and json, because a command's whole time is mostly its imports.
+here reads definitions (whoever starts a place gives the compiled bytes); asking imports no more
+than the C halves of socket and json, because a command's whole time is mostly its imports.
 """
 
 from __future__ import annotations

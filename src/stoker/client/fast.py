@@ -42,7 +42,7 @@ def decode(text: str) -> Any:
     if _scan is None:
         _scan = _make_scan()
     try:
-        value, end = _scan(text.strip(), 0)
+        value, _end = _scan(text.strip(), 0)
     except StopIteration:
         raise ValueError("not JSON") from None
     return value
@@ -65,7 +65,7 @@ def _make_scan() -> Any:
         parse_float, parse_int, parse_constant = float, int, float
         memo: dict[str, str] = {}  # noqa: RUF012
 
-    return make_scanner(Context)
+    return make_scanner(Context)  # type: ignore[arg-type]
 
 
 def encode(value: Any) -> str:
@@ -95,8 +95,8 @@ def connect(place: Place) -> Client:
 class Client:
     """One connection to a control socket; it is opened again by itself when the manager came back.
 
-    Answers are plain data. Errors of the manager are raised as the class of `stoker.errors` that has
-    their exit status. Use it as a context manager, or `close` it.
+    Answers are plain data. Errors of the manager are raised as the classes of `stoker.errors`.
+    Use it as a context manager, or `close` it.
     """
 
     def __init__(self, path: str, place: Place | None = None) -> None:
@@ -304,7 +304,7 @@ class Client:
 
 
 class Stream:
-    """An endless answer: JSON lines in chunks. Iterate over it, or `read` when `fileno` is ready."""
+    """An endless answer: JSON lines. Iterate over it, or `read` when `fileno` is ready."""
 
     def __init__(self, sock: Any, rest: bytes) -> None:
         self._sock = sock

@@ -1,8 +1,8 @@
 """Starting a place: writes its runtime directory, then runs the keeper.
 
-Written are place.json, definitions (compiled by the caller), environment (the base of every service's)
-and mark (what the manager writes into output pipes between runs), all readable by the owner alone.
-One `up` at a time does this, under a lock of its own, so that two of them start one keeper.
+Written are place.json, definitions (compiled by the caller), environment (the base of every
+service's) and mark (what the manager writes into output pipes between runs), all readable by the
+owner alone. One `up` at a time does this, under a lock, so that two of them start one keeper.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NOT_FOR_SERVICES = ("STOKER_", "LISTEN_", "NOTIFY_SOCKET", "WATCHDOG_", "INVOCA
 
 
 def is_up(place: Place) -> bool:
-    """True if somebody listens on the place's control socket. Raises Refused when we may not ask."""
+    """True if somebody listens on the control socket. Raises Refused when we may not ask."""
     from stoker.errors import NoManager
 
     client = Client(place.socket, place)
@@ -70,7 +70,7 @@ class Launch:
                 if time.monotonic() > end:
                     os.close(self._lock)
                     raise NotYet(
-                        f"another `stoker up` has been starting {self.place.name} for {DEADLINE:g} s",
+                        f"another `stoker up` is still starting {self.place.name}",
                         hint=f"its log: {self.place.log}",
                     ) from None
                 time.sleep(0.02)

@@ -1,18 +1,17 @@
 """Asking the recorder: logs and history, as JSON records.
 
-A running recorder answers on RUN/records; where none runs, its reader is started as a program of ours
-on the same files, with the same question. Either way nothing here reads a log.
+A running recorder answers on RUN/records; where none runs, its reader is started as a program of
+ours on the same files, with the same question. Either way nothing here reads a log.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 
 from stoker.errors import Failed, Refused, UsageError
-
-from .fast import sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def records(place: Place, question: dict[str, Any]) -> Records:
 
     Raises Refused where the files are another's, UsageError when the question makes no sense.
     """
-    sock = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM, 0)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0)
     text = json.dumps(question).encode("ascii") + b"\n"
     try:
         sock.connect(place.runtime + "/records")

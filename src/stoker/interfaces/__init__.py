@@ -1,4 +1,4 @@
-"""The doors into a manager. Today there is one: the control socket, HTTP/1.1 with JSON on a unix socket.
+"""The doors into a manager. Today there is one: the control socket, HTTP/1.1 with JSON.
 
 Decides who may ask what (roles, from the kernel's word about the peer), how a question becomes a
 call of the manager, and how much a client may cost. Everything that can be asked stands in one

@@ -82,6 +82,7 @@ class Fake:
         self.kept = 1000
         self.callers: list[Callable[[], object]] = []
         self.ends_at_once = True
+        self.outcome = "done"
         self.reloads = 0
 
     def now(self) -> Any:
@@ -96,7 +97,9 @@ class Fake:
         members = [MemberView(fmri, request.verb) for fmri in request.names]
         self.asked[number] = OperationView(number, request.verb, request.who, request.why, members)
         if self.ends_at_once:
-            self.asked[number].outcome = "done"
+            self.asked[number].outcome = self.outcome
+            for member in members:
+                member.outcome = self.outcome
         return number
 
     def views(self) -> list[InstanceView]:

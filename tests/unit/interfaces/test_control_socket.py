@@ -71,7 +71,8 @@ def test_an_operation_is_waited_for(door: Any) -> None:
     door.fake.ends_at_once = False
     with door.connect() as sock:
         body = json.dumps({"verb": "start", "names": ["web"]}).encode()
-        head = f"POST /v1/operations?wait=30 HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = "POST /v1/operations?wait=30 HTTP/1.1\r\nHost: x\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
         sock.sendall(head.encode() + body)
         deadline = time.monotonic() + 30
         while not door.do(lambda: list(door.fake.callers)):

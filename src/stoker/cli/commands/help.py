@@ -56,8 +56,8 @@ def page(verb: Verb) -> list[str]:
     lines += _wrapped(verb.text)
     if verb.arguments:
         lines.append("")
-        width = max(len(one.name) for one in verb.arguments)
-        lines += [f"  {one.name.upper().ljust(width)}  {one.summary}" for one in verb.arguments]
+        width = max(len(one.word) for one in verb.arguments)
+        lines += [f"  {one.word.ljust(width)}  {one.summary}" for one in verb.arguments]
     if verb.options:
         lines += ["", *_options("Options:", verb.options)]
     lines += ["", "Exit statuses:"]

@@ -1,0 +1,188 @@
+"""Verbs against a manager with nothing behind it: what is asked, what is printed, how it ends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from stoker.cli import main
+
+
+@pytest.fixture
+def run(door: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("STOKER_RUNTIME_DIR", door.fake.place.runtime)
+    monkeypatch.chdir(door.fake.place.name)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        status = main(list(words))
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+def test_ls_has_the_columns_and_a_row_each(run: Any) -> None:
+    status, out, _ = run("ls")
+    lines = out.splitlines()
+    assert status == 0
+    assert lines[0].split() == ["STATE", "NAME", "PID", "SINCE", "RESTARTS", "NOTE"]
+    assert [line.split()[:3] for line in lines[1:]] == [
+        ["online", "a", "4242"], ["online", "b", "4242"], ["online", "web", "4242"],
+    ]  # fmt: skip
+    assert "\x1b" not in out
+
+
+def test_ls_exits_0_while_things_are_down(run: Any, door: Any) -> None:
+    row = door.fake.rows["svc:/web:default"]
+    row.state, row.pid, row.waiting_for = "offline", None, ["db is disabled", "c is offline"]
+    status, out, _ = run("ls", "web")
+    assert status == 0
+    assert "db is disabled (and 1 more)" in out
+    assert " - " in out
+
+
+def test_json_has_a_version_and_the_fields_promised(run: Any) -> None:
+    status, out, _ = run("ls", "--json")
+    answer = json.loads(out)
+    assert (status, answer["version"]) == (0, 1)
+    promised = {
+        *("fmri", "name", "enabled", "wanted", "state", "next_state", "reason", "state_time"),
+        *("phase", "pid", "contract", "restarts", "waiting_for", "cause"),
+    }
+    assert promised <= set(answer["instances"][0])
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [("done", 0), ("failed", 1), ("impossible", 1), ("waiting", 5), ("superseded", 1)],
+)
+def test_an_operation_s_outcome_is_the_exit_status(
+    run: Any, door: Any, outcome: str, status: int
+) -> None:
+    door.fake.outcome = outcome
+    assert run("start", "web")[0] == status
+
+
+def test_the_request_says_all_that_was_said(run: Any, door: Any) -> None:
+    run("disable", "--reason", "disk swap", "--until", "+2h", "--later", "web")
+    (request,) = door.fake.requests
+    assert request.why == "disk swap"
+    assert request.later
+    assert request.until is not None
+    run("signal", "HUP", "web")
+    assert door.fake.requests[1].signal == 1
+    run("mark", "degraded", "web")
+    assert door.fake.requests[2].state == "degraded"
+    run("input", "TIME", "off")
+    assert (door.fake.requests[3].input, door.fake.requests[3].value) == ("TIME", False)
+
+
+def test_without_waiting_the_number_is_printed(run: Any, door: Any) -> None:
+    door.fake.outcome = ""
+    assert run("stop", "--no-wait", "web")[:2] == (0, "1\n")
+
+
+def test_the_time_given_bounds_the_wait(run: Any, door: Any) -> None:
+    door.fake.outcome = ""
+    status, _, err = run("stop", "--timeout", "10ms", "web")
+    assert status == 5
+    assert "not yet" in err
+
+
+def test_what_it_waits_for_is_said(run: Any, door: Any) -> None:
+    door.fake.outcome = ""
+    door.fake.rows["svc:/web:default"].waiting_for = ["db is offline"]
+    _, _, err = run("start", "--timeout", "1100ms", "web")
+    assert "web: waits: db is offline" in err
+
+
+def test_names_are_looked_up_by_the_manager(run: Any) -> None:
+    status, _, err = run("stop", "wbe")
+    assert status == 4
+    assert "did you mean web?" in err
+
+
+@pytest.mark.parametrize(
+    ("state", "hopeless", "status"),
+    [("online", False, 0), ("maintenance", True, 1), ("offline", False, 5)],
+)
+def test_wait(run: Any, door: Any, state: str, hopeless: bool, status: int) -> None:
+    row = door.fake.rows["svc:/web:default"]
+    row.state, row.hopeless = state, hopeless
+    assert run("wait", "--for", "online", "--timeout", "50ms", "web")[0] == status
+
+
+def test_cat_masks_and_says_where_from(run: Any) -> None:
+    _, out, _ = run("cat", "web")
+    assert "hush" not in out
+    assert "***" in out
+
+
+def test_status_of_the_place(run: Any) -> None:
+    _, out, _ = run("status")
+    assert "generation 3" in out
+    _, out, _ = run("status", "--json")
+    assert json.loads(out)["manager"]["keeper_pid"] == 1
+
+
+def test_status_shows_who_chose_so_and_until_when(run: Any, door: Any) -> None:
+    plain = door.fake.status
+
+    def status(fmri: str) -> Any:
+        found = plain(fmri)
+        found.choice = {
+            "enabled": False, "by": "root", "when": "2026-01-01T00:00:00Z", "why": "disk swap",
+            "until": "2026-01-02T00:00:00Z", "later": True,
+        }  # fmt: skip
+        return found
+
+    door.fake.status = status
+    _, out, _ = run("status", "web")
+    for part in ("disabled", "by root", "disk swap", "until 2026-01-02", "from the next boot"):
+        assert part in out
+
+
+def test_events_are_printed_and_resume(run: Any, door: Any) -> None:
+    for state in ("offline", "online"):
+        door.fake.happens("svc:/web:default", state=state, next_state="", cause="asked by root")
+    _, out, _ = run("events")
+    assert len(out.splitlines()) == 2
+    assert "asked by root" in out
+    _, out, _ = run("events", "--cursor", "1", "--json")
+    assert [json.loads(line)["cursor"] for line in out.splitlines()] == [2]
+
+
+def test_a_refresh_that_ran_nothing_says_so(run: Any) -> None:
+    _, out, _ = run("refresh", "web")
+    assert "nothing was run" in out
+
+
+def test_completion_of_names(run: Any) -> None:
+    assert run("completion", "--names")[:2] == (0, "a\nb\nweb\n")
+
+
+def test_help_in_all_its_spellings(run: Any) -> None:
+    page = run("help", "stop")[1]
+    assert run("stop", "--help")[1] == page
+    assert run("help", "sto")[1] == page
+    assert "stoker stop [OPTION…] NAME…" in page
+    assert json.loads(run("help", "--json")[1])["version"] == 1
+    assert run("help", "stpo")[0] == 2
+
+
+def test_without_a_manager_it_says_which_socket_and_how_to_start_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Any
+) -> None:
+    assert main(["-C", str(tmp_path), "ls"]) == 3
+    err = capsys.readouterr().err
+    assert "control" in err
+    assert f"stoker up {tmp_path}" in err
+
+
+def test_nothing_is_completed_without_a_manager(
+    capsys: pytest.CaptureFixture[str], tmp_path: Any
+) -> None:
+    assert main(["-C", str(tmp_path), "completion", "--names"]) == 0
+    assert capsys.readouterr() == ("", "")

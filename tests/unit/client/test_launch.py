@@ -1,0 +1,113 @@
+"""What is written before a keeper is run, and what is said when it does not come up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stoker.client import Launch, is_up, launch, prepare, start, wait_for
+from stoker.errors import Busy, Failed
+from stoker.model import Place, project_place, user_place
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    base = Path(tempfile.mkdtemp(prefix="st-"))
+    (base / "d").mkdir()
+    yield project_place(str(base / "d"), {}, os.getuid(), runtime=str(base / "run"))
+    shutil.rmtree(base)
+
+
+def test_the_runtime_directory_is_ours_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GREETING", "hello\nworld")
+    monkeypatch.setenv("STOKER_KEEPER", "3")
+    monkeypatch.setenv("NOTIFY_SOCKET", "/x")
+    with Launch(place):
+        prepare(place, b"blob")
+    assert stat.S_IMODE(os.stat(place.runtime).st_mode) == 0o700
+    for name in ("definitions", "place.json", "environment", "mark"):
+        assert stat.S_IMODE(os.stat(f"{place.runtime}/{name}").st_mode) == 0o600
+    assert Path(place.definitions).read_bytes() == b"blob"
+    assert Place.from_json(Path(place.file).read_text()) == place
+    assert len(bytes.fromhex(Path(place.runtime, "mark").read_text())) == 8
+    variables = Path(place.environment).read_bytes().split(b"\0")
+    assert b"GREETING=hello\nworld" in variables
+    assert not any(one.startswith((b"STOKER_", b"NOTIFY_SOCKET")) for one in variables)
+    assert Path(place.state, ".gitignore").read_text() == "*\n"
+
+
+def test_services_of_a_user_get_a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = Path(tempfile.mkdtemp(prefix="st-"))
+    monkeypatch.setenv("SECRET_OF_A_SHELL", "x")
+    environ = {"HOME": str(base), "XDG_RUNTIME_DIR": str(base), "XDG_STATE_HOME": str(base / "s")}
+    place = user_place(environ, os.getuid())
+    with Launch(place):
+        prepare(place, b"")
+    text = Path(place.environment).read_bytes()
+    assert b"SECRET_OF_A_SHELL" not in text
+    assert b"PATH=" in text
+    shutil.rmtree(base)
+
+
+def test_one_at_a_time(place: Place) -> None:
+    code = (
+        "import sys; from stoker.client import Launch; from stoker.model import Place\n"
+        "place = Place.from_json(open(sys.argv[1]).read())\n"
+        "with Launch(place): print('mine', flush=True)"
+    )
+    with Launch(place):
+        prepare(place, b"")
+        other = subprocess.Popen(
+            [sys.executable, "-c", code, place.file], stdout=subprocess.PIPE, text=True
+        )
+        assert other.poll() is None
+    out, _ = other.communicate(timeout=60)
+    assert out == "mine\n"
+
+
+def test_nobody_is_there(place: Place) -> None:
+    assert not is_up(place)
+
+
+def keeper(place: Place, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    monkeypatch.setattr(launch, "keeper_argv", lambda _place: [sys.executable, "-c", code])
+
+
+def test_a_keeper_that_ends_is_told_with_its_last_words(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper(place, monkeypatch, "import sys; sys.exit('no room on the disk')")
+    with Launch(place), pytest.raises(Failed, match="no room on the disk"):
+        start(place)
+
+
+def test_another_keeper_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper(place, monkeypatch, f"import sys; sys.exit('stoker: keeper 4711 has {place.runtime}')")
+    with Launch(place), pytest.raises(Busy, match="4711"):
+        start(place)
+
+
+def test_a_keeper_that_is_gone_leaves_its_log(place: Place) -> None:
+    with Launch(place):
+        Path(place.log).write_text("first\nthe last line\n")
+        with pytest.raises(Failed, match="the last line"):
+            wait_for(place, 2**22 + 1)
+
+
+def test_the_keeper_s_command_is_isolated(place: Place) -> None:
+    argv = launch.keeper_argv(place)
+    assert argv[:3] == [sys.executable, "-I", "-S"]
+    assert argv[3].endswith("keeper.py")
+    assert argv.count(";") == 1
+    manager = argv[argv.index("--") + 1 :]
+    assert manager[:3] == [sys.executable, "-I", "-S"]
+    assert "stoker.daemon" in manager[4]
+    assert manager[5] == place.runtime
