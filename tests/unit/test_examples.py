@@ -1,0 +1,34 @@
+"""The examples that we ship are read without a mistake, and hold the services that they say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stoker.formats import compile_place
+from stoker.model import project_place
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+SERVICES = {
+    "quickstart": {"store", "worker", "web", "ticker"},
+    "debian": {"directories", "postgres", "redis", "nginx"},
+}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_example_is_read_without_a_mistake(name: str, tmp_path: Path) -> None:
+    directory = tmp_path / name
+    shutil.copytree(
+        EXAMPLES / name, directory, ignore=shutil.ignore_patterns(".data", ".stoker", "__pycache__")
+    )
+    compiled = compile_place(project_place(str(directory), {}, os.getuid()))
+    assert compiled.mistakes == []
+    found = {one.fmri for one in compiled.definitions}
+    assert found == {f"svc:/{service}:default" for service in SERVICES[name]}
+
+
+def test_every_directory_is_an_example() -> None:
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == set(SERVICES)
