@@ -25,7 +25,7 @@ __all__ = [
 
 
 class Place:
-    """Where something stands in a text: a file, a line counted from 1, a key. Each part may be unknown.
+    """Where something stands: file, line counted from 1, key. Each part may be unknown.
 
     A value: compared by its parts, never changed. (Written out, because importing dataclasses
     takes longer than a fast command may.)
