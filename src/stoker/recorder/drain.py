@@ -31,7 +31,7 @@ LONGEST_MARK = 96
 class Pipe:
     """The read end of one output pipe. `name` is the keeper's name of it, `stream` OUT or ERR."""
 
-    __slots__ = ("book", "fd", "grown", "name", "stream")
+    __slots__ = ("book", "fd", "grown", "name", "read_at", "stream")
 
     def __init__(self, name: str, fd: int, book: Book, stream: int) -> None:
         self.name = name
@@ -39,6 +39,7 @@ class Pipe:
         self.book = book
         self.stream = stream
         self.grown = False
+        self.read_at = 0  # monotonic ns
 
 
 def split_name(name: str) -> tuple[str, int]:

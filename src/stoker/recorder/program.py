@@ -31,6 +31,9 @@ RETRY_FIRST, RETRY_MOST = (
     1_000_000_000,
     10_000_000_000,
 )  # ns between attempts at logs that cannot be written
+SMALL = 16384  # bytes; a block worth its system calls
+AT_ONCE = 2_000_000  # ns between two blocks of one pipe that count as one stream
+LINGER = 0.0001  # seconds; measured: a fifth less work, and no less throughput
 LAST_BLOCKS = (
     4096  # blocks read from one pipe at the end, so that a service that never stops cannot hold us
 )
@@ -61,6 +64,7 @@ class Recorder:
         self._retry: Timer | None = None
         self._patience = RETRY_FIRST
         self._said_error = ""
+        self._linger = False
         self._kinds: dict[str, tuple[Settings, dict[str, Any]]] = {}
 
     # -- beginning and end ----------------------------------------------------------------------
@@ -129,6 +133,10 @@ class Recorder:
 
     def _after(self) -> None:
         self.ledger.commit()
+        if self._linger:
+            # Someone writes line by line, faster than we come back: let a block gather first.
+            self._linger = False
+            time.sleep(LINGER)
         try:
             self.held.store()
         except (EOFError, TimeoutError):
@@ -203,11 +211,17 @@ class Recorder:
         self.loop.watch(pipe.fd, select.EPOLLIN, lambda _: self._ready(pipe))
 
     def _ready(self, pipe: Pipe) -> None:
-        if self.drain.read(pipe) == 0:
+        count = self.drain.read(pipe)
+        if count == 0:
             self.loop.forget(pipe.fd)
             del self.pipes[pipe.fd]
             os.close(pipe.fd)
             self._maybe_over()
+            return
+        now = time.monotonic_ns()
+        if count < SMALL and now - pipe.read_at < AT_ONCE:
+            self._linger = True
+        pipe.read_at = now
 
     def _maybe_over(self) -> None:
         """With neither keeper nor manager nor a pipe, there is nothing left to do."""
