@@ -18,12 +18,26 @@ def place_of(
 ) -> Place:
     """The place of a project directory, of `kind` "user" or "system", or the nearest from `start`.
 
-    `runtime` (else STOKER_RUNTIME_DIR) overrides where its runtime directory is. Raises UsageError.
+    `runtime` (else STOKER_RUNTIME_DIR) overrides where its runtime directory is; a project that was
+    started with another one is found there all the same. Raises UsageError.
     """
     try:
         here = os.getcwd() if start == "." else os.path.abspath(start)
     except FileNotFoundError:
         here = "/"  # the working directory is gone; a place may be given all the same
-    return find_place(
+    place = find_place(
         here, os.environ, os.getuid(), directory=directory, kind=kind, runtime=runtime
     )
+    if place.kind == "project" and runtime is None and not os.environ.get("STOKER_RUNTIME_DIR"):
+        _where_it_was_started(place)
+    return place
+
+
+def _where_it_was_started(place: Place) -> None:
+    """A project that was started with another runtime directory has a link to it."""
+    try:
+        found = os.readlink(place.state + "/run")
+    except OSError:
+        return  # the usual: it is the directory itself, or was never started
+    if found.startswith("/") and os.path.isdir(found):
+        place.runtime = found

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import NoReturn
 
-from stoker.errors import Busy, Failed, NotYet, Refused
+from stoker.errors import Busy, Failed, NoManager, NotYet, Refused
 from stoker.model import Place
 
 from .fast import Client
@@ -37,8 +37,6 @@ _NOT_FOR_SERVICES = ("STOKER_", "LISTEN_", "NOTIFY_SOCKET", "WATCHDOG_", "INVOCA
 
 def is_up(place: Place) -> bool:
     """True if somebody listens on the control socket. Raises Refused when we may not ask."""
-    from stoker.errors import NoManager
-
     client = Client(place.socket, place)
     try:
         client.open()
@@ -91,6 +89,7 @@ def _directories(place: Place) -> None:
         os.makedirs(place.state, 0o755, exist_ok=True)
         if place.kind == "project":
             _keep_out_of_git(place.state)
+        _point_to(place)
         os.makedirs(place.logs, 0o700, exist_ok=True)
         above = os.path.dirname(place.runtime)
         if not os.path.isdir(above):
@@ -104,6 +103,29 @@ def _directories(place: Place) -> None:
             f"{error.filename or place.runtime}: {error.strerror}",
             hint="stoker keeps its socket, logs and choices there; --runtime-dir moves the first",
         ) from None
+
+
+def _point_to(place: Place) -> None:
+    """Leave a link to a runtime directory that is elsewhere. Raises Busy when one is in use."""
+    link = place.state + "/run"
+    if place.kind != "project":
+        return
+    for other in {link, os.path.realpath(link)} - {place.runtime, os.path.realpath(place.runtime)}:
+        client = Client(other + "/control", place)
+        try:
+            client.open()
+        except NoManager:
+            continue
+        keeper = client.get("/v1").get("keeper_pid")
+        client.close()
+        raise Busy(
+            f"keeper {keeper} has {place.name}, with the runtime directory {other}",
+            hint=f"stoker --runtime-dir {other} -C {place.name} down",
+        )
+    if os.path.islink(link):
+        os.unlink(link)
+    if place.runtime != link and not os.path.lexists(link):
+        os.symlink(place.runtime, link)
 
 
 def _ours(path: str, place: Place) -> None:
@@ -260,8 +282,6 @@ def wait_for(place: Place, keeper: int, told: str = "", deadline: float = DEADLI
 
     Raises Busy, Failed, NotYet, each with the last that the log says.
     """
-    from stoker.errors import NoManager
-
     end = time.monotonic() + deadline
     client = Client(place.socket, place)
     pause = 0.002

@@ -40,6 +40,7 @@ class ControlSocket:
         self._clients: dict[Connection, Peer] = {}
         self._waiting: dict[Callable[[], object], None] = {}
         self._end_subscription: Callable[[], object] | None = None
+        self._open_for: Any = ()
         listener.setblocking(False)
         loop.watch(listener.fileno(), select.EPOLLIN, self._accept)
         self.open_to_others()
@@ -49,7 +50,8 @@ class ControlSocket:
 
         To be called again when the settings have changed. Each request is checked all the same.
         """
-        others = bool(self.manager.settings.roles)
+        self._open_for = self.manager.settings.roles
+        others = bool(self._open_for)
         path = self._listener.getsockname()
         if not isinstance(path, str) or not path.startswith("/"):
             return
@@ -129,6 +131,8 @@ class ControlSocket:
 
     def _serve(self, exchange: Exchange) -> None:
         _check_protocol(exchange)
+        if self.manager.settings.roles != self._open_for:
+            self.open_to_others()
         path, _, query = exchange.target.partition("?")
         rights = rights_of(exchange.peer, self.manager.settings)
         if rights.most is Role.NONE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stoker.client import Launch, is_up, launch, prepare, start, wait_for
+from stoker.client import Client, Launch, is_up, launch, place_of, prepare, start, wait_for
 from stoker.errors import Busy, Failed
 from stoker.model import Place, project_place, user_place
 
@@ -111,3 +112,27 @@ def test_the_keeper_s_command_is_isolated(place: Place) -> None:
     assert manager[:3] == [sys.executable, "-I", "-S"]
     assert "stoker.daemon" in manager[4]
     assert manager[5] == place.runtime
+
+
+def test_a_project_started_elsewhere_is_found_by_its_link(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STOKER_RUNTIME_DIR", raising=False)
+    with Launch(place):
+        prepare(place, b"")
+    assert place_of(place.name).runtime == place.runtime
+    assert place_of(place.name, runtime="/tmp/other").runtime == "/tmp/other"
+
+
+def test_a_project_that_runs_elsewhere_is_not_started_twice(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Launch(place):
+        pass
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(place.socket)
+        sock.listen()
+        monkeypatch.setattr(Client, "get", lambda *_a, **_k: {"keeper_pid": 4711})
+        other = project_place(place.name, {}, os.getuid(), runtime=place.runtime + "2")
+        with pytest.raises(Busy, match="4711"), Launch(other):
+            pass
