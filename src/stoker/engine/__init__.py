@@ -9,10 +9,12 @@ from .events import *  # noqa: F403
 from .facts import Cause, Fault, Halt, Instance, Operation, Override
 from .gates import Reason
 from .machine import Engine
+from .world import Behaviour, World
 
 __all__ = [
     *_effects.__all__,
     *_events.__all__,
+    "Behaviour",
     "Cause",
     "Engine",
     "Fault",
@@ -21,4 +23,5 @@ __all__ = [
     "Operation",
     "Override",
     "Reason",
+    "World",
 ]

@@ -76,7 +76,7 @@ def headline(word: str, cause: Cause) -> str:
     text = cause.text
     if not text:
         return word
-    if text.startswith("was ") and text[4:].startswith(word):
+    if text.startswith("was ") and word in ("stopped", "disabled"):
         return text[4:]
     if text.startswith(("ended:", "was ")):
         return f"{word}: {text.removeprefix('was ')}"

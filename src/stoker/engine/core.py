@@ -132,9 +132,13 @@ class Core:
             self._publish(i, State.UNINITIALIZED, "")
             if state != State.OFFLINE or following:
                 self._publish(i, State.OFFLINE if following else state, "")
-        elif following == "" and i.shown_next == "" and i.shown_state in _RUNNING:
-            if state not in _RUNNING:
-                self._publish(i, i.shown_state, state)
+        elif (
+            not following
+            and not i.shown_next
+            and i.shown_state in _RUNNING
+            and state not in _RUNNING
+        ):
+            self._publish(i, i.shown_state, state)
         if (state, following) != (i.shown_state, i.shown_next):
             self._publish(i, state, following)
 
@@ -263,4 +267,6 @@ def _line(i: Instance, old: str) -> str:
         return headline("disabled" if i.override is None else "stopped", i.cause)
     if old in _RUNNING:
         return headline("stopped", i.cause)
+    if i.cause.text.startswith("failed:"):
+        return i.cause.text
     return str(state)

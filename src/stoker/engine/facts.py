@@ -199,6 +199,7 @@ class Instance:
         "populated",
         "probe_fails",
         "probe_ok",
+        "quiet",
         "ready_seen",
         "reason",
         "records",
@@ -315,7 +316,8 @@ class Instance:
         self.after_waits = 0
         self.loop = ""
         self.sig = -2
-        self.calm = True
+        self.calm = False
+        self.quiet = False
         self.goes = False
         self.leaving = False
         self.live = False

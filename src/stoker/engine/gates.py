@@ -12,7 +12,7 @@ from stoker.model import Class, Condition, Grouping, Stage, display, restart_dig
 
 from . import causes
 from .facts import SECOND, Cause, Halt, Instance
-from .graph import RESTART_RANK, Edge, Group
+from .graph import RESTART_RANK, Edge, Group, calm_for
 from .values import OK
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _ordered(i: Instance) -> Reason:
         return Reason(
             "ordering_loop",
             f"is part of an ordering loop: {i.loop}",
-            lambda: [o.fmri for o in i.earlier if not o.calm],
+            lambda: [o.fmri for o in i.earlier if not calm_for(o, i)],
         )
 
     def text() -> str:

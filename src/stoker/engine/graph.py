@@ -2,7 +2,8 @@
 
 An edge's value is how far its target is from what the group wants of it, on a scale of five, and a
 group keeps how many of its edges have which value. So one change of one target costs one step for
-each group that cites it, whatever its size (`values.py` computes the values). The graph is built anew when definitions change; between that only values move.
+each group that cites it, whatever its size (`values.py` computes the values). The graph is built
+anew when definitions change; between that only values move.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .loops import draw, find_loops
 if TYPE_CHECKING:
     from .core import Core
 
-__all__ = ["RANK", "Edge", "Group", "build"]
+__all__ = ["RANK", "Edge", "Group", "build", "calm_for"]
 
 RANK = {RestartOn.NONE: 0, RestartOn.ERROR: 1, RestartOn.RESTART: 2, RestartOn.REFRESH: 3}
 RESTART_RANK = 2
@@ -228,6 +229,11 @@ def tangled_in_order(tangled: set[str], names: dict[str, list[str]]) -> list[str
     return [name for name in names if name in tangled]
 
 
+def calm_for(i: Instance, other: Instance) -> bool:
+    """May `other`, which comes after i, go on? Within a loop only what has settled is passed."""
+    return i.quiet if i.loop and i.loop == other.loop else i.calm
+
+
 def _downs(i: Instance) -> None:
     """Whom i holds up while it goes down: all that it depends on or comes after, loops left out."""
     if not i.groups and not i.earlier:
@@ -259,7 +265,6 @@ def _resume(core: Core, instances: list[Instance]) -> None:
         if i.leaving:
             for other in i.downs:
                 other.held += 1
-        if not i.calm:
-            for other in i.later:
-                other.after_waits += 1
+        for other in i.later:
+            other.after_waits += not calm_for(i, other)
         core.mark(i)

@@ -122,7 +122,7 @@ class Engine(Core):
             load(other, twin, rest[i.fmri])
             twin.restored = False
             twin.run_definition, twin.run_digest = i.run_definition, i.run_digest
-            twin.calm, twin.goes, twin.leaving = i.calm, i.goes, i.leaving
+            twin.calm, twin.quiet, twin.goes, twin.leaving = i.calm, i.quiet, i.goes, i.leaving
             twin.moving, twin.live, twin.turn = i.moving, i.live, i.turn
             other.moving += i.moving
             other.live += i.live

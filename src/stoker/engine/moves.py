@@ -13,7 +13,7 @@ from .core import Core, Shutdown
 from .effects import Kill, Orphaned, ProbeOff, ProbeOn, Release, Signal
 from .events import Status
 from .facts import Cause, Fault, Halt, Instance, Override
-from .graph import RESTART_RANK
+from .graph import RESTART_RANK, calm_for
 from .values import STALLED, distance, propagate
 
 __all__ = ["decide", "enter_stage", "fresh", "shut_down"]
@@ -48,7 +48,7 @@ def _expire(core: Core, i: Instance) -> None:
         core.save(i.fmri, None)
         core.touch(i)
     fault = i.fault
-    if fault is not None and fault.retry is not None and core.now.mono >= fault.retry:
+    if fault and fault.retry is not None and core.shutdown is None and core.now.mono >= fault.retry:
         i.fault = None
         i.reason = "clear_request"
         i.cause = Cause(f"is tried again after maintenance ({fault.text})")
@@ -746,6 +746,8 @@ def shut_down(core: Core, status: int, cause: Cause, hurry: bool = False) -> Non
     for i in core.instances.values():
         if i.stage is not Stage.IDLE:
             i.settled = False
+        elif i.shown_state == "offline":
+            i.reason, i.cause = "disable_request", cause
         core.mark(i)
 
 
@@ -766,12 +768,7 @@ def finish(core: Core, i: Instance) -> None:
     if i.watchers:
         propagate(core, i)
     if i.later:
-        calm = i.settled or (idle and distance(core, i) <= STALLED)
-        if calm != i.calm:
-            i.calm = calm
-            for other in i.later:
-                other.after_waits += -1 if calm else 1
-                core.mark(other)
+        _set_calm(core, i, i.settled or (idle and distance(core, i) <= STALLED))
     moving = not i.settled and (
         (not idle and (stage is not Stage.UP or i.parting)) or i.fmri in core.capped
     )
@@ -789,11 +786,24 @@ def finish(core: Core, i: Instance) -> None:
         evaluate(core, i)
 
 
+def _set_calm(core: Core, i: Instance, calm: bool) -> None:
+    """Orderings: those that come after i may go on when it has settled, or cannot move."""
+    if calm == i.calm and i.settled == i.quiet:
+        return
+    before = [calm_for(i, other) for other in i.later]
+    i.calm, i.quiet = calm, i.settled
+    for other, was in zip(i.later, before, strict=True):
+        now = calm_for(i, other)
+        if now != was:
+            other.after_waits += -1 if now else 1
+            core.mark(other)
+
+
 def _alarm(core: Core, i: Instance) -> int | None:
     at = i.deadline
     if i.not_before is not None and i.stage is Stage.IDLE and core.now.mono < i.not_before:
         at = i.not_before if at is None else min(at, i.not_before)
-    if i.fault is not None and i.fault.retry is not None:
+    if i.fault is not None and i.fault.retry is not None and core.shutdown is None:
         at = i.fault.retry if at is None else min(at, i.fault.retry)
     for word in (i.override, i.intent):
         if word is not None and word.until is not None:

@@ -60,6 +60,8 @@ def asked(core: Core, number: int, request: Request) -> None:
     refused = verb(core, op, list(found.values()), request)
     if refused:
         op.note = refused
+        for i in found.values():
+            op.members.setdefault(i.fmri, Member(i.fmri, request.verb, i.run, "failed", refused))
         for m in op.members.values():
             if not m.outcome:
                 close_member(core, op, m, "failed", refused)
@@ -700,4 +702,6 @@ def _settled(core: Core, op: Operation, i: Instance) -> tuple[str, str]:
         return "done", ""
     if i.failed > op.stamp:
         return "failed", i.failed_text
+    if i.loop and i.after_waits:
+        return "failed", f"is part of an ordering loop: {i.loop}"
     return "waiting", "; ".join(r.text for r in gates.reasons(core, i))

@@ -7,7 +7,8 @@
     HOPELESS  not without an administrator
 
 SMF's three values (smf(7); the 0 and -1 of its graph engine) are OK; COMING and STALLED; DORMANT
-and HOPELESS. The finer scale makes "hopeless" exact for `wait`, and lets an ordering pass a crash loop.
+and HOPELESS. The finer scale makes "hopeless" exact for `wait`, and lets an ordering pass a
+crash loop.
 
 An instance's `sig` packs its values for all conditions into one integer: only when that changes are
 the groups that cite the instance looked at.
