@@ -25,30 +25,31 @@ def _what(kind: str, data: dict[str, Any], paints: bool) -> str:
     if kind == "transition":
         return _transition(data, paints)
     if kind == "operation":
-        who = f" by {data['who']}" if data.get("who") else ""
-        outcome = data.get("outcome") or "begins"
-        note = f": {data['note']}" if data.get("note") else ""
-        return clean(
-            f"operation {data.get('number')}: {data.get('verb', '')}{who}: {outcome}{note}"
-        )
+        return clean(_operation(data))
     if kind == "gap":
         return "some events are missing here" + (f": {data['why']}" if data.get("why") else "")
     words = data.get("text") or ", ".join(f"{key} {value}" for key, value in data.items())
     return clean(f"{kind}: {words}" if kind != "message" else str(words))
 
 
+def _operation(data: dict[str, Any]) -> str:
+    """How one begins, or how it (or one of its members) ended."""
+    text = f"operation {data.get('number')}"
+    if data.get("verb"):
+        text += f": {data['verb']}" + (f" by {data['who']}" if data.get("who") else "")
+        return text + (f" ({data['why']})" if data.get("why") else "")
+    note = f": {data['note']}" if data.get("note") else ""
+    return f"{text}: {data.get('outcome') or 'goes on'}{note}"
+
+
 def _transition(data: dict[str, Any], paints: bool) -> str:
-    old = str(data.get("old_state") or data.get("from") or "")
-    state = str(data.get("state") or data.get("to") or "")
-    following = str(data.get("next_state") or "")
+    old, state = str(data.get("from") or ""), str(data.get("to") or "")
     shown = paint(state, state, paints)
-    if following:
-        text = f"{shown} → {following}"
+    if data.get("next"):
+        text = f"{shown} → {data['next']}"
     else:
         text = f"{old} → {shown}" if old and old != state else shown
-    reason = data.get("reason")
-    if reason and reason != "none":
-        text += f" ({reason})"
-    if data.get("cause"):
-        text += f": {clean(str(data['cause']))}"
-    return text
+    if data.get("reason") and data["reason"] != "none":
+        text += f" ({data['reason']})"
+    why = data.get("text") or data.get("cause")
+    return f"{text}: {clean(str(why))}" if why else text

@@ -145,15 +145,14 @@ class Viewer:
         data = event.get("data") or {}
         if event["kind"] == "transition":
             before = self.states.get(event["fmri"])
-            state = str(data.get("state") or data.get("to") or "")
-            now = (state, str(data.get("next_state") or ""))
+            now = (str(data.get("to") or ""), str(data.get("next") or ""))
             self.states[event["fmri"]] = now
-            if now == before:
-                return
+            if now == before or now[1]:
+                return  # where it arrives is worth a line; where it is going, the progress says
         elif event["kind"] == "operation":
             if data.get("verb") == "down" and not self.down_since:
                 self.down_since = time.monotonic()
-            if data.get("number") == self._operation:
+            if data.get("number") == self._operation or event["fmri"]:
                 return
         self.say(text_of(event, coloured(sys.stdout)))
 

@@ -256,6 +256,7 @@ def wait(ask: Ask) -> dict[str, Any] | None:
     if not names:
         raise UsageError("wait needs the name of a service", hint="'*' means all")
     fmris = ask.resolve(names)
+    passed = Passing(ask, fmris[0], wanted) if len(fmris) == 1 else None
 
     def answer(outcome: str) -> dict[str, Any]:
         known = set(ask.visible())
@@ -267,7 +268,7 @@ def wait(ask: Ask) -> dict[str, Any] | None:
         if any(fmri not in known for fmri in fmris):
             return answer("gone")
         views = [ask.manager.view(fmri) for fmri in fmris]
-        if all(is_so(view, wanted) for view in views):
+        if all(is_so(view, wanted) for view in views) or (passed is not None and passed.seen()):
             return answer("so")
         if wanted in ("online", "degraded", "up") and any(
             view.hopeless and not is_so(view, wanted) for view in views
@@ -283,6 +284,30 @@ def wait(ask: Ask) -> dict[str, Any] | None:
         return answer("not yet")
     ask.later(seconds, look, lambda: look() or answer("not yet"))
     return None
+
+
+class Passing:
+    """Whether an instance was in a state, be it for a moment, since we began to wait."""
+
+    def __init__(self, ask: Ask, fmri: str, wanted: str) -> None:
+        self._manager = ask.manager
+        self._fmri = fmri
+        self._wanted = wanted
+        self._cursor = ask.manager.cursor
+
+    def seen(self) -> bool:
+        """Look through what happened since the last look."""
+        found = False
+        while events := self._manager.events(self._cursor):
+            self._cursor = events[-1].cursor
+            found = found or any(
+                event.fmri == self._fmri
+                and event.kind == "transition"
+                and event.data.get("to") == self._wanted
+                and not event.data.get("next")
+                for event in events
+            )
+        return found
 
 
 STATES = ("online", "offline", "disabled", "maintenance", "degraded", "uninitialized", "up", "down")

@@ -146,7 +146,7 @@ def test_status_shows_who_chose_so_and_until_when(run: Any, door: Any) -> None:
 
 def test_events_are_printed_and_resume(run: Any, door: Any) -> None:
     for state in ("offline", "online"):
-        door.fake.happens("svc:/web:default", state=state, next_state="", cause="asked by root")
+        door.fake.happens("svc:/web:default", to=state, next=None, cause="asked by root")
     _, out, _ = run("events")
     assert len(out.splitlines()) == 2
     assert "asked by root" in out

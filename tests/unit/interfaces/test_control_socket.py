@@ -124,6 +124,22 @@ def test_wait_says_how_it_ended(
     assert body["outcome"] == outcome
 
 
+def test_a_state_of_a_moment_is_seen(door: Any) -> None:
+    with door.connect() as sock:
+        sock.sendall(b"GET /v1/wait?name=web&for=maintenance HTTP/1.1\r\nHost: x\r\n\r\n")
+        deadline = time.monotonic() + 30
+        while not door.do(lambda: list(door.fake.callers)):
+            assert time.monotonic() < deadline
+
+        def flap() -> None:
+            door.fake.happens("svc:/web:default", to="maintenance", next=None)
+            door.fake.happens("svc:/web:default", to="online", next=None)
+            door.fake.turn()
+
+        door.do(flap)
+        assert b'"outcome":"so"' in sock.recv(65536)
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 
 from stoker.errors import StokerError
@@ -28,7 +26,7 @@ def run(call: Call) -> int:
         return show_plan(call, client.post("/v1/operations", {**body, "dry_run": True}))
     keeper = int(client.get("/v1").get("keeper_pid") or 0)
     end = Ending(keeper)
-    operation = client.post("/v1/operations", body)["operation"]
+    operation = under_way(call) or client.post("/v1/operations", body)["operation"]
     if call.get("no_wait"):
         if call.json:
             dump({"version": 1, "operation": operation})
@@ -41,6 +39,15 @@ def run(call: Call) -> int:
     elif status == 0:
         print("all is down")
     return status
+
+
+def under_way(call: Call) -> dict[str, Any] | None:
+    """A `down` that has begun already, by whomever: to be waited for. Another one would hurry it."""
+    for one in call.client().get("/v1/operations")["operations"]:
+        if one["verb"] == "down" and not one["outcome"]:
+            found: dict[str, Any] = one
+            return found
+    return None
 
 
 class Waiting:
@@ -85,8 +92,6 @@ class Waiting:
             return
         note("\nkilling what is left")
         try:
-            os.kill(self.end.pid, signal.SIGTERM)
-        except ProcessLookupError:
+            self.call.client().post("/v1/operations", {"verb": "down"}, patience=5)
+        except StokerError:
             pass  # it has just ended by itself
-        except PermissionError:
-            note("the keeper belongs to another user: it cannot be hurried")
