@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import errno
 import os
 import re
@@ -11,12 +12,13 @@ from collections.abc import Callable
 from .fault import point
 from .journal import Table
 from .lines import INDEX_RECORD, Encoder, State, encoder_of
-from .names import CURRENT, INDEX, closed_files, closing_name, folder_of
+from .names import CURRENT, INDEX, closed_files, closing_name, folder_of, is_closed
 from .settings import Settings
 
 __all__ = ["Book", "Shelf"]
 
 OPEN_AT_MOST = 512
+RETRY = 1_000_000_000  # ns during which a file that could not be written is not tried again
 LOOK_AGAIN = 1_000_000_000  # ns between two looks whether the file is still the one of that name
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
@@ -51,6 +53,12 @@ class Book:
         self.ended = (0, "")  # the run before, and its last lines until they are asked for
         self.settings = settings
         self.encoder: Encoder | None = encoder_of(settings.mode)
+
+    def resting(self, now: int) -> bool:
+        """Whether it failed so lately that it is not tried again yet (a clock set back ends
+        that).
+        """
+        return 0 < self.retry_at - now <= RETRY
 
     @property
     def state(self) -> State:
@@ -188,10 +196,10 @@ class Shelf:
         """After a death between the two renames of a rotation: the index went first. Whether it
         was so.
         """
-        there = sorted(os.listdir(book.folder), reverse=True)
-        for name in there:
+        newest = max((one.removesuffix(".gz") for one in closed_files(book.folder)), default="")
+        for name in os.listdir(book.folder):
             stem = name.removesuffix(INDEX)
-            if name != stem and stem not in there and f"{stem}.gz" not in there:
+            if name != stem and is_closed(stem) and stem > newest:
                 os.rename(os.path.join(book.folder, name), book.path + INDEX)
                 return True
         return False
@@ -259,7 +267,8 @@ class Shelf:
                 continue
             kept += 1
             if kept > settings.count or (settings.total is not None and total > settings.total):
-                for gone in (path, path.removesuffix(".gz") + INDEX, path.removesuffix(".gz")):
+                stem = path.removesuffix(".gz")
+                for gone in (stem + INDEX, path, stem, f"{stem}.gz~"):
                     try:
                         os.unlink(gone)
                     except FileNotFoundError:
@@ -284,7 +293,5 @@ def _born(book: Book) -> int:
     found = re.search(rb"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.", first)
     if found is None:
         return there.st_mtime_ns
-    import calendar
-
     numbers = [int(group) for group in found.groups()]
     return calendar.timegm((*numbers[:6], 0, 0, 0)) * 1_000_000_000

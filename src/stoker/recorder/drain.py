@@ -15,15 +15,14 @@ import re
 import time
 from collections.abc import Callable
 
-from .book import Book, Shelf
+from .book import RETRY, Book, Shelf
 from .fault import point
 from .journal import BUFFER, SLACK, Journal
 from .lines import ERR, INDEX_RECORD, OUT, OWN, Parts, State, time_text
-from .output import TAIL, last_lines, pass_through, write_all
+from .output import TAIL, last_lines, loss, pass_through, write_all
 
 __all__ = ["Drain", "Pipe", "split_name"]
 
-RETRY = 1_000_000_000  # ns during which a file that could not be written is not tried again
 SAME_TIME = 10_000_000  # ns within which two index records of one run and stream are one
 LONGEST_MARK = 96
 
@@ -181,7 +180,7 @@ class Drain:
         full or old.
         """
         encoder = book.encoder
-        if encoder is None or now < book.retry_at:
+        if encoder is None or book.resting(now):
             return end
         try:
             self.shelf.open(book, now)
@@ -233,7 +232,7 @@ class Drain:
                 book.pending = book.tail = b""
             self.journal.settle(end)
             return
-        if now < book.retry_at and redo is None:
+        if redo is None and book.resting(now):
             self._give_up(book, chunk, run, state, lost, now)
             self.journal.settle(end)
             return
@@ -385,7 +384,7 @@ class Drain:
         for fmri in list(self.sick):
             book = self.shelf.book(fmri)
             now = self._clock()
-            if now >= book.retry_at:
+            if not book.resting(now):
                 self.remark(book, "", now)
 
     def remark(self, book: Book, text: str, now: int | None = None) -> bool:
@@ -436,9 +435,10 @@ class Drain:
         """Whether a line of this chunk is the one that says the service is ready."""
         assert book.pattern is not None
         text = book.pending + chunk
-        found = book.pattern.search(text)
+        whole = text.rfind(b"\n") + 1
+        found = book.pattern.search(text, 0, whole)
         if found is None:
-            book.pending = text[text.rfind(b"\n") + 1 :][-TAIL:]
+            book.pending = text[whole:][-TAIL:]
             return
         start = text.rfind(b"\n", 0, found.start()) + 1
         stop = text.find(b"\n", found.end())
@@ -446,9 +446,3 @@ class Drain:
         book.pattern = None
         book.pending = b""
         self._matched(book.fmri, book.state.run, line.decode("utf-8", "replace"))
-
-
-def loss(lost: tuple[int, int, int]) -> str:
-    """The line that says what was dropped."""
-    lines, size, since = lost
-    return f"stoker: {lines} lines ({size} bytes) could not be kept since {time_text(since)}"

@@ -47,7 +47,7 @@ class Held:
         self.table = Table(there[TABLE])
         self._settings_fd = there.get(SETTINGS, -1)
         self.settings: dict[str, dict[str, Any]] = self._read()
-        self._changed = False
+        self.changed = False
 
     def _read(self) -> dict[str, dict[str, Any]]:
         if self._settings_fd < 0:
@@ -68,15 +68,15 @@ class Held:
             self.settings.pop(fmri, None)
         else:
             self.settings[fmri] = settings
-        self._changed = True
+        self.changed = True
 
     def store(self) -> None:
         """Hand the settings to the keeper, if they have changed: a new memory each time, swapped
         at once.
         """
-        if not self._changed:
+        if not self.changed:
             return
-        self._changed = False
+        self.changed = False
         kinds: dict[str, int] = {}
         of = {
             fmri: kinds.setdefault(json.dumps(one, sort_keys=True), len(kinds))
@@ -87,7 +87,10 @@ class Held:
         data = memoryview(text.encode("ascii"))
         while data:
             data = data[os.write(memory, data) :]
-        self._keeper.put({SETTINGS: memory})
+        try:
+            self._keeper.put({SETTINGS: memory})
+        except (EOFError, TimeoutError, OSError):
+            pass  # the keeper is lost: who takes its place asks us for everything
         if self._settings_fd >= 0:
             os.close(self._settings_fd)
         self._settings_fd = memory

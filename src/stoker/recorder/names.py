@@ -8,6 +8,7 @@ names sort as time does. ``NAME.index`` lies beside a file without time stamps.
 
 from __future__ import annotations
 
+import calendar
 import os
 import time
 
@@ -45,13 +46,26 @@ def fmri_of(folder: str) -> str:
 
 
 def closing_name(folder: str, now_ns: int) -> str:
-    """The name, not yet taken in `folder`, of a file that is closed at this wall time."""
-    while True:
-        second = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now_ns // 1_000_000_000))
-        name = f"{second}.{now_ns // 1000 % 1_000_000:06d}Z"
-        if not any(os.path.exists(os.path.join(folder, name + end)) for end in ("", ".gz", INDEX)):
-            return name
-        now_ns += 1000
+    """The name of a file that is closed at this wall time: not yet taken in `folder`, and after
+    all others there even if the clock was set back, because their order is the order of the
+    lines.
+    """
+    latest = max(
+        (name.removesuffix(".gz").removesuffix(INDEX) for name in _stamped(folder)), default=""
+    )
+    if latest and _name(now_ns) <= latest:
+        second = calendar.timegm(time.strptime(latest[:15], "%Y%m%dT%H%M%S"))
+        now_ns = (second * 1_000_000 + int(latest[16:22]) + 1) * 1000
+    return _name(now_ns)
+
+
+def _name(now_ns: int) -> str:
+    second = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now_ns // 1_000_000_000))
+    return f"{second}.{now_ns // 1000 % 1_000_000:06d}Z"
+
+
+def _stamped(folder: str) -> list[str]:
+    return [name for name in os.listdir(folder) if is_closed(name.removesuffix(INDEX))]
 
 
 def is_closed(name: str) -> bool:
@@ -59,7 +73,13 @@ def is_closed(name: str) -> bool:
     anything else.
     """
     stem = name.removesuffix(".gz")
-    return len(stem) == 23 and stem[8] == "T" and stem[22] == "Z" and stem[:8].isdigit()
+    return (
+        len(stem) == 23
+        and stem[8] == "T"
+        and stem[22] == "Z"
+        and stem[:8].isdigit()
+        and stem[9:15].isdigit()
+    )
 
 
 def closed_files(folder: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Small things that draining needs: writing all, our own standard output, a run's last lines."""
+"""Small things that draining needs: writing all, saying what was dropped, a run's last lines."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 import select
 
 from .book import Book
-from .lines import Parts
+from .lines import Parts, time_text
 
-__all__ = ["TAIL", "last_lines", "pass_through", "write_all"]
+__all__ = ["TAIL", "last_lines", "loss", "pass_through", "write_all"]
 
 TAIL = 4096  # bytes of a run's last lines, and of a line that a pattern is held against
 
@@ -36,6 +36,12 @@ def last_lines(book: Book, run: int) -> str:
 
 def _last(lines: list[str]) -> str:
     return "\n".join(lines[-20:])
+
+
+def loss(lost: tuple[int, int, int]) -> str:
+    """The line that says what was dropped."""
+    lines, size, since = lost
+    return f"stoker: {lines} lines ({size} bytes) could not be kept since {time_text(since)}"
 
 
 def write_all(fd: int, parts: Parts, offset: int) -> int:

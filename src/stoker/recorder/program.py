@@ -137,10 +137,7 @@ class Recorder:
             # Someone writes line by line, faster than we come back: let a block gather first.
             self._linger = False
             time.sleep(LINGER)
-        try:
-            self.held.store()
-        except (EOFError, TimeoutError):
-            pass  # the keeper is lost: its successor asks for everything
+        self.held.store()
         if self.drain.sick and self._retry is None:
             self._retry = self.loop.at(time.monotonic_ns() + self._patience, self._try_again)
         self.own.look()
@@ -211,6 +208,8 @@ class Recorder:
         self.loop.watch(pipe.fd, select.EPOLLIN, lambda _: self._ready(pipe))
 
     def _ready(self, pipe: Pipe) -> None:
+        if self.held.changed:
+            self.held.store()  # a successor must finish a block as we would have
         count = self.drain.read(pipe)
         if count == 0:
             self.loop.forget(pipe.fd)

@@ -228,6 +228,14 @@ def test_rotation_by_size_count_and_total(desk: Desk) -> None:
     assert sum(map(os.path.getsize, files_of(str(desk.root / "web")))) <= 15_000
 
 
+def test_order_survives_a_clock_that_is_set_back(desk: Desk) -> None:
+    for number in range(5):
+        desk.write(b"line %d\n" % number)
+        desk.shelf.rotate(desk.shelf.book(WEB), desk.now)
+        desk.now -= 3600_000_000_000
+    assert desk.texts() == [b"line %d" % number for number in range(5)]
+
+
 def test_rotation_by_age(desk: Desk) -> None:
     desk.shelf.set(WEB, Settings({"age": 3600}))
     desk.write(b"first\n")
