@@ -23,7 +23,7 @@ of one service.
 
 from __future__ import annotations
 
-from .adoption import Found, Remains, adopt
+from .adoption import Found, KeptEnd, Remains, adopt, end_process
 from .command import Command, SpawnError
 from .contracts import CgroupContracts, Contract, Contracts, SessionContracts, contract_name
 from .executor import Executor, Holder
@@ -43,6 +43,7 @@ __all__ = [
     "Executor",
     "Found",
     "Holder",
+    "KeptEnd",
     "Outputs",
     "Remains",
     "Report",
@@ -54,5 +55,6 @@ __all__ = [
     "Usage",
     "adopt",
     "contract_name",
+    "end_process",
     "marker",
 ]

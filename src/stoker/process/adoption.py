@@ -36,8 +36,8 @@ class Remains:
     """What the records say about one run. `main`, `method`: (pid, start) or None; a start of 0 was
     not read.
 
-    `expected`: a method whose process may exist though it was never recorded ("" if none). `ends`:
-    those written down, by method, main as "main".
+    `expected`: a method whose process, of step `step`, may exist though it was never recorded (""
+    if none). `ends`: those written down, by method, main as "main".
     """
 
     fmri: str
@@ -48,6 +48,7 @@ class Remains:
     method: str = ""
     process: tuple[int, int] | None = None
     expected: str = ""
+    step: int = 0
     ends: Mapping[str, End] = field(default_factory=dict)
 
 
@@ -63,6 +64,11 @@ class Found:
     populated: bool = False
     pid: int = 0
     start: int = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether any process that was looked for lives."""
+        return ALIVE in (self.main, self.method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +123,7 @@ class _Adopter:
     def one(self, remains: Remains) -> Found:
         """One recorded run."""
         executor = self.executor
-        limits = remains.definition.limits
-        contract = executor.contracts.run(
-            remains.fmri, remains.ctid, limits if limits.memory else None
-        )
+        contract = self._contract(remains)
         run = Run(
             remains.fmri, remains.run, remains.ctid, remains.definition, contract, os.geteuid()
         )
@@ -140,6 +143,13 @@ class _Adopter:
         if run.populated and not run.direct():
             executor.emptiness.check(run)
         return found
+
+    def _contract(self, remains: Remains) -> Contract:
+        contracts = self.executor.contracts
+        try:
+            return contracts.run(remains.fmri, remains.ctid, remains.definition.limits)
+        except OSError:  # its limits cannot be had (any more); what runs, runs
+            return contracts.run(remains.fmri, remains.ctid)
 
     def _contract_of(self, run: Run, method: str) -> Contract:
         if method in ("prepare", "start"):
@@ -166,10 +176,8 @@ class _Adopter:
         same = stat is not None and (stat.start == start if start else contract.contains(pid))
         if stat is None or not same:
             return UNKNOWN
-        method = remains.method if word == "main" and remains.method else word
-        self._take(
-            run, "start" if method == "main" else method, contract, pid, stat.start, word == "main"
-        )
+        main = word == "main"
+        self._take(run, "start" if main else word, contract, pid, stat.start, main)
         return ALIVE
 
     def _take(
@@ -191,7 +199,7 @@ class _Adopter:
         method = remains.expected
         contract = self._contract_of(run, method)
         self.names.add(contract.name)
-        main = is_main(run.definition, method)
+        main = is_main(run.definition, method, remains.step)
         recorded = {process[0] for process in (remains.main, remains.process) if process}
         leaders = []
         for pid in contract.members():

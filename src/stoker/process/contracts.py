@@ -126,6 +126,10 @@ class Contracts:
         """Name of the contract that a child of ours, perhaps a zombie, belongs to; "" if none."""
         raise NotImplementedError
 
+    def name_of(self, inside: str) -> str:
+        """The name of the contract whose cgroup has this path; "" when it is none of ours."""
+        return ""
+
     def ended(self, pid: int) -> None:
         """A child was reaped: its number may come again."""
 
@@ -196,7 +200,7 @@ class CgroupContracts(Contracts):
         self.root = parent.child(f"stoker-{place}")
         self.base = self.root.path
         self._end = f"/stoker-{place}"
-        self._parent = parent
+        self.parent = parent
         self._made: set[str] = set()
 
     def run(self, fmri: str, ctid: int, limits: Limits | None = None) -> Contract:
@@ -229,7 +233,7 @@ class CgroupContracts(Contracts):
         names = frozenset(file.split(".")[0] for file in wanted)
         self.root.child("l").make()
         here = names
-        for group in (self._parent, self.root, self.root.child("l")):
+        for group in (self.parent, self.root, self.root.child("l")):
             here = group.enable(here)
         missing = names - here
         if missing and limits is not None and limits.missing == "refuse":

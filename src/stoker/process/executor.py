@@ -73,7 +73,9 @@ class Executor:
         self.reaper = Reaper(loop, contracts, report, self._gone, self._stray, spawning.ended)
         self.emptiness = Emptiness(loop, contracts, report)
         self.helpers = Helpers(loop, spawning, surroundings, contracts, self.reaper, self.emptiness)
-        self.looking = Looking(loop, report, self.helpers.of, await_log, self._base)
+        self.looking = Looking(
+            loop, report, self.helpers.of, await_log, self._base, self.become_main
+        )
         self.watches = FileWatches(loop, report.fact)
         loop.signals([signal.SIGCHLD], lambda _number: self.reaper.reap())
 
@@ -84,6 +86,16 @@ class Executor:
         self.watches.close()
         self.emptiness.close()
         self.spawning.close()
+
+    def held(self) -> dict[str, int]:
+        """Our descriptors that must outlive us, by the names that the keeper has for them."""
+        found = {f"in/{name}": fd for name, fd in self.outputs.ends.items()}
+        for run in self.runs.values():
+            if run.notify is not None:
+                found[f"notify/{run.fmri}"] = run.notify.socket.fileno()
+            if run.ready_pipe is not None and run.ready_pipe.reader >= 0:
+                found[f"ready/{run.fmri}"] = run.ready_pipe.reader
+        return found
 
     def turn_ends(self) -> None:
         """After each batch of happenings: contracts that may have become empty are looked at, all
@@ -214,9 +226,8 @@ class Executor:
         if contract.path is None:
             ticks = proc.start_time(pid) or 0
         contract.enroll(pid)
-        child = Child(
-            pid, ticks, start.method, run, contract, is_main(run.definition, start.method)
-        )
+        main = is_main(run.definition, start.method, start.number)
+        child = Child(pid, ticks, start.method, run, contract, main)
         if child.main:
             run.main = child
         run.methods[start.method] = child

@@ -90,12 +90,14 @@ class Looking:
         helper: Callable[[Run], Helper],
         await_log: Callable[[str, int, str], object],
         base: Callable[[Run], str],
+        become_main: Callable[[Run, int], object],
     ) -> None:
         self._loop = loop
         self._report = report
         self._helper = helper
         self._await_log = await_log
         self._base = base
+        self._become_main = become_main
 
     def begin(self, run: Run, name: str, after: float) -> None:
         """Look for "ready", or at the health probe of that name. A look that goes on already goes
@@ -183,6 +185,7 @@ class Looking:
             done(good, "")
             if good:
                 self.end(run, "ready")
+                self._become_main(run, pid)
                 self._report.ready(run.fmri, run.number, pid)
             return lambda: None
 

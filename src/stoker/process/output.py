@@ -51,20 +51,20 @@ class Outputs:
         self._drop = drop
         self._nonce = nonce
         self._directory = directory
-        self._ends: dict[str, int] = {}  # write ends by name
+        self.ends: dict[str, int] = {}  # write ends by name
         self._owned: dict[str, int] = {}  # uid that the pipe belongs to, where changed
         self.null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
 
     def adopt(self, items: Mapping[str, int]) -> None:
         """Take back the write ends that the keeper held (names with their prefix ``in/``)."""
         for name, fd in items.items():
-            self._ends[name.removeprefix("in/")] = fd
+            self.ends[name.removeprefix("in/")] = fd
 
     def prepare(self, definitions: Iterable[Definition]) -> None:
         """Have the pipes of these ready, and held by the keeper. Raises OSError when there are no
         descriptors left.
         """
-        missing = [name for one in definitions for name in _pipes(one) if name not in self._ends]
+        missing = [name for one in definitions for name in _pipes(one) if name not in self.ends]
         for at in range(0, len(missing), _BATCH):
             self._make(list(dict.fromkeys(missing[at : at + _BATCH])))
 
@@ -89,7 +89,7 @@ class Outputs:
         finally:
             for fd in readers:
                 os.close(fd)
-        self._ends.update(made)
+        self.ends.update(made)
 
     def open(
         self, definition: Definition, uid: int | None = None
@@ -114,7 +114,7 @@ class Outputs:
                 raise OSError(error.errno, f"the log file {path}: {error.strerror}") from None
             os.set_blocking(fd, True)
             return fd, fd, (fd,)
-        ends = [self._ends[name] for name in _pipes(definition)]
+        ends = [self.ends[name] for name in _pipes(definition)]
         if uid is not None:
             self._own(definition, uid)
         return ends[0], ends[-1], ()
@@ -123,7 +123,7 @@ class Outputs:
         for name in _pipes(definition):
             if self._owned.get(name, os.geteuid()) != uid:
                 try:
-                    os.fchown(self._ends[name], uid, -1)
+                    os.fchown(self.ends[name], uid, -1)
                 except OSError:  # only reopening /dev/stdout by name needs it
                     pass
                 self._owned[name] = uid
@@ -132,7 +132,7 @@ class Outputs:
         """Put the border of a run into the pipes, if there is room."""
         data = marker(self._nonce, run, ctid)
         for name in _pipes(definition):
-            fd = self._ends.get(name)
+            fd = self.ends.get(name)
             if fd is None:
                 continue
             try:
@@ -151,16 +151,16 @@ class Outputs:
 
     def forget(self, fmri: str) -> None:
         """The instance is gone: its pipes end when the recorder has drained them."""
-        names = [name for name in (fmri, f"{fmri}#err") if name in self._ends]
+        names = [name for name in (fmri, f"{fmri}#err") if name in self.ends]
         for name in names:
-            os.close(self._ends.pop(name))
+            os.close(self.ends.pop(name))
             self._owned.pop(name, None)
         if names:
             self._drop([f"{kind}/{name}" for name in names for kind in ("in", "log")])
 
     def close(self) -> None:
         """Give all descriptors back; the keeper's go on."""
-        for fd in self._ends.values():
+        for fd in self.ends.values():
             os.close(fd)
-        self._ends.clear()
+        self.ends.clear()
         os.close(self.null)

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Child", "Run", "is_main"]
 
 
-def is_main(definition: Definition, method: str) -> bool:
-    """Whether the process of this method is the instance's main process."""
-    return method == "start" and definition.ready.kind not in ("exit", "pidfile")
+def is_main(definition: Definition, method: str, step: int) -> bool:
+    """Whether the process of this step is the main process, not one that brings it up."""
+    last = len(definition.start) - 1
+    return method == "start" and step == last and definition.ready.kind not in ("exit", "pidfile")
 
 
 @dataclass(slots=True, eq=False)

@@ -143,7 +143,7 @@ def test_limits_and_niceness_hold(bench: Any) -> None:
 
 
 def test_limits_without_a_controller_are_refused_if_the_file_says_so(bench: Any) -> None:
-    if bench.kind == "cgroup" and "memory" in bench.contracts._parent.controllers():
+    if bench.kind == "cgroup" and "memory" in bench.contracts.parent.controllers():
         pytest.skip("the controller is there")
     bench.sh("a", "exit 0", limits=Limits(memory=1 << 30, missing="refuse"))
     assert "limits" in bench.heard("not_spawned")[4]
@@ -238,7 +238,6 @@ def test_ready_by_a_pidfile_names_the_new_main(bench: Any) -> None:
     assert bench.heard("exited")[2:5] == ("start", "exit", 0)
     _fmri, _run, pid = bench.heard("ready")
     assert pid == int(bench.content("pid"))
-    bench.executor.become_main(bench.executor.runs[A], pid)
     os.kill(pid, signal.SIGKILL)
     bench.heard("exited", count=2)
     assert bench.told.of("exited")[1][2:5] == ("main", "signal", 9)

@@ -1,0 +1,79 @@
+"""The manager as a program: composes one manager out of the rooms, and runs it.
+
+``python -I -S -c "… from stoker.daemon import main; main([RUN])"``, started by the keeper, with its
+channel in STOKER_KEEPER. Lean by intention: what a file format, a database or another event loop
+would bring in is not imported.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from stoker.errors import StokerError
+from stoker.interfaces import ControlSocket
+from stoker.linux import Loop, channel
+from stoker.manager import Keeping, Manager, begin, log_line, succeed
+
+__all__ = ["main"]
+
+
+class Daemon:
+    """One life of the manager."""
+
+    def __init__(self, run: str) -> None:
+        self.run_directory = run
+        self.manager: Manager | None = None
+        self.door: ControlSocket | None = None
+        self.doors: dict[str, int] = {}
+        self.loop = Loop(self._failed)
+        self.keeping = Keeping(self.loop, channel.Channel.from_environment())
+
+    def run(self) -> int:
+        """Serve until told to end. The status is for the keeper: 0 asks for a successor."""
+        # Handlers, never SIG_IGN: what is ignored would be ignored by every service too.
+        self.loop.signals([signal.SIGTERM], self._term)
+        quiet = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+        self.loop.signals(quiet, lambda _number: None)
+        self.keeping.lost = self._lost
+        begin(self.loop, self.run_directory, self.keeping, self._serve)
+        self.loop.run(self._after)
+        return 0
+
+    def _serve(self, manager: Manager) -> None:
+        """The manager knows everything: let clients in."""
+        self.manager = manager
+        held, _ends = self.keeping.take("listen/control")
+        self.doors = held
+        if "listen/control" in held:
+            self.door = ControlSocket(self.loop, held["listen/control"], manager)
+
+    def _after(self) -> None:
+        if self.manager is not None:
+            self.manager.turn()
+
+    def _term(self, _number: int) -> None:
+        """An orderly end of this process alone: services go on, the keeper starts a successor."""
+        self.loop.stop()
+
+    def _lost(self) -> None:
+        succeed(self.keeping, self.manager, self.doors)
+
+    def _failed(self, error: Exception) -> None:
+        if self.manager is not None:
+            self.manager.failed(error)
+        else:
+            log_line(f"cannot begin: {type(error).__name__}: {error}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program; `argv` ends with the runtime directory. Returns the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    os.umask(0o022)
+    try:
+        return Daemon(words[-1]).run()
+    except (LookupError, OSError, EOFError, ValueError, StokerError) as error:
+        log_line(f"cannot begin: {type(error).__name__}: {error}")
+        return 1

@@ -1,0 +1,295 @@
+"""From a keeper's greeting to a manager that serves.
+
+On the first start of a place nothing is known and nothing runs, so administrators' choices must be
+there before anything is started: the recorder is waited for, with a limit, where there is a
+repository. A successor has them in its records and waits for nobody.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from stoker.engine import Adopted, Engine, Event
+from stoker.errors import StokerError
+from stoker.linux import Loop, cgroup, channel, limits, prctl, proc
+from stoker.model import Compiled, Definition, Place
+from stoker.process import (
+    CgroupContracts,
+    Contracts,
+    Executor,
+    KeptEnd,
+    Outputs,
+    SessionContracts,
+    Spawning,
+    Surroundings,
+    end_process,
+)
+
+from .core import Manager, log_line
+from .happenings import Happenings
+from .keeping import Keeping
+from .link import Link
+from .reload import load
+from .restoring import OWN, Records, kept_end, take_over
+from .statelog import StateLog
+
+__all__ = ["begin"]
+
+_PATIENCE = 10_000_000_000  # nanoseconds that we wait for choices before we go on without
+
+
+def begin(loop: Loop, run: str, keeping: Keeping, ready: Callable[[Manager], object]) -> None:
+    """Make the manager of the place whose runtime directory is `run`; `ready(manager)` when it may
+    serve.
+
+    Raises OSError, StokerError when there is no place there.
+    """
+    with open(os.path.join(run, "place.json"), "rb") as file:
+        place = Place.from_json(file.read())
+    prctl.set_subreaper(True)
+    state = StateLog(lambda fd: keeping.put({"state": fd}))
+    records = _records(keeping, state)
+    happenings = Happenings(state.append, log_line)
+    keeping.own, _ends = keeping.take("lock")
+    held, _ends = keeping.take("link/manager")
+    link = None
+    if "link/manager" in held:
+        link = Link(loop, held["link/manager"], keeping.hello.generation)
+    manager = Manager(
+        loop, place, Engine(), state, happenings, keeping, link, keeping.hello.generation, log_line
+    )
+    happenings._write = manager.write
+    if state.damage:
+        manager.log(state.damage)
+        manager.notices["state damage"] = state.damage
+
+    def go() -> None:
+        _begin(manager, keeping, records)
+        ready(manager)
+
+    if link is None or records.own.get("choices") or not os.path.exists(place.repository):
+        go()
+    else:
+        _when_known(loop, link, manager, go)
+
+
+def _when_known(loop: Loop, link: Link, manager: Manager, go: Callable[[], object]) -> None:
+    gone: list[bool] = []
+
+    def once() -> None:
+        if not gone:
+            gone.append(True)
+            timer.cancel()
+            go()
+
+    def late() -> None:
+        text = (
+            "the recorder does not tell administrators' choices; going on with what the files say"
+        )
+        manager.log(text)
+        manager.notices["choices"] = text
+        once()
+
+    timer = loop.at(time.monotonic_ns() + _PATIENCE, late)
+    link.when_known(once)
+
+
+def _records(keeping: Keeping, state: StateLog) -> Records:
+    """The predecessor's records; none at the first start, or when the state is what kills us."""
+    held, _ends = keeping.take("state")
+    fd = held.pop("state", None)
+    aside = os.environ.get("STOKER_STATE") == "aside" or "state-aside" in keeping.hello.flags
+    if fd is None or aside:
+        if fd is not None:
+            os.close(fd)
+            log_line("the state is set aside: managers died with it, one after the other")
+        state.create()
+        return Records()
+    return Records.of(state.open(fd))
+
+
+def _begin(manager: Manager, keeping: Keeping, records: Records) -> None:
+    place = manager.place
+    compiled = _compiled(manager)
+    spawner = records.own.get("spawner")
+    if spawner is not None and not end_process(int(spawner[0]), int(spawner[1])):
+        manager.log(f"the spawner {spawner[0]} of my predecessor does not end")
+    contracts = _contracts(place, keeping, records)
+    executor = _executor(manager, keeping, contracts, compiled)
+    manager.attach(executor)
+    keeping.said = manager.log
+    keeping.exited = lambda told: _exited(manager, executor, told)
+    keeping.signalled = manager.signalled
+    executor.reaper.ask = keeping.ask
+    items, ends = _held(keeping, executor)
+    manager.engine.restore(records.engine)
+    events: list[Event] = list(manager.define(compiled))
+    known = {one.fmri: one for one in compiled.definitions}
+    definitions = [*compiled.definitions, *_gone(records, known, manager)]
+    kept = [kept_end(told, contracts) for told in ends]
+    events += take_over(executor, records, definitions, kept, items)
+    events += _unrun(records, events)
+    manager.write({OWN: _own(manager, executor)})
+    manager.happenings.notes = dict.fromkeys(records.notes)
+    manager.happenings.queue[:0] = events
+    _strays(manager, executor, kept)
+    gc.collect()
+    gc.freeze()
+    keeping.watch()
+    manager.turn()
+    manager.log(f"generation {manager.generation}: {len(compiled.definitions)} definitions")
+    keeping.ready()
+
+
+def _unrun(records: Records, events: Iterable[Event]) -> list[Event]:
+    """Instances that had a run of which nothing can be looked for (its definition is gone)."""
+    told = {event.fmri for event in events if isinstance(event, Adopted)}
+    defined = {event.definition.fmri for event in events if hasattr(event, "definition")}
+    return [
+        Adopted(fmri)
+        for fmri, record in records.engine.items()
+        if fmri in defined and fmri not in told and record.get("stage", "idle") != "idle"
+    ]
+
+
+def _gone(records: Records, known: dict[str, Definition], manager: Manager) -> list[Definition]:
+    """Instances in the records whose definition is not in the blob: the engine never hears of them
+    again.
+    """
+    lost = [fmri for fmri in records.engine if fmri.startswith("svc:") and fmri not in known]
+    if lost:
+        manager.write(dict.fromkeys(lost))
+    return []
+
+
+def _own(manager: Manager, executor: Executor) -> dict[str, Any]:
+    """Our own record: how contracts are made, and the spawner, which must end before a successor
+    looks.
+    """
+    contracts = executor.contracts
+    own: dict[str, Any] = {"v": 1, "choices": True, "contracts": contracts.kind}
+    if isinstance(contracts, CgroupContracts):
+        own["parent"] = contracts.parent.path
+    pid = executor.spawning.spawner_pid
+    if pid is not None:
+        own["spawner"] = [pid, proc.start_time(pid) or 0]
+    return own
+
+
+def _compiled(manager: Manager) -> Compiled:
+    try:
+        return load(manager.place.definitions)
+    except StokerError as error:
+        manager.log(str(error))
+        manager.notices["definitions"] = str(error)
+        return Compiled()
+
+
+def place_mark(place: Place) -> str:
+    """A short name of the place, for cgroups and markers."""
+    return hashlib.blake2b(os.fsencode(place.runtime), digest_size=6).hexdigest()
+
+
+def _contracts(place: Place, keeping: Keeping, records: Records) -> Contracts:
+    """As the predecessor had them; else by cgroup where we may."""
+    mark = place_mark(place)
+    before = records.own.get("contracts")
+    if before == "cgroup":
+        return CgroupContracts(cgroup.Cgroup(str(records.own.get("parent", ""))), mark)
+    wanted = os.environ.get("STOKER_CONTAINMENT", "")
+    parent = cgroup.usable() if before is None and wanted != "session" else None
+    if parent is not None:
+        return CgroupContracts(parent, mark)
+    return SessionContracts(mark, keeping.pid)
+
+
+def _executor(
+    manager: Manager, keeping: Keeping, contracts: Contracts, compiled: Compiled
+) -> Executor:
+    place = manager.place
+    soft = _descriptors(compiled)
+    spawning = Spawning()
+    surroundings = Surroundings(_environment(place, compiled), place.working_directory)
+    outputs = Outputs(keeping.put, keeping.drop, _mark(place), place.working_directory)
+    link = manager.link
+    executor = Executor(
+        manager.loop,
+        spawning,
+        contracts,
+        surroundings,
+        outputs,
+        manager.happenings,
+        keeping,
+        (lambda fmri, _run, pattern: link.wait_for(fmri, pattern)) if link is not None else _nobody,
+    )
+    executor.soft_limit = soft
+
+    def settings() -> None:
+        surroundings.base = _environment(place, manager.compiled)
+
+    manager.on_settings = settings
+    return executor
+
+
+def _nobody(_fmri: str, _run: int, _pattern: str) -> None:
+    """Nobody reads output here."""
+
+
+def _descriptors(compiled: Compiled) -> int | None:
+    """Raise our limit if so many services need it; returns the one that services then get, None if
+    it is ours.
+    """
+    now = limits.get("nofile")
+    need = 4 * len(compiled.definitions) + compiled.settings.reserve + 256
+    if now is None or now[0] == -1 or need < now[0]:
+        return None
+    limits.raise_descriptors()
+    return now[0]
+
+
+def _environment(place: Place, compiled: Compiled) -> dict[str, str]:
+    """The base environment: as the last `up` recorded it, and what the settings add."""
+    base: dict[str, str] = {}
+    try:
+        with open(place.environment, "rb") as file:
+            data = file.read()
+    except OSError:  # never recorded: then a clean one
+        data = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    for entry in data.split(b"\0"):
+        name, sign, value = entry.partition(b"=")
+        if sign and name:
+            base[os.fsdecode(name)] = os.fsdecode(value)
+    return base | compiled.settings.environment
+
+
+def _mark(place: Place) -> str:
+    try:
+        with open(os.path.join(place.runtime, "mark"), encoding="ascii") as file:
+            return file.read().strip()
+    except (OSError, ValueError):  # none was made: run borders are told by message alone
+        return ""
+
+
+def _held(keeping: Keeping, executor: Executor) -> tuple[dict[str, int], list[channel.Exit]]:
+    """What the keeper holds of services, and every end that nobody has written down."""
+    pipes, _ends = keeping.take("in/")
+    executor.outputs.adopt(pipes)
+    items, _ends = keeping.take("notify/")
+    more, ends = keeping.take("ready/")
+    return {**items, **more}, ends
+
+
+def _exited(manager: Manager, executor: Executor, told: channel.Exit) -> None:
+    kept = kept_end(told, executor.contracts)
+    executor.reaper.elsewhere(kept.pid, kept.start, kept.end, kept.contract)
+
+
+def _strays(manager: Manager, executor: Executor, ends: Iterable[KeptEnd]) -> None:
+    """Everything that ended while there was no manager has been looked at by now."""
+    if any(True for _ in ends):
+        executor.emptiness.stray_ended()

@@ -1,0 +1,164 @@
+"""Carrying effects out: each goes to who does it, in the order given.
+
+Spawns that follow each other are started together. An effect that fails by a mistake of ours is
+logged and passed over: it never keeps the others from being carried out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from stoker.engine import (
+    Effect,
+    Exit,
+    Kill,
+    NotSpawned,
+    Orphaned,
+    Outcome,
+    ProbeOff,
+    ProbeOn,
+    Publish,
+    Release,
+    Save,
+    Saved,
+    Signal,
+    Spawn,
+    Unwatch,
+    Wake,
+    Watch,
+)
+from stoker.linux import faults
+from stoker.model import display
+from stoker.process import Executor
+
+from .happenings import Happenings
+from .link import Link
+from .ring import Ring
+
+__all__ = ["Carrier"]
+
+_LOUD = frozenset(("maintenance", "degraded"))
+_QUIET = frozenset((Publish, Outcome, Save, Wake, Orphaned))  # these do not part a group of spawns
+
+
+class Carrier:
+    """Knows the doers. `wake(at)` sets the one alarm, `leave(status)` begins the end,
+    `outcome(effect)` hears of operations that ended, `log` and `failed` write to the log.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        happenings: Happenings,
+        ring: Ring,
+        link: Link | None,
+        wake: Callable[[int | None], object],
+        leave: Callable[[int], object],
+        outcome: Callable[[Outcome], object],
+        log: Callable[[str], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
+        self._executor = executor
+        self._happenings = happenings
+        self._ring = ring
+        self._link = link
+        self._wake = wake
+        self._leave = leave
+        self._outcome = outcome
+        self._log = log
+        self._failed = failed
+        self._spawns: list[Spawn] = []
+        self._does: dict[type, Callable[[Any], object]] = {
+            Signal: lambda e: executor.signal(e.fmri, e.run, e.scope, e.signo),
+            Kill: lambda e: executor.kill(e.fmri, e.run, e.scope),
+            Release: lambda e: executor.release(e.fmri, e.run, e.abandon),
+            ProbeOn: lambda e: executor.probe_on(e.fmri, e.run, e.names, e.definition, e.after),
+            ProbeOff: lambda e: executor.probe_off(e.fmri, e.run, e.names),
+            Watch: lambda e: executor.watches.add(e.target),
+            Unwatch: lambda e: executor.watches.remove(e.target),
+            Save: self._save,
+            Publish: self._publish,
+            Outcome: self._ended,
+            Orphaned: self._orphaned,
+            Wake: lambda e: wake(e.at),
+            Exit: lambda e: leave(e.status),
+        }
+
+    def carry(self, effects: Iterable[Effect]) -> None:
+        """Carry out the effects of one turn."""
+        for effect in effects:
+            kind = type(effect)
+            if isinstance(effect, Spawn):
+                self._spawns.append(effect)
+                continue
+            if self._spawns and kind not in _QUIET:
+                self._start()
+            try:
+                self._does[kind](effect)
+            except Exception as error:
+                self._failed(error)
+        if self._spawns:
+            self._start()
+
+    # -- inside
+
+    def _start(self) -> None:
+        starts, self._spawns = self._spawns, []
+        known = len(self._happenings.queue)
+        try:
+            self._executor.spawn(starts)
+        except Exception as error:
+            self._failed(error)
+            told = {
+                (event.fmri, event.run)
+                for event in self._happenings.queue[known:]
+                if hasattr(event, "fmri") and hasattr(event, "run")
+            }
+            for one in starts:
+                if (one.fmri, one.run) not in told:
+                    text = f"the manager could not start it: {error}"
+                    self._happenings.add(NotSpawned(one.fmri, one.run, one.method, 0, text))
+
+    def _publish(self, effect: Publish) -> None:
+        faults.point("publish")
+        wall = time.time_ns()
+        data = {
+            "from": effect.old_state,
+            "to": effect.state,
+            "next": effect.next_state or None,
+            "reason": effect.reason,
+            "cause": effect.cause,
+            "run": effect.run,
+            "text": effect.text,
+        }
+        self._ring.add(wall, "transition", effect.fmri, data)
+        if effect.state == effect.old_state and effect.next_state:
+            return  # only where it is going: the log and the history want where it has arrived
+        if effect.state in _LOUD and effect.state != effect.old_state:
+            self._log(f"{display(effect.fmri)}: {effect.text or effect.state}")
+        if self._link is not None:
+            row = [wall, effect.fmri, effect.old_state, effect.state, effect.reason, effect.cause]
+            self._link.transition([*row, effect.run, effect.text])
+
+    def _ended(self, effect: Outcome) -> None:
+        data = {
+            "number": effect.number,
+            "outcome": effect.outcome,
+            "note": effect.note,
+        }
+        self._ring.add(time.time_ns(), "operation", effect.fmri, data)
+        if not effect.fmri:
+            self._outcome(effect)
+
+    def _save(self, effect: Save) -> None:
+        if self._link is not None:
+            self._link.save(effect.token, effect.fmri, effect.intent)
+        else:  # nobody remembers anything here (a test's manager)
+            self._happenings.add(Saved(effect.token))
+
+    def _orphaned(self, effect: Orphaned) -> None:
+        self._happenings.orphans[effect.ctid] = f"{display(effect.fmri)}: {effect.why}"
+        self._log(f"{display(effect.fmri)}: left running: {effect.why} (contract {effect.ctid})")
+        self._executor.orphan(effect.ctid, effect.fmri, effect.run)

@@ -1,0 +1,458 @@
+"""The manager: one turn after the other.
+
+A turn: what happened since the last one becomes events; the engine says what to do; what changed is
+written to the state log; then it is done. Nothing here waits, and nothing that one service, client
+or probe does wrong ends it: an exception is logged once with its place and the turn goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from stoker.engine import Asked, Defined, Due, Engine, Now, Outcome, Removed
+from stoker.errors import Failed, NoSuchService, Refused, StokerError
+from stoker.linux import Loop, Timer, clock, faults
+from stoker.model import (
+    Compiled,
+    Definition,
+    EventView,
+    InstanceView,
+    Place,
+    Request,
+    Settings,
+    StatusView,
+    rfc3339,
+)
+from stoker.process import End, Executor
+
+from .carry import Carrier
+from .happenings import Happenings
+from .keeping import Keeping
+from .link import Link
+from .reload import Compile, changes, mistakes
+from .ring import Ring
+from .statelog import StateLog
+from .status import status_view
+
+__all__ = ["Manager"]
+
+_ROUNDS = 4  # of engine and executor in one turn, so that the loop sees its descriptors again
+_LEAVING = 2_000_000_000  # nanoseconds that the end waits for choices to become durable
+_GRACE = 5.0  # seconds that the keeper gives to what is still below it
+
+
+class Manager:
+    """One place's manager. Made by `daemon.main`, which then calls `begin` and runs the loop with
+    `turn`.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        place: Place,
+        engine: Engine,
+        state: StateLog,
+        happenings: Happenings,
+        keeping: Keeping | None,
+        link: Link | None,
+        generation: int,
+        log: Callable[[str], object],
+    ) -> None:
+        self.loop = loop
+        self.place = place
+        self.engine = engine
+        self.state = state
+        self.happenings = happenings
+        self.keeping = keeping
+        self.link = link
+        self.generation = generation
+        self.compiled = Compiled()
+        self.settings = Settings()
+        self.ring = Ring(generation)
+        self.notices: dict[str, str] = {}
+        self._write_line = log
+        self._alarm: Timer | None = None
+        self._in_turn = False
+        self._said: dict[str, int] = {}
+        self._leaving: int | None = None
+        self._stop_sent = False
+        self._reloading: list[tuple[Callable[[Any], object], bool]] = []
+        self._asked_down = 0
+        self.on_settings: Callable[[], object] = lambda: None
+
+    def attach(self, executor: Executor) -> None:
+        """Who carries out what is decided."""
+        self.executor = executor
+        self.carrier = Carrier(
+            executor,
+            self.happenings,
+            self.ring,
+            self.link,
+            self._wake,
+            self._leave,
+            self._outcome,
+            self.log,
+            self.failed,
+        )
+        self.happenings.began = self._run_began
+        self.happenings.ended = self._run_ended
+        if self.link is not None:
+            self.link.saved = self._saved
+            self.link.trouble = self._trouble
+            self.link.matched = lambda fmri, run: self.happenings.ready(fmri, run, 0)
+            self.link.said = self.log
+
+    # -- what the doors use
+
+    def now(self) -> Now:
+        """The moment."""
+        return Now(*clock.now())
+
+    def log(self, text: str) -> None:
+        """One line in the place's log."""
+        self._write_line(text)
+
+    def about(self) -> dict[str, Any]:
+        """Facts about the manager itself."""
+        contracts = self.executor.contracts
+        return {
+            "pid": os.getpid(),
+            "keeper_pid": self.keeping.pid if self.keeping is not None else 0,
+            "containment": f"{contracts.kind} ({contracts.base})",
+            "notices": [*self.notices.values(), *self._orphans()],
+        }
+
+    def _orphans(self) -> list[str]:
+        rows = []
+        for ctid, what in self.happenings.orphans.items():
+            rows.append(f"left running: {what} (contract {ctid})")
+        return rows
+
+    def submit(self, request: Request) -> int:
+        """Make a request an operation and return its number. Raises Refused when we are leaving."""
+        if self._leaving is not None:
+            raise Refused("the manager is ending", hint="stoker up")
+        number = self.engine.next_operation()
+        data = {"number": number, "verb": request.verb, "who": request.who, "why": request.why}
+        self.ring.add(time.time_ns(), "operation", "", {**data, "outcome": ""})
+        self.happenings.add(Asked(number, request))
+        self.turn()
+        return number
+
+    def views(self) -> list[InstanceView]:
+        """All instances, by FMRI."""
+        return sorted(self.engine.views(self.now()), key=lambda one: one.fmri)
+
+    def view(self, fmri: str) -> InstanceView:
+        """One instance. Raises NoSuchService."""
+        self._known(fmri)
+        return self.engine.view(fmri, self.now())
+
+    def status(self, fmri: str) -> StatusView:
+        """Everything about one instance. Raises NoSuchService."""
+        self._known(fmri)
+        return status_view(self, fmri)
+
+    def _known(self, fmri: str) -> None:
+        if fmri not in self.engine.instances:
+            raise NoSuchService(f"there is no service {fmri}")
+
+    @property
+    def cursor(self) -> int:
+        """The cursor of the newest event."""
+        return self.ring.cursor
+
+    def events(self, cursor: int) -> list[EventView]:
+        """The events after `cursor`, a gap first where some are lost."""
+        return self.ring.after(cursor)
+
+    def subscribe(self, call: Callable[[], object]) -> Callable[[], None]:
+        """Call `call()` after each turn that made events; returns what ends that."""
+        return self.ring.subscribe(call)
+
+    # -- the turn
+
+    def turn(self) -> None:
+        """Deal with everything that has happened. Called after each batch of the loop."""
+        if self._in_turn:
+            return
+        self._in_turn = True
+        before = self.ring.cursor
+        try:
+            for _ in range(_ROUNDS):
+                self.executor.turn_ends()
+                if not self.happenings.queue:
+                    break
+                self._round()
+            else:
+                if self.happenings.queue:
+                    self.loop.at(time.monotonic_ns(), lambda: None)
+        except Exception as error:
+            self.failed(error)
+        finally:
+            self._in_turn = False
+        try:
+            self._afterwards(before)
+        except Exception as error:
+            self.failed(error)
+
+    def _round(self) -> None:
+        events, notes = self.happenings.take()
+        now = self.now()
+        effects = self.engine.handle(events, now)
+        values: dict[str, Any] = self.engine.take_changed()
+        for key in notes:
+            values[key] = None
+        if values:
+            self.write(values)
+            faults.point("carry")
+        self.carrier.carry(effects)
+
+    def write(self, values: dict[str, Any]) -> None:
+        """Append to the state log. Without memory for it the services go on; it is said."""
+        try:
+            self.state.append(values)
+            self.notices.pop("state", None)
+        except OSError as error:
+            text = f"the state cannot be written: {error.strerror}; a successor would not know it"
+            if self.notices.get("state") != text:
+                self.log(text)
+            self.notices["state"] = text
+
+    def _afterwards(self, before: int) -> None:
+        if self.keeping is not None:
+            self.keeping.acknowledge()
+        if self.link is not None:
+            self.link.flush()
+        if self.ring.cursor != before:
+            self.ring.tell(self.failed)
+        if self._leaving is not None:
+            self._go()
+
+    def _wake(self, at: int | None) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = None if at is None else self.loop.at(at, self._due)
+
+    def _due(self) -> None:
+        self._alarm = None
+        self.happenings.add(Due())
+
+    def failed(self, error: Exception) -> None:
+        """An exception that nobody expected: logged the first few times with its place."""
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        where = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame else "?"
+        text = f"{type(error).__name__}: {error} ({where})"
+        count = self._said[text] = self._said.get(text, 0) + 1
+        if count <= 3:
+            more = "; further ones are not shown" if count == 3 else ""
+            self.log(f"a mistake of ours, contained: {text}{more}")
+            self.notices[f"mistake {where}"] = f"a mistake of ours: {text}"
+
+    # -- beginning
+
+    def define(self, compiled: Compiled) -> list[Defined]:
+        """The events that make these definitions known, with everybody's stored choices."""
+        self.compiled = compiled
+        self.settings = compiled.settings
+        self.engine.cap = compiled.settings.concurrency
+        intents = self.link.intents if self.link is not None else {}
+        found = []
+        for definition in compiled.definitions:
+            if self.link is not None:
+                self.link.keep(definition.fmri, definition.log)
+            found.append(Defined(definition, intents.get(definition.fmri)))
+        return found
+
+    # -- reload
+
+    def reload(self, call: Callable[[Any], object], dry_run: bool = False) -> None:
+        """Read the definitions again; `call` gets {changes, mistakes, operation} or an error."""
+        self._reloading.append((call, dry_run))
+        if len(self._reloading) == 1:
+            self._compile()
+
+    def _compile(self) -> None:
+        _call, dry = self._reloading[0]
+        Compile(self.executor, self.place, self._compiled, dry)
+
+    def _compiled(self, found: Compiled | StokerError) -> None:
+        if self.link is not None and isinstance(found, Compiled) and not self.link.known:
+            self.link.when_known(lambda: self._compiled(found))
+            return
+        call, dry = self._reloading[0]
+        answer: Any
+        try:
+            answer = found if isinstance(found, StokerError) else self._take_over(found, dry)
+        except StokerError as error:
+            answer = error
+        except Exception as error:
+            self.failed(error)
+            answer = Failed(f"the definitions could not be taken over: {error}")
+        self._reloading.pop(0)
+        if self._reloading:
+            self._compile()
+        call(answer)
+
+    def _take_over(self, compiled: Compiled, dry: bool) -> dict[str, Any]:
+        old = {i.fmri: i.definition for i in self.engine.instances.values() if not i.removed}
+        new = {one.fmri: one for one in compiled.definitions}
+        running = [i.fmri for i in self.engine.instances.values() if i.live]
+        rows = changes(old, new, running, self._wanted)
+        answer: dict[str, Any] = {
+            "changes": rows,
+            "mistakes": mistakes(compiled),
+            "operation": None,
+        }
+        if dry:
+            return answer
+        if self._leaving is not None:
+            raise Refused("the manager is ending", hint="stoker up")
+        touched = {row["fmri"] for row in rows}
+        for event in self.define(compiled):
+            name = event.definition.fmri
+            if name in touched or old.get(name) != event.definition:
+                self.happenings.add(event)
+        for fmri in old:
+            if fmri not in new:
+                self.happenings.add(Removed(fmri))
+        self.on_settings()
+        self.log(f"definitions read again: {len(rows)} changed, {len(compiled.errors)} mistakes")
+        answer["operation"] = self.submit(Request(verb="reload", who="reload"))
+        return answer
+
+    def _wanted(self, fmri: str, definition: Definition) -> bool:
+        known = self.engine.instances.get(fmri)
+        if known is not None:
+            if known.override is not None:
+                return known.override.value
+            if known.intent is not None:
+                return known.intent.enabled
+            return definition.enabled
+        intent = self.link.intents.get(fmri) if self.link is not None else None
+        return definition.enabled if intent is None else intent.enabled
+
+    # -- signals of the keeper
+
+    def signalled(self, number: int, count: int) -> None:
+        """TERM and INT take everything down, a second one at once; HUP reads definitions again."""
+        import signal
+
+        if number in (signal.SIGTERM, signal.SIGINT):
+            for _ in range(min(count, 2)):
+                self._asked_down += 1
+                self.log(f"{signal.Signals(number).name}: everything goes down")
+                if self._leaving is None:
+                    why = f"signal {signal.Signals(number).name}"
+                    self.submit(Request(verb="down", who="a signal to the keeper", why=why))
+        elif number == signal.SIGHUP:
+            self.reload(self._reloaded)
+
+    def _reloaded(self, answer: Any) -> None:
+        if isinstance(answer, StokerError):
+            self.log(f"reload: {answer}")
+
+    # -- the end
+
+    def _leave(self, status: int) -> None:
+        """Everything is down. Choices that are not durable yet get a moment."""
+        self._status = status
+        if self._leaving is None:
+            self._leaving = time.monotonic_ns() + _LEAVING
+            self.loop.at(self._leaving, lambda: None)
+
+    def _go(self) -> None:
+        assert self._leaving is not None
+        if self._stop_sent:
+            return
+        waiting = self.link is not None and self.link.unanswered
+        if waiting and time.monotonic_ns() < self._leaving:
+            return
+        self._stop_sent = True
+        self.log(f"everything is down; the end, with status {self._status}")
+        self.executor.contracts.close()
+        if self.keeping is not None:
+            self.keeping.stop(self._status, _GRACE)
+        else:
+            self.loop.stop()
+
+    @property
+    def ended(self) -> bool:
+        """Everything is down, and the keeper was told so."""
+        return self._stop_sent
+
+    # -- what is told
+
+    def _outcome(self, effect: Outcome) -> None:
+        view = self.engine.operation(effect.number)
+        if view is None:
+            return
+        names = [member.fmri for member in view.members][:200]
+        if self.link is not None:
+            self.link.operation(
+                view.number,
+                view.verb,
+                names,
+                view.who,
+                time.time_ns(),
+                effect.outcome,
+                effect.note or view.why,
+            )
+
+    def _saved(self, token: int, why: str) -> None:
+        from stoker.engine import NotSaved, Saved
+
+        self.happenings.add(NotSaved(token, why) if why else Saved(token))
+
+    def _trouble(self, what: str, fmri: str | None, text: str | None) -> None:
+        key = f"recorder {what} {fmri or ''}"
+        if text is None:
+            self.notices.pop(key, None)
+        else:
+            self.notices[key] = text
+
+    def _run_began(self, fmri: str, run: int, pid: int) -> None:
+        if self.link is not None:
+            self.link.run(fmri, run, "begin", time.time_ns(), pid, None)
+
+    def _run_ended(self, fmri: str, run: int, end: End) -> None:
+        status = None
+        if end.kind != "unknown":
+            status = end.number if end.kind == "exit" else -end.number
+        if self.link is not None:
+            self.link.run(fmri, run, "end", time.time_ns(), 0, status)
+
+
+def log_line(text: str) -> None:
+    """A line of the manager in stoker.log, which is descriptor 2."""
+    line = f"{rfc3339(time.time_ns())} manager: {text}\n"
+    try:
+        os.write(2, line.encode("utf-8", "backslashreplace"))
+    except OSError:  # a full disk must not end us, and there is no better place to say it
+        pass
+
+
+def frozen(compiled: Compiled) -> Compiled:
+    """Equal parts of definitions as one object each: a thousand services mostly have the same
+    settings.
+    """
+    seen: dict[Any, Any] = {}
+    found = []
+    for one in compiled.definitions:
+        parts = {}
+        for name in ("ready", "restart", "context", "limits", "log"):
+            value = getattr(one, name)
+            key = (name, msgspec.msgpack.encode(value))
+            parts[name] = seen.setdefault(key, value)
+        found.append(msgspec.structs.replace(one, **parts))
+    compiled.definitions = found
+    sys.intern("")
+    return compiled

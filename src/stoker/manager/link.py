@@ -1,0 +1,244 @@
+"""The link to the recorder: choices to be made durable, history, how output is kept.
+
+Packets are JSON arrays of at most 60,000 bytes. Sending never waits: what the socket does not take
+is queued. Choices, settings and questions are queued however many they are (each is somebody's
+act); history is bounded, and what does not fit is counted and said once. A recorder that starts
+says hello, and is told again whatever it must know and has not answered. The socket outlives both
+of us: the keeper holds its two ends.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from stoker.linux import Loop, faults
+from stoker.linux import loop as epoll
+from stoker.model import Intent, LogSettings
+
+__all__ = ["Link"]
+
+LONGEST = 60_000
+MOST_HISTORY = 20_000  # transitions that wait
+_AT_ONCE = 64
+
+_encode = msgspec.json.Encoder().encode
+_PLAIN = LogSettings()
+
+
+class Link:
+    """`saved(token, why)` when a choice is durable ("" is good), `matched(fmri, run)` when a line
+    was seen that was waited for, `trouble(what, fmri, text)` with text None when it is over.
+    """
+
+    def __init__(self, loop: Loop, fd: int, generation: int) -> None:
+        self._loop = loop
+        self._generation = generation
+        self._socket = socket.socket(fileno=fd)
+        self._socket.setblocking(False)
+        self._queue: deque[bytes] = deque()
+        self._history: deque[list[Any]] = deque()
+        self.dropped = 0
+        self._unanswered: dict[int, tuple[str, Intent | None]] = {}
+        self._settings: dict[str, LogSettings] = {}
+        self._waited: dict[str, str] = {}
+        self.intents: dict[str, Intent] = {}
+        self.known = False  # all intents have come
+        self._when_known: list[Callable[[], object]] = []
+        self.saved: Callable[[int, str], object] = lambda _token, _why: None
+        self.matched: Callable[[str, int], object] = lambda _fmri, _run: None
+        self.trouble: Callable[[str, str | None, str | None], object] = lambda _w, _f, _t: None
+        self.said: Callable[[str], object] = lambda _text: None
+        loop.watch(fd, epoll.READ, self._ready)
+        self._send("hello", generation)
+
+    # -- what is asked
+
+    def save(self, token: int, fmri: str, intent: Intent | None) -> None:
+        """Have a choice made durable."""
+        faults.point("save")
+        self._unanswered[token] = (fmri, intent)
+        self._send("save", token, fmri, intent)
+
+    @property
+    def unanswered(self) -> int:
+        """How many choices are not durable yet."""
+        return len(self._unanswered)
+
+    def when_known(self, call: Callable[[], object]) -> None:
+        """Call `call()` when all stored choices are known: now, or when they have been told."""
+        if self.known:
+            call()
+        else:
+            self._when_known.append(call)
+
+    def keep(self, fmri: str, settings: LogSettings | None) -> None:
+        """How an instance's output is kept; None: it is no more."""
+        if settings is None:
+            if self._settings.pop(fmri, None) is not None:
+                self._send("log", fmri, None)
+        elif settings != self._settings.get(fmri, _PLAIN):
+            self._settings[fmri] = settings
+            self._send("log", fmri, settings)
+
+    def wait_for(self, fmri: str, pattern: str) -> None:
+        """Tell (`matched`) when a line of its output matches."""
+        self._waited[fmri] = pattern
+        self._send("watch", fmri, pattern)
+
+    def run(self, fmri: str, run: int, event: str, wall: int, pid: int, status: int | None) -> None:
+        """A run began or ended; `status` as subprocess has it."""
+        self._record("run", fmri, run, event, wall, pid, status)
+
+    def transition(self, row: list[Any]) -> None:
+        """Something for the history, sent with the others of this turn."""
+        if len(self._history) >= MOST_HISTORY:
+            self.dropped += 1
+            return
+        self._history.append(row)
+
+    def operation(self, *row: Any) -> None:
+        """An operation ended."""
+        self._record("operation", *row)
+
+    def flush(self) -> None:
+        """The turn is over: send what it had for the history."""
+        if self._queue:
+            return  # the socket is full: more of it can wait
+        if self.dropped and not self._history:
+            self.said(
+                f"the recorder did not keep up: {self.dropped} transitions are not in the history"
+            )
+            self.dropped = 0
+        while self._history and not self._queue:
+            rows: list[list[Any]] = []
+            size = 0
+            while self._history and size < LONGEST // 2 and len(rows) < 500:
+                row = self._history.popleft()
+                size += len(_encode(row)) + 1
+                rows.append(row)
+            faults.point("history")
+            self._send("history", rows)
+
+    def fileno(self) -> int:
+        """The descriptor; -1 when the other end is gone."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Let go of the socket; the keeper's is still there."""
+        if self._socket.fileno() >= 0:
+            self._loop.forget(self._socket.fileno())
+            self._socket.close()
+
+    # -- inside
+
+    def _record(self, kind: str, *row: Any) -> None:
+        if len(self._queue) >= MOST_HISTORY:
+            self.dropped += 1
+        else:
+            self._send(kind, *row)
+
+    def _send(self, *message: Any) -> None:
+        data = _encode(message)
+        if len(data) > LONGEST:
+            self.said(f"a message to the recorder is too long: {data[:100]!r}")
+            return
+        if self._queue or not self._push(data):
+            if not self._queue:
+                self._loop.watch(self._socket.fileno(), epoll.READ | epoll.WRITE, self._ready)
+            self._queue.append(data)
+
+    def _push(self, data: bytes) -> bool:
+        try:
+            self._socket.send(data, socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return False
+        except OSError as error:  # the keeper is being lost: its successor makes a new pair
+            self.said(f"the recorder cannot be reached: {error}")
+        return True
+
+    def _ready(self, events: int) -> None:
+        if self._queue and events & epoll.WRITE:
+            while self._queue and self._push(self._queue[0]):
+                self._queue.popleft()
+            if not self._queue:
+                self._loop.watch(self._socket.fileno(), epoll.READ, self._ready)
+                self.flush()
+        for _ in range(_AT_ONCE):
+            try:
+                data = self._socket.recv(65536)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self.said(f"the recorder cannot be reached: {error}")
+                data = b""
+            if not data:
+                self._loop.forget(self._socket.fileno())
+                return
+            self._one(data)
+
+    def _one(self, data: bytes) -> None:
+        try:
+            message = msgspec.json.decode(data)
+            kind, *rest = message
+            self._heard(kind, rest)
+        except (msgspec.DecodeError, ValueError, TypeError, KeyError, IndexError) as error:
+            self.said(f"a message of the recorder was not understood: {error}: {data[:80]!r}")
+
+    def _heard(self, kind: str, rest: list[Any]) -> None:
+        if kind == "saved":
+            self._answered(int(rest[0]), "")
+        elif kind == "unsaved":
+            self._answered(int(rest[0]), str(rest[1]) or "the recorder gave no reason")
+        elif kind == "intents":
+            self._told(rest[0], rest[1], bool(rest[2]))
+        elif kind == "hello":
+            self._again()
+        elif kind == "matched":
+            self.matched(str(rest[0]), int(rest[1]))
+        elif kind == "trouble":
+            self.trouble(str(rest[0]), rest[1], str(rest[2]))
+        elif kind == "well":
+            self.trouble(str(rest[0]), rest[1], None)
+
+    def _answered(self, token: int, why: str) -> None:
+        known = self._unanswered.pop(token, None)
+        if known is not None and not why:
+            fmri, intent = known
+            if intent is None:
+                self.intents.pop(fmri, None)
+            else:
+                self.intents[fmri] = intent
+        self.saved(token, why)
+
+    def _told(self, generation: Any, piece: dict[str, Any], more: bool) -> None:
+        if generation != self._generation:
+            return  # an answer to a manager before us
+        for fmri, data in piece.items():
+            self.intents.setdefault(fmri, msgspec.convert(data, Intent))
+        if not more and not self.known:
+            self.known = True
+            calls, self._when_known = self._when_known, []
+            for call in calls:
+                call()
+
+    def _again(self) -> None:
+        """A recorder has started: it knows nothing of what its predecessor had not answered."""
+        if not self.known:
+            self._send("hello", self._generation)
+        for fmri, settings in self._settings.items():
+            self._send("log", fmri, settings)
+        for token, (fmri, intent) in list(self._unanswered.items()):
+            self._send("save", token, fmri, intent)
+        for fmri, pattern in self._waited.items():
+            self._send("watch", fmri, pattern)
+
+
+def pieces(items: Iterable[Any], most: int) -> Iterable[list[Any]]:
+    """Lists of at most `most`."""
+    some = list(items)
+    return (some[at : at + most] for at in range(0, len(some), most))

@@ -1,0 +1,121 @@
+"""Beginning: from the records of a predecessor, and what is left of its runs, to the first turn.
+
+Order matters: the engine is given its records, then every definition, then what was found of each
+run, all in one turn, so that nothing is decided on half of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stoker.engine import Adopted, Event, Spawned, Status
+from stoker.linux import channel
+from stoker.model import Definition
+from stoker.process import Contracts, End, Executor, Found, KeptEnd, Remains, adopt
+
+from .happenings import NOTE, note_of
+
+__all__ = ["Records", "kept_end", "remains", "take_over"]
+
+OWN = "manager"
+"""The key of the manager's own record in the state log."""
+
+
+@dataclass
+class Records:
+    """The state log's values, sorted: the engine's, the notes about ends, our own."""
+
+    engine: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ends: dict[str, dict[str, tuple[int, End]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    own: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Records:
+        """From what `StateLog.open` returned. What makes no sense is left out."""
+        found = cls()
+        for key, value in values.items():
+            if key.startswith(NOTE):
+                found.notes.append(key)
+                note = note_of(key, value)
+                if note is not None:
+                    fmri, method, run, end = note
+                    found.ends.setdefault(fmri, {})[method] = (run, end)
+            elif key == OWN:
+                found.own = value if isinstance(value, dict) else {}
+            elif isinstance(value, dict):
+                found.engine[key] = value
+        return found
+
+
+def kept_end(told: channel.Exit, contracts: Contracts) -> KeptEnd:
+    """What the keeper told about an end."""
+    name = contracts.name_of(told.cgroup) if told.cgroup else ""
+    return KeptEnd(told.pid, told.start, End.of(told.code, told.status), name)
+
+
+def remains(
+    fmri: str, record: Mapping[str, Any], definition: Definition, records: Records
+) -> Remains | None:
+    """What a record says about a run; None when there is no run."""
+    if record.get("stage", "idle") == "idle":
+        return None
+    run = int(record.get("run", 0))
+    method, pending = str(record.get("method", "")), str(record.get("pending", ""))
+    main = None
+    if record.get("main_alive"):
+        main = (int(record.get("main", 0)), int(record.get("main_start", 0)))
+    process = None
+    if pending in ("running", "killed"):
+        process = (int(record.get("method_pid", 0)), 0)
+    ends = {
+        word: end for word, (number, end) in records.ends.get(fmri, {}).items() if number == run
+    }
+    return Remains(
+        fmri=fmri,
+        run=run,
+        ctid=int(record.get("ctid", 0)),
+        definition=definition,
+        main=main,
+        method=method,
+        process=process,
+        expected=method if pending == "asked" else "",
+        step=int(record.get("step", 0)),
+        ends=ends,
+    )
+
+
+def take_over(
+    executor: Executor,
+    records: Records,
+    definitions: Iterable[Definition],
+    ends: Iterable[KeptEnd],
+    items: Mapping[str, int],
+) -> list[Event]:
+    """Look for every recorded run; the events that tell the engine what was found."""
+    known = {one.fmri: one for one in definitions}
+    todo = []
+    for fmri, record in records.engine.items():
+        # A run whose definition is gone is nobody's any more: its contract is then left over.
+        if fmri in known:
+            one = remains(fmri, record, known[fmri], records)
+            if one is not None:
+                todo.append(one)
+    runs = {one.fmri: one for one in todo}
+    events: list[Event] = []
+    for found in adopt(executor, todo, ends, items):
+        one = runs[found.fmri]
+        if found.pid and found.alive:
+            events.append(Spawned(found.fmri, one.run, one.expected, found.pid, found.start))
+        events.append(_adopted(found))
+    return events
+
+
+def _adopted(found: Found) -> Adopted:
+    return Adopted(found.fmri, _status(found.main), _status(found.method), found.populated)
+
+
+def _status(found: End | str) -> Status | str:
+    return Status(*found) if isinstance(found, End) else found
