@@ -78,7 +78,7 @@ class History:
         """Write one group, whole or not at all.
 
         transitions: (wall_ns, fmri, from, to, reason, cause, run, note). runs: (fmri, run,
-        "begin" or "end", wall_ns, pid, wait status, last lines). operations: (number, verb, names
+        "begin" or "end", wall_ns, pid, status, last lines). operations: (number, verb, names
         joined by blanks, who, wall_ns, outcome, cause). Raises `RepositoryError`; a damaged file
         is set aside first, and a new one begun (see `notices`).
         """
@@ -198,8 +198,8 @@ def runs(
     until: int | None = None,
     limit: int = 1000,
 ) -> Iterator[dict[str, Any]]:
-    """Runs, oldest first, the newest `limit`: fmri, life, run, begun, ended, pid, status (wait
-    status), tail.
+    """Runs, oldest first, the newest `limit`: fmri, life, run, begun, ended, pid, status (minus the
+    signal, as subprocess has it), tail.
 
     With `since`, those that ended after it or have not ended; with `until`, those that were begun
     before it.
