@@ -51,5 +51,6 @@ def _transition(data: dict[str, Any], paints: bool) -> str:
         text = f"{old} → {shown}" if old and old != state else shown
     if data.get("reason") and data["reason"] != "none":
         text += f" ({data['reason']})"
-    why = data.get("text") or data.get("cause")
+    said = str(data.get("text") or "")
+    why = said if " " in said else data.get("cause")
     return f"{text}: {clean(str(why))}" if why else text

@@ -76,8 +76,11 @@ def write_record(call: Call, record: dict[str, Any], *, alone: bool = False) -> 
         import json
 
         out.write(json.dumps({"version": 1, **record}).encode() + b"\n")
-    elif call.get("plain") or record["fmri"] == "stoker":
+    elif call.get("plain"):
         out.write(_bytes(record["text"]) + b"\n")
+    elif record["fmri"] == "stoker":
+        head = f"{local(record['time'])} {record['stream']}: "
+        out.write(head.encode() + _bytes(record["text"]) + b"\n")
     else:
         out.write(head_of(record, alone).encode() + _bytes(record["text"]) + b"\n")
     out.flush()

@@ -129,6 +129,8 @@ def report(call: Call, operation: dict[str, Any]) -> int:
         else:
             note(clean(f"{name}: {outcome}" + (f": {text}" if text else "")))
     _also(operation)
+    if verb == "input" and status == 0 and not operation["note"]:
+        print(clean(f"input {call.arguments['name']} is {call.arguments['value'] or 'on'}"))
     if operation["note"]:
         print(clean(operation["note"]), file=sys.stdout if status == 0 else sys.stderr)
     if verb == "refresh" and status == 0:

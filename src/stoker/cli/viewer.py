@@ -147,8 +147,10 @@ class Viewer:
             before = self.states.get(event["fmri"])
             now = (str(data.get("to") or ""), str(data.get("next") or ""))
             self.states[event["fmri"]] = now
-            if now == before or now[1]:
+            if now == before or now[1] or data.get("from") == "uninitialized":
                 return  # where it arrives is worth a line; where it is going, the progress says
+            if now[0] == "online":
+                event = {**event, "data": {"from": data.get("from"), "to": "online"}}
         elif event["kind"] == "operation":
             if data.get("verb") == "down" and not self.down_since:
                 self.down_since = time.monotonic()

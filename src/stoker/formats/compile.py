@@ -54,7 +54,7 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     mistakes += found.mistakes
     kept = _keep(found, previous, mistakes) if previous is not None else []
     mistakes += _missing(found, kept)
-    if not found.claims and not found.gone:
+    if not (found.stems or found.gone or found.mistakes):
         mistakes.append(_empty(place))
     definitions = sorted([*found.definitions, *kept], key=lambda one: one.fmri)
     return Compiled(
@@ -87,7 +87,8 @@ def write_compiled(compiled: Compiled, path: str) -> None:
     """Replace the blob at `path` in one step. Raises OSError."""
     new = f"{path}.{os.getpid()}"
     try:
-        with open(new, "wb") as file:
+        # For the owner alone: an environment may hold what others should not read.
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(encode_compiled(compiled))
         os.replace(new, path)
     except BaseException:

@@ -42,7 +42,7 @@ def run(call: Call) -> int:
 
 
 def under_way(call: Call) -> dict[str, Any] | None:
-    """A `down` that has begun already, by whomever: to be waited for. Another one would hurry it."""
+    """A `down` that has begun, by whomever: to be waited for. Another would hurry it."""
     for one in call.client().get("/v1/operations")["operations"]:
         if one["verb"] == "down" and not one["outcome"]:
             found: dict[str, Any] = one

@@ -28,7 +28,7 @@ def run(call: Call) -> int:
     with records(call.place(), question) as answer:
         rows = list(answer)
     if call.json:
-        dump({"version": 1, what: rows})
+        dump({"version": 1, what: [for_programs(row) for row in rows]})
         return 0
     if not rows:
         print("nothing is known of that time")
@@ -37,47 +37,58 @@ def run(call: Call) -> int:
     return 0
 
 
-def when(value: Any) -> str:
-    """A time of the history: nanoseconds or RFC 3339."""
-    if isinstance(value, int):
-        from stoker.model import rfc3339
+def for_programs(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with its times in RFC 3339, its names apart, and its status in words too."""
+    from stoker.model import rfc3339
 
-        return local(rfc3339(value))
-    return local(value) if value else "-"
+    found = dict(row)
+    for key in ("at", "begun", "ended"):
+        if isinstance(found.get(key), int):
+            found[key] = rfc3339(found[key])
+    if isinstance(found.get("names"), str):
+        found["names"] = found["names"].split()
+    if "status" in found:
+        found["how"] = ended(found["status"])
+    return found
+
+
+def when(value: int | None) -> str:
+    """A time of the history, in nanoseconds, as the clock here says it."""
+    from stoker.model import rfc3339
+
+    return local(rfc3339(value)) if value else "-"
 
 
 def name_of(row: dict[str, Any]) -> str:
     """The name people see."""
     from stoker.model import display
 
-    return display(str(row.get("fmri", "")))
+    return display(str(row["fmri"]))
 
 
-def ended(status: Any) -> str:
-    """How a run ended."""
-    if isinstance(status, dict):
-        status = (status.get("kind"), status.get("number"))
-    if isinstance(status, (list, tuple)) and len(status) >= 2:
-        kind, number = status[0], status[1]
-        if kind == "signal":
-            from stoker.model import signal_name
+def ended(status: int | None) -> str:
+    """How a run ended: exit 1, TERM, or nothing that is known."""
+    if status is None:
+        return "-"
+    if status < 0:
+        from stoker.model import signal_name
 
-            return f"signal {signal_name(int(number))}"
-        return f"{kind} {number}" if kind != "unknown" else "unknown"
-    return "-" if status is None else str(status)
+        return f"signal {signal_name(-status)}"
+    return f"exit {status}"
 
 
 def _runs(rows: list[dict[str, Any]]) -> None:
     table(
-        ("NAME", "RUN", "BEGIN", "END", "PID", "STATUS"),
+        ("NAME", "RUN", "BEGIN", "END", "PID", "STATUS", "LAST LINE"),
         [
             (
                 name_of(row),
-                str(row.get("run", "")),
-                when(row.get("begin")),
-                when(row.get("end")),
-                str(row.get("pid") or "-"),
-                ended(row.get("status")),
+                str(row["run"]),
+                when(row["begun"]),
+                when(row["ended"]),
+                str(row["pid"] or "-"),
+                ended(row["status"]) if row["ended"] else "runs",
+                str(row["tail"] or "").rpartition("\n")[2][:60],
             )
             for row in rows
         ],
@@ -86,10 +97,9 @@ def _runs(rows: list[dict[str, Any]]) -> None:
 
 def _transitions(rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        old, new = row.get("from", ""), row.get("to", "")
-        text = f"{when(row.get('time'))} {name_of(row)}: {old} → {new}"
-        text += f" ({row['reason']})" if row.get("reason") else ""
-        text += f": {row['cause']}" if row.get("cause") else ""
+        text = f"{when(row['at'])} {name_of(row)}: {row['before']} → {row['after']}"
+        text += f" ({row['reason']})" if row["reason"] not in ("", "none") else ""
+        text += f": {row['cause']}" if row["cause"] else ""
         print(clean(text))
 
 
@@ -97,11 +107,10 @@ def _operations(rows: list[dict[str, Any]]) -> None:
     from stoker.model import display
 
     for row in rows:
-        names = row.get("names") or []
-        shown = names if isinstance(names, str) else " ".join(display(str(n)) for n in names)
-        text = f"{when(row.get('time'))} {row.get('verb')} {shown} by {row.get('who')}"
-        text += f": {row['outcome']}" if row.get("outcome") else ""
-        text += f" ({row['cause']})" if row.get("cause") else ""
+        names = [display(name) for name in row["names"].split()]
+        more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+        text = f"{when(row['at'])} {row['verb']} {' '.join(names[:8])}{more} by {row['who']}"
+        text += f": {row['outcome']}" + (f" ({row['cause']})" if row["cause"] else "")
         print(clean(text))
 
 
