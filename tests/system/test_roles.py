@@ -45,8 +45,14 @@ LOCAL = {"up", "check", "logs", "history", "new", "schema", "completion", "help"
 def ask(place: Scenario, words: list[str]) -> subprocess.CompletedProcess[str]:
     """Run a verb as another user, with nothing of root's."""
     return subprocess.run(
-        ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups", "--"]
-        + place.command(*words),
+        [
+            "setpriv",
+            f"--reuid={STRANGER}",
+            f"--regid={STRANGER}",
+            "--clear-groups",
+            "--",
+            *place.command(*words),
+        ],
         env=place.environment | {"HOME": "/nonexistent"},
         cwd="/",
         stdin=subprocess.DEVNULL,
