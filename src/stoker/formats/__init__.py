@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .compile import compile_main, compile_place, write_compiled
+    from .describe import reference_rows, schema
     from .entry import Entry, Format, Reading, Reference, Surroundings
     from .new import file_name, new_definition
     from .registry import FORMATS, format_of
-    from .schema import reference_rows, schema
     from .settings import read_settings
 
 _HOME = {
@@ -39,8 +39,8 @@ _HOME = {
     "format_of": "registry",
     "new_definition": "new",
     "read_settings": "settings",
-    "reference_rows": "schema",
-    "schema": "schema",
+    "reference_rows": "describe",
+    "schema": "describe",
     "write_compiled": "compile",
 }
 

@@ -16,7 +16,7 @@ from stoker.model import fmri, of_name
 from .build import Builder
 from .entry import Entry, Reading, Reference, Surroundings, readable
 from .keys import DEFINITION
-from .kinds import BAD
+from .kinds import BAD, told
 from .positions import Path, line_of
 from .tables import Table
 from .toml import Toml, dotted
@@ -62,7 +62,8 @@ def read_definition(file: Toml, stem: str, surroundings: Surroundings) -> Readin
     reading = Reading(claims=claims, path=file.path)
     references: dict[Reference, None] = {}
     each: dict[str, dict[str, Any]] = overrides or {"": {}}
-    for name, (instance, override) in zip(claims, each.items(), strict=False):
+    # Without a name it is built all the same, for the mistakes that only building finds.
+    for name, (instance, override) in zip(claims or [""] * len(each), each.items(), strict=False):
         builder = Builder(file, name, instance, values, override, surroundings)
         reading.definitions.append(builder.build())
         for target, path in builder.references():
@@ -93,7 +94,7 @@ def _present(table: Table, data: dict[str, Any], file: Toml, *below: str) -> dic
 def _override(name: str, data: Any, file: Toml) -> dict[str, Any]:
     spot = file.spot().at("instances", name)
     if not isinstance(data, dict):
-        spot.wrong("expected a table", f"write [instances.{name}]")
+        spot.wrong(f"expected a table, not {told(data)}", f"write [instances.{name}]")
         return {}
     for key in ("id", "instances"):
         if key in data:

@@ -8,6 +8,7 @@ from stoker.errors import UsageError
 from stoker.model import canonical, escape, split
 
 from .keys import DEFINITION
+from .registry import leftover
 
 __all__ = ["file_name", "new_definition"]
 
@@ -50,9 +51,16 @@ _TABLES = """\
 
 def file_name(name: str) -> str:
     """The file that a new definition of `name` is written to: NAME.toml. Raises UsageError."""
-    service, instance = split(canonical(name))
-    stem = escape(service.replace("/", "-"))
-    return f"{stem}.toml" if instance == "default" else f"{stem}@{escape(instance)}.toml"
+    return _stem(*split(canonical(name))) + ".toml"
+
+
+def _stem(service: str, instance: str) -> str:
+    """The file's name without its ending. Where that is not the service's, it has an `id`."""
+    stem = service if instance == "default" else f"{service}@{instance}"
+    stem = stem.replace("/", "-")
+    if stem.startswith(".") or leftover(f"{stem}.toml") or not stem.isprintable():
+        stem = "service" + escape(stem).replace("%", "-")
+    return stem
 
 
 def new_definition(name: str, command: Sequence[str], directory: str = "DIR") -> str:
@@ -67,8 +75,8 @@ def new_definition(name: str, command: Sequence[str], directory: str = "DIR") ->
     lines = [
         f"# {name}: what is commented out shows what else may be said; `stoker schema` has all."
     ]
-    if "/" in service:
-        full = service if instance == "default" else f"{service}@{instance}"
+    full = service if instance == "default" else f"{service}@{instance}"
+    if _stem(service, instance) != full:
         lines += [f"id = {_quoted(full)}"]
     lines += [f"description = {_quoted(name)}"]
     if len(command) == 1 and len(command[0].split()) > 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 
 __all__ = ["Path", "line_of", "lines"]
 
@@ -19,17 +20,22 @@ Path = tuple[str | int, ...]
 
 _TOKEN = re.compile(
     r"""
-    (?P<skip>[ \t\r]++|\#[^\n]*+)
+    (?P<skip>[ \t\r]+|\#[^\n]*)
     |(?P<newline>\n)
-    |(?P<string>\"\"\"(?:[^"\\]++|\\[\s\S]|"(?!""))*+"{3,5}
-        |'''(?:[^']++|'(?!''))*+'{3,5}
-        |"(?:[^"\\\n]++|\\.)*+"
-        |'[^'\n]*+')
-    |(?P<word>[^\s\[\]{}=,.#"']++)
+    |(?P<quote>\"\"\"|'''|"|')
+    |(?P<word>[^\s\[\]{}=,.#"']+)
     |(?P<mark>.)
     """,
     re.VERBOSE,
 )
+
+# What matters inside each kind of string: escapes, and its end.
+_INSIDE = {
+    '"""': re.compile(r'\\[\s\S]|"{3,5}'),
+    "'''": re.compile(r"'{3,5}"),
+    '"': re.compile(r'\\.|"|\n'),
+    "'": re.compile(r"'|\n"),
+}
 
 
 def lines(text: str) -> dict[Path, int]:
@@ -46,6 +52,30 @@ def line_of(found: dict[Path, int], path: Path) -> int | None:
     return None
 
 
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """Kind and text of each token: newline, string, word, mark. A string never closed is a mark."""
+    at = 0
+    while token := _TOKEN.match(text, at):
+        at = token.end()
+        kind = token.lastgroup or "mark"
+        if kind == "quote":
+            end = _end(text, at, token[0])
+            yield ("string", text[token.start() : end]) if end else ("mark", token[0])
+            at = end or at
+        elif kind != "skip":
+            yield kind, token[0]
+
+
+def _end(text: str, at: int, quote: str) -> int:
+    """Where the string ends that began with `quote` before `at`; 0 when it does not."""
+    for inside in _INSIDE[quote].finditer(text, at):
+        if inside[0] == "\n":
+            return 0
+        if inside[0][0] != "\\":
+            return inside.end()
+    return 0
+
+
 class _Scanner:
     """One pass over the tokens. `stack` holds what is open inside a value: [path, index or None for
     a table].
@@ -60,12 +90,10 @@ class _Scanner:
         self.mode = "statement"
         self.path: Path = ()
         self.line = 1
-        for token in _TOKEN.finditer(text):
-            kind = token.lastgroup
-            if kind != "skip":
-                self.take(kind or "mark", token[0])
+        for kind, token in _tokens(text):
+            self.take(kind, token)
             if kind in ("newline", "string"):
-                self.line += token[0].count("\n")
+                self.line += token.count("\n")
 
     def take(self, kind: str, text: str) -> None:
         if self.mode == "value":

@@ -83,14 +83,20 @@ class Table(Kind):
 
     def unknown(self, name: str, spot: Spot) -> None:
         """Say what may have been meant by a key that does not exist."""
+        homes = [key for key in self.keys.values() if name in below(key.kind)]
         near = did_you_mean(name[:60], self.spellings)
-        hint = f"did you mean {near}?" if near else ""
-        if not near and self.outer is not None and name in self.outer.keys:
+        if homes:
+            shown = (
+                f"[[{homes[0].name}]]" if homes[0].name == "dependency" else f"[{homes[0].name}]"
+            )
+            hint = f"it belongs into {shown}"
+        elif self.outer is not None and name in self.outer.keys:
             hint = "it belongs to the top of the file, above the first [table]"
-        elif not near:
-            homes = [key.name for key in self.keys.values() if name in below(key.kind)]
-            hint = f"it belongs into [{homes[0]}]" if homes else ""
-        spot.wrong(f'unknown key "{name[:60]}"', hint or "`stoker schema` has all keys")
+        elif near:
+            hint = f"did you mean {near}?"
+        else:
+            hint = "`stoker schema` has all keys"
+        spot.wrong(f'unknown key "{name[:60]}"', hint)
 
     def schema(self) -> dict[str, Any]:
         rows = {}

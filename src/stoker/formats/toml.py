@@ -49,7 +49,7 @@ class Toml:
     def hear(self, path: Path, message: str, hint: str = "", level: str = "error") -> None:
         """Note a mistake at `path`."""
         if (path, message) not in self.found:
-            line = line_of(self.lines, path)
+            line = line_of(self.lines, path) if path else None
             self.note(message, line=line, key=dotted(path), hint=hint, level=level, path=path)
 
     def note(
