@@ -1,4 +1,4 @@
-"""A place compiled: checks across files, what stays when files break, and the process that does it."""
+"""A place compiled: checks across files, what stays when files break, the process of a reload."""
 
 from __future__ import annotations
 
