@@ -9,7 +9,7 @@ import time
 from stoker.errors import NoManager, NotYet, StokerError
 
 from .ask import fmri_path
-from .say import age, clean, note
+from .say import age, clean, note, seconds_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Reporter:
         some = ", ".join(pids[:6]) + (" …" if len(pids) > 6 else "")
         what = f"{'processes' if len(pids) > 1 else 'process'} {some}" if pids else "its end"
         more = row["note"] or f"{row['stage']} for {age(seconds)}"
+        if row["until"]:
+            more += f" in {age(seconds_of(row['until']) - time.time())}"
         key = f"{what} {row['stage']}"
         before, when = self._told.get(row["fmri"], ("", 0.0))
         if key != before or seconds - when >= 5:

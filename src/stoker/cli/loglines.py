@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from .call import Call
-from .say import clock, coloured, paint
+from .say import clock, coloured, local, paint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

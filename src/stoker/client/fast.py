@@ -206,6 +206,9 @@ class Client:
         except TimeoutError:
             self.close()
             self._hung(patience)
+        except BaseException:  # a Ctrl-C, say: half an answer must not be read as the next one
+            self.close()
+            raise
         if headers.get("connection") == "close":
             self.close()
         return status

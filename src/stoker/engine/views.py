@@ -11,6 +11,7 @@ from stoker.model import (
     Phase,
     Stage,
     rfc3339,
+    signal_name,
 )
 
 from . import causes, gates
@@ -91,13 +92,27 @@ def _note(core: Core, i: Instance, up: bool, why: list[str]) -> str:
             return f"waits for {shown} to stop" if names else "is about to stop"
         return i.status_text
     if i.stage is not Stage.IDLE and i.was_up:
-        return causes.headline("stopping", i.cause)
+        return causes.headline("stopping", i.cause) + _rung(i)
     if not i.effective:
         return causes.because(i) if i.cause.text else ""
     if why:
         text = "; ".join(why)
         return f"{text}; {causes.because(i)}" if _failed_last(i) else text
     return i.status_text
+
+
+def _rung(i: Instance) -> str:
+    """How far down the ladder: what was sent, and what comes next."""
+    if i.stage is not Stage.KILL or i.rung < 0:
+        return ""
+    ladder = i.running_definition().ladder
+    if i.rung >= len(ladder):
+        return "; KILL sent"
+    sent = "+".join(map(signal_name, ladder[i.rung].signals))
+    following = "KILL"
+    if i.rung + 1 < len(ladder):
+        following = "+".join(map(signal_name, ladder[i.rung + 1].signals))
+    return f"; {sent} sent" + (f", {following} is next" if i.deadline is not None else "")
 
 
 def _failed_last(i: Instance) -> bool:
@@ -117,6 +132,8 @@ def _until(core: Core, i: Instance) -> str | None:
         walls.append(now.wall + i.fault.retry - now.mono)
     if i.not_before is not None and now.mono < i.not_before and i.stage is Stage.IDLE:
         walls.append(now.wall + i.not_before - now.mono)
+    if i.stage in (Stage.STOP, Stage.KILL) and i.deadline is not None:
+        walls.append(now.wall + i.deadline - now.mono)
     if i.override is not None:
         walls += [] if i.override.until is None else [i.override.until]
     elif i.intent is not None and i.intent.until is not None:
