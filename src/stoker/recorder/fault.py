@@ -18,7 +18,7 @@ POINTS = (
 )  # fmt: skip
 
 _name, _, _count = os.environ.get("STOKER_FAULT", "").partition(":")
-_left = int(_count or "1")
+_left = int(_count.partition(":")[0] or "1")
 
 
 def point(name: str) -> None:
