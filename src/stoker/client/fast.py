@@ -283,7 +283,7 @@ class Client:
         elif number in (errno.EACCES, errno.EPERM):
             raise Refused(
                 f"you may not use the manager {self._whose()}: {self.path}: permission denied",
-                hint="it belongs to another user; its settings may grant you a role ([[roles]])",
+                hint="it belongs to another user; its settings may grant you a role ([[role]])",
             ) from None
         else:
             why = f"{self.path}: {error.strerror or error}"

@@ -123,7 +123,7 @@ class Ask:
             where = f"on {', '.join(lacking[:5])}{' …' if len(lacking) > 5 else ''}"
         raise Refused(
             f"{self.who} may not {role.name.lower()} {where}",
-            hint="roles are granted in the place's settings ([[roles]])",
+            hint="roles are granted in the place's settings ([[role]])",
         )
 
     def later(self, seconds: float | None, look: Any, over: Any) -> None:

@@ -49,6 +49,7 @@ ABOUT: dict[str, Any] = {
     "kind": str,
     "containment": str,
     "notices": list[str],
+    "cursor": int,
 }
 INSTANCES: dict[str, Any] = {"instances": list[InstanceView]}
 STATUS: dict[str, Any] = {"status": StatusView}
@@ -90,6 +91,7 @@ def about(ask: Ask) -> dict[str, Any]:
         "generation": manager.generation,
         "place": manager.place.name,
         "kind": manager.place.kind,
+        "cursor": manager.cursor,
         **manager.about(),
     }
 

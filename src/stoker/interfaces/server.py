@@ -138,14 +138,14 @@ class ControlSocket:
         if rights.most is Role.NONE:
             raise Refused(
                 f"{exchange.peer.name} may not use this manager",
-                hint="roles are granted in the place's settings ([[roles]])",
+                hint="roles are granted in the place's settings ([[role]])",
             )
         route, found = _find(exchange.method, path)
         if rights.most < route.role:
             raise Refused(
                 f"{exchange.peer.name} may {rights.most.name.lower()} here, and this needs "
                 f"{route.role.name.lower()}",
-                hint="roles are granted in the place's settings ([[roles]])",
+                hint="roles are granted in the place's settings ([[role]])",
             )
         ask = Ask(self, exchange, rights, found, parse_qs(query, keep_blank_values=True))
         ask.read_body(route.body)

@@ -19,8 +19,17 @@ def run(call: Call) -> int:
     """Print one line for each event. Following goes on when the manager is replaced."""
     follow = bool(call.get("follow"))
     cursor = call.get("cursor")
-    if cursor is None and not follow:
-        cursor = 0
+    if cursor is None:
+        cursor = call.client().get("/v1")["cursor"] if follow else 0
+    try:
+        return _show(call, cursor, follow)
+    except KeyboardInterrupt:
+        if not follow:
+            raise
+        return 0
+
+
+def _show(call: Call, cursor: int, follow: bool) -> int:
     while True:
         stream = _open(call, cursor, follow)
         try:
@@ -34,7 +43,7 @@ def run(call: Call) -> int:
         time.sleep(0.1)  # the manager ended; its keeper starts another, or ends too
 
 
-def _open(call: Call, cursor: int | None, follow: bool) -> Stream:
+def _open(call: Call, cursor: int, follow: bool) -> Stream:
     query = named(call.names, cursor=cursor, follow=1 if follow else None)
     return call.client().stream(f"/v1/events{query}")
 
