@@ -19,6 +19,7 @@ from stoker.model import (
     LogSettings,
     Mistaken,
     Place,
+    Settings,
     decode_compiled,
     did_you_mean,
     display,
@@ -29,7 +30,6 @@ from stoker.model import (
 
 from .directory import Found, read_directories
 from .entry import Surroundings, readable
-from .settings import read_settings
 
 __all__ = ["compile_main", "compile_place"]
 
@@ -41,7 +41,7 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     """Everything that the files of a place say. Reads the disk, writes nothing, raises nothing for
     what it finds.
     """
-    settings, mistakes = read_settings(place.settings)
+    settings, mistakes = _settings(place)
     if previous is not None and any(one.level == "error" for one in mistakes):
         settings = previous.settings
     surroundings = Surroundings(
@@ -95,6 +95,14 @@ def write_compiled(compiled: Compiled, path: str) -> None:
         if os.path.exists(new):
             os.unlink(new)
         raise
+
+
+def _settings(place: Place) -> tuple[Settings, list[Mistaken]]:
+    if not any(os.path.lexists(path) for path in place.settings):
+        return Settings(), []
+    from .settings import read_settings
+
+    return read_settings(place.settings)
 
 
 def _previous(place: Place) -> Compiled | None:

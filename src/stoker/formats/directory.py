@@ -5,7 +5,8 @@ refused.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+
+import msgspec
 
 from stoker.model import MARK, Definition, Mistaken, display
 
@@ -17,22 +18,21 @@ __all__ = ["Found", "read_directories"]
 _OURS = (MARK, ".stoker.toml")
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """What a list of directories came to.
 
     `claims`: every FMRI that something stands for. `refused`: those of them that are not loaded, to
     the file at fault. `gone`: directories that could not be read at all.
     """
 
-    definitions: list[Definition] = field(default_factory=list)
-    mistakes: list[Mistaken] = field(default_factory=list)
-    ignored: list[tuple[str, str]] = field(default_factory=list)
-    claims: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
-    gone: list[str] = field(default_factory=list)
-    stems: dict[str, str] = field(default_factory=dict)
-    references: list[Reference] = field(default_factory=list)
+    definitions: list[Definition] = []
+    mistakes: list[Mistaken] = []
+    ignored: list[tuple[str, str]] = []
+    claims: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    gone: list[str] = []
+    stems: dict[str, str] = {}
+    references: list[Reference] = []
 
 
 def read_directories(

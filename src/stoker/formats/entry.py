@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from stoker.model import Definition, LogSettings, Mistaken
 
@@ -17,8 +18,7 @@ __all__ = ["Entry", "Format", "Reading", "Reference", "Surroundings", "readable"
 LARGEST = 4 * 1024 * 1024  # bytes of a definition; more is a mistake, not a service
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """One entry of a directory, looked at once (links followed). `stem`: the name without its
     ending.
     """
@@ -48,8 +48,7 @@ class Entry:
         return bool(self.mode & 0o111)
 
 
-@dataclass(slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct):
     """What a definition inherits from its place.
 
     `exists` asks the disk once for each path. `known`: beginnings of scripts that are known to be
@@ -57,13 +56,12 @@ class Surroundings:
     """
 
     working_directory: str = "/"
-    log: LogSettings = field(default_factory=LogSettings)
+    log: LogSettings = LogSettings()
     exists: Callable[[str], bool] = os.path.exists
-    known: set[bytes] = field(default_factory=set)
+    known: set[bytes] = set()
 
 
-@dataclass(slots=True, frozen=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """A target that a definition names, and where."""
 
     target: str
@@ -72,15 +70,14 @@ class Reference:
     key: str
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct):
     """What one entry came to. `claims`: the FMRIs that it stands for, right or wrong."""
 
-    definitions: list[Definition] = field(default_factory=list)
-    mistakes: list[Mistaken] = field(default_factory=list)
-    claims: list[str] = field(default_factory=list)
+    definitions: list[Definition] = []
+    mistakes: list[Mistaken] = []
+    claims: list[str] = []
     path: str = ""
-    references: list[Reference] = field(default_factory=list)
+    references: list[Reference] = []
 
     @property
     def good(self) -> bool:

@@ -6,8 +6,9 @@ in `keys`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from stoker.model import LIVE_FIELDS, did_you_mean
 
@@ -16,8 +17,7 @@ from .kinds import BAD, Kind, Spot, told
 __all__ = ["Each", "Instances", "Key", "Many", "Table", "below"]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """One key: its kind, its default as the reference shows it, what it is for, and the field of
     the model that it becomes.
 

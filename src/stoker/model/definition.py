@@ -7,8 +7,6 @@ sizes are bytes, signals are numbers.
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 from .words import Condition, Grouping, RestartOn
@@ -330,4 +328,7 @@ def restart_digest(definition: Definition) -> str:
     """
     parts = [getattr(definition, n) for n in Definition.__struct_fields__ if n not in LIVE_FIELDS]
     parts.append(_pipe(definition.log))
-    return hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=8).hexdigest()
+    # Imported here: it loads OpenSSL, which those who only describe need not wait for.
+    from hashlib import blake2b
+
+    return blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=8).hexdigest()

@@ -49,7 +49,7 @@ def escape(raw: str, keep: str = "") -> str:
         if char in _SAFE or char in keep:
             parts.append(char)
         else:
-            parts += [f"%{byte:02X}" for byte in char.encode("utf-8", "surrogateescape")]
+            parts += [f"%{byte:02X}" for byte in _encoded(char)]
     return "".join(parts)
 
 
@@ -65,7 +65,7 @@ def unescape(text: str) -> str:
             out.append(int(text[at + 1 : at + 3], 16))
             at += 3
         else:
-            out += char.encode("utf-8", "surrogateescape")
+            out += _encoded(char)
             at += 1
     return out.decode("utf-8", "surrogateescape")
 
@@ -173,6 +173,14 @@ def did_you_mean(word: str, words: Iterable[str]) -> str | None:
 
 
 # -- inside
+
+
+def _encoded(char: str) -> bytes:
+    """The bytes of a character as a file's name has them."""
+    try:
+        return char.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise UsageError("a name is not text: it has half of a surrogate pair") from None
 
 
 def _service(raw: str, told: str = "") -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stoker.formats import Entry, Surroundings, format_of
-from stoker.formats.native import read_definition
+from stoker.formats.document import read_definition
 from stoker.formats.toml import Toml
 
 START = 'exec_start = ["prog"]\n'

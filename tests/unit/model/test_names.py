@@ -23,7 +23,9 @@ from stoker.model import (
 
 # What a directory entry may be called: any text but "/" and NUL, here with bytes that are no UTF-8.
 RAW = st.text(
-    st.characters(exclude_characters="/\0") | st.integers(0xDC80, 0xDCFF).map(chr), min_size=1
+    st.characters(exclude_characters="/\0", exclude_categories=("Cs",))
+    | st.integers(0xDC80, 0xDCFF).map(chr),
+    min_size=1,
 )
 
 
@@ -90,6 +92,14 @@ def test_without_an_instance_the_service_is_meant() -> None:
 def test_what_is_no_name(typed: str) -> None:
     with pytest.raises(UsageError):
         canonical(typed)
+
+
+def test_half_a_surrogate_pair_is_no_name() -> None:
+    for text in ("\ud800", "web:\ud800", "%41\udfff"):
+        with pytest.raises(UsageError):
+            canonical(text)
+        with pytest.raises((UsageError, NoSuchService)):
+            matching([text], ["svc:/web:default"])
 
 
 def test_a_name_cannot_lead_out_of_a_directory() -> None:
