@@ -132,15 +132,20 @@ class Core:
             self._publish(i, State.UNINITIALIZED, "")
             if state != State.OFFLINE or following:
                 self._publish(i, State.OFFLINE if following else state, "")
-        elif (
-            not following
-            and not i.shown_next
-            and i.shown_state in _RUNNING
-            and state not in _RUNNING
-        ):
-            self._publish(i, i.shown_state, state)
+        elif (state in _RUNNING) != (i.shown_state in _RUNNING):
+            self._cross(i, state, following)
         if (state, following) != (i.shown_state, i.shown_next):
             self._publish(i, state, following)
+
+    def _cross(self, i: Instance, state: str, following: str) -> None:
+        """Between running and not: always announced by a next state, and never two at once."""
+        if state in _RUNNING:
+            if i.shown_next not in _RUNNING:
+                self._publish(i, i.shown_state, State.ONLINE)
+        elif i.shown_next != state:
+            self._publish(i, i.shown_state, state)
+        if following:
+            self._publish(i, state, "")
 
     def _publish(self, i: Instance, state: str, following: str) -> None:
         old = i.shown_state
@@ -231,8 +236,8 @@ def shown(core: Core, i: Instance) -> tuple[str, str]:
     if stage is Stage.REFRESH:
         state = State.DEGRADED if i.degraders else State.ONLINE
         return state, state
-    if i.fault is not None and i.fault.word == "stuck":
-        return State.MAINTENANCE, ""
+    if i.rung > len(i.definition.ladder):
+        return State.MAINTENANCE, ""  # stuck, or was until now
     if i.was_up:
         return (State.DEGRADED if i.degraders else State.ONLINE), rest(core, i)
     return State.OFFLINE, State.ONLINE

@@ -77,6 +77,9 @@ def blocked(core: Core, i: Instance) -> Reason | None:
         for group in i.groups:
             if group.value != OK:
                 return _dependency(core, group)
+    for group in i.groups:
+        if group.going and group.rank >= RESTART_RANK and not group.excludes:
+            return _going(group)
     if not core.active:
         return Reason("inactive", "the system is not active", lambda: ["active"])
     if i.after_waits:
@@ -106,6 +109,11 @@ def reasons(core: Core, i: Instance) -> list[Reason]:
     if not i.effective:
         found.append(Reason("disabled", causes.choice(i).text))
     found += [_dependency(core, group) for group in i.groups if group.value != OK]
+    found += [
+        _going(group)
+        for group in i.groups
+        if group.value == OK and group.going and group.rank >= RESTART_RANK and not group.excludes
+    ]
     if not core.active:
         found.append(Reason("inactive", "the system is not active", lambda: ["active"]))
     if i.after_waits:
@@ -122,6 +130,12 @@ def reasons(core: Core, i: Instance) -> list[Reason]:
             Reason("concurrency", f"{core.starting} others are starting, which is the limit")
         )
     return found
+
+
+def _going(group: Group) -> Reason:
+    """A target is on its way down, and would take us with it at once."""
+    names = [o.name for edge in group.edges for o in edge.instances if o.goes]
+    return Reason("dependency", f"waits until {_some(names)} has stopped")
 
 
 def _ordered(i: Instance) -> Reason:
@@ -244,7 +258,8 @@ def _differs(i: Instance) -> bool:
         i.run_digest = restart_digest(i.run_definition)
     if restart_digest(i.definition) != i.run_digest:
         return True
-    i.run_definition = i.definition
+    if i.stage is Stage.UP:
+        i.run_definition = i.definition
     return False
 
 

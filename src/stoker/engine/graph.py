@@ -138,6 +138,8 @@ def _bind(core: Core, group: Group) -> Group:
         else:
             one = core.instances.get(target)
             edge.instances = [] if one is None else [one]
+        if group.excludes and group.owner in edge.instances:
+            edge.instances.remove(group.owner)  # nobody is in his own way
         for i in edge.instances:
             i.watchers.append(edge)
             latest = max(group.departed_fault, group.departed_restart)
@@ -183,6 +185,17 @@ def _closures(core: Core, instances: list[Instance]) -> None:
             for other in core.lookup(target):
                 parts.setdefault(other.fmri, []).append(i)
     core.pulls, core.parts = pulls, parts
+
+
+def unlink(i: Instance) -> None:
+    """It is no more: nobody tells it anything, or waits for it, any longer."""
+    for group in i.groups:
+        for edge in group.edges:
+            for other in edge.instances:
+                other.watchers.remove(edge)
+    for other in i.earlier:
+        other.later.remove(i)
+    i.groups, i.earlier, i.downs = [], [], []
 
 
 def hard_targets(i: Instance) -> list[Instance]:

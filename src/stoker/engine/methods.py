@@ -26,7 +26,7 @@ def is_main(i: Instance, d: Definition) -> bool:
     return (
         i.method == "start"
         and d.ready.kind not in ("exit", "pidfile")
-        and i.step == len(d.start) - 1
+        and i.step == len(d.start) - 1 >= 0
         and bool(d.start[i.step].argv)
     )
 
@@ -64,31 +64,32 @@ def run(
 def advance(core: Core, i: Instance, method: str, steps: tuple[Step, ...]) -> str:
     """How the method stands: "wait", "done", "failed" or "skip". Begins the next step itself."""
     while True:
-        if i.method != method or i.step >= len(steps):
+        if i.method != method or (i.result is None and not i.pending):
             return "done"
+        on_fail = steps[i.step].on_fail if i.step < len(steps) else "fail"
         if i.result is None:
             if i.deadline is None or core.now.mono < i.deadline or i.pending == "killed":
                 return "wait"
-            if not _late(core, i, steps[i.step]):
+            if not _late(core, i, on_fail):
                 return "wait"
         result = i.result
         ok = isinstance(result, Status) and result.ok
         if isinstance(result, Status):
             i.records[method] = result
-        if not ok and steps[i.step].on_fail != "ignore":
-            return "skip" if steps[i.step].on_fail == "skip" else "failed"
+        if not ok and on_fail != "ignore":
+            return "skip" if on_fail == "skip" else "failed"
         if i.step + 1 >= len(steps):
             return "done"
         run(core, i, method, steps, number=i.step + 1)
 
 
-def _late(core: Core, i: Instance, step: Step) -> bool:
+def _late(core: Core, i: Instance, on_fail: str) -> bool:
     """Its time is over. A step that others follow must be gone before the next one begins."""
     core.touch(i)
     i.deadline = None
     if i.method in OWN:
         core.emit(Kill(i.fmri, i.run, "method"))
-    elif step.on_fail == "ignore" and i.pending == "running":
+    elif on_fail == "ignore" and i.pending == "running":
         core.emit(Signal(i.fmri, i.run, "method", 9))
         i.pending = "killed"
         return False

@@ -112,8 +112,11 @@ def _idle(core: Core, i: Instance) -> bool:
         if not i.settled:
             i.settled = True
             core.touch(i)
-        if i.shown_state == "uninitialized" and i.static is not None:
-            i.reason, i.cause = i.static.word, Cause(i.static.text)
+        if i.shown_state == "uninitialized":
+            if i.static is not None:
+                i.reason, i.cause = i.static.word, Cause(i.static.text)
+            elif not i.cause.text:
+                i.reason, i.cause = "per_configuration", causes.choice(i)
         core.show(i)
         return False
     core.show(i)
@@ -135,6 +138,7 @@ def _forget(core: Core, i: Instance) -> None:
     if several is not None and i in several:
         several.remove(i)
     core.show(i)
+    unlink(i)
     core.touch(i)
     core.touch_engine()
     for op in list(i.ops):
@@ -677,14 +681,22 @@ def _deciding(core: Core, i: Instance) -> bool:
             i.override = Override(False, "decider", why="its restart program said no")
             i.effective = False
             i.cause = causes.choice(i)
-        elif i.definition.rebegin == "start" and gates.halt(core, i) is None:
+        elif i.definition.rebegin == "start" and _may_go_on(core, i):
             i.restarts += 1
+            core.emit(Release(i.fmri, i.run))
+            core.ctids += 1
+            i.ctid = core.ctids
             _new_run(core, i)
             _start(core, i)
             return True
         i.restarts += again
     _to_cleanup(core, i)
     return True
+
+
+def _may_go_on(core: Core, i: Instance) -> bool:
+    """A run may follow the last one without going to rest between them."""
+    return gates.halt(core, i) is None and gates.blocked(core, i) is None
 
 
 def _to_cleanup(core: Core, i: Instance) -> None:

@@ -622,6 +622,8 @@ def saved(core: Core, token: int, trouble: str) -> None:
         m = op.members.get(fmri)
         note = f"done, but not remembered: {trouble}"
         op.note = note
+        if fmri in core.instances:
+            core.touch(core.instances[fmri])
         if m is not None:
             m.note = f"{m.note}; {note}" if m.note else note
     maybe_end(core, op)

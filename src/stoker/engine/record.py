@@ -307,14 +307,16 @@ def adopt(core: Core, i: Instance, e: Adopted) -> None:
 def _adopt_method(core: Core, i: Instance, e: Adopted) -> None:
     d = i.running_definition()
     main = methods.is_main(i, d)
-    found = e.main if main else e.method
+    # A step of `start` that is not the last one is told as main by those who know no steps.
+    found = e.main if main or (i.method == "start" and e.method == "never") else e.method
     if found == "alive":
         if main:
             i.main_alive = i.main_ran = True
             i.pending = ""
             i.ready_seen = i.ready_seen or d.ready.kind == "spawn"
             if not i.ready_seen:
-                i.deadline = core.after(d.ready.timeout)
+                delays = d.ready.kind == "delay"
+                i.deadline = core.after(d.ready.delay if delays else d.ready.timeout)
         else:
             i.pending = "running"
     elif found == "never":

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stoker.model import Condition, Grouping, Stage
+from stoker.model import Condition, Grouping, Stage, State
 
 from .facts import Instance
 from .graph import Edge
@@ -50,6 +50,8 @@ def distance(core: Core, i: Instance) -> int:
     fault = i.static or i.fault
     if fault is not None:
         return HOPELESS if fault.retry is None else DORMANT
+    if i.shown_state == State.UNINITIALIZED:
+        return COMING  # not looked at yet (smf.md 3.1: 0)
     if not i.effective:
         return HOPELESS if _until(i) is None else DORMANT
     if i.stage is not Stage.IDLE:
@@ -108,6 +110,8 @@ def _excluded(i: Instance, here: bool) -> int:
             return DORMANT
         d = i.definition
         return HOPELESS if d.ends == "never" or d.restart.when == "always" else STALLED
+    if i.shown_state == State.UNINITIALIZED:
+        return COMING
     if i.stage is Stage.IDLE and (i.fault or i.static or i.removed or not i.effective):
         return OK
     return STALLED if i.settled else COMING

@@ -40,6 +40,8 @@ __all__ = ["Behaviour", "World"]
 LETHAL = frozenset((1, 2, 3, 6, 9, 14, 15))
 WALL = 1_700_000_000 * SECOND
 OK = Status("exit", 0)
+LEAST = 0.001
+"""Seconds that an end by itself takes at least: without it a crash loop would stop the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,8 @@ class World:
     def _spawn(self, e: fx.Spawn) -> None:
         b = self._of(e.fmri)
         if b.spawn_error:
-            self._soon(NotSpawned(e.fmri, e.run, e.method, 2, b.spawn_error))
+            failed = NotSpawned(e.fmri, e.run, e.method, 2, b.spawn_error)
+            self._later(LEAST, lambda: failed)
             return
         self._pid += 1
         self._soon(Spawned(e.fmri, e.run, e.method, self._pid))
@@ -279,7 +282,9 @@ class World:
         if kind in ("notify", "fd") and b.ready_after is not None:
             self._later(b.ready_after, lambda: self._is_ready(e.fmri, e.run))
         if b.exit_after is not None:
-            self._later(b.exit_after, lambda: self._by_itself(e.fmri, contract, b.status))
+            self._later(
+                max(LEAST, b.exit_after), lambda: self._by_itself(e.fmri, contract, b.status)
+            )
 
     def _by_itself(self, fmri: str, contract: _Contract, status: Status) -> None:
         if contract.main in contract.processes:
@@ -307,7 +312,9 @@ class World:
             contract.main = "daemon"
             contract.processes["daemon"] = contract.processes["start"] + 1_000_000
             if b.exit_after is not None:
-                self._later(b.exit_after, lambda: self._by_itself(e.fmri, contract, b.status))
+                self._later(
+                    max(LEAST, b.exit_after), lambda: self._by_itself(e.fmri, contract, b.status)
+                )
         self._end(e.fmri, contract, e.method, status)
         return None
 
@@ -359,7 +366,7 @@ class World:
         b = self._of(e.fmri)
         for name in e.names:
             if name != "ready":
-                self._later(e.after, lambda n=name: Probed(e.fmri, e.run, n, b.healthy))  # type: ignore[misc]
+                self._later(max(LEAST, e.after), lambda n=name: Probed(e.fmri, e.run, n, b.healthy))  # type: ignore[misc]
             elif b.ready_after is not None:
                 self._later(b.ready_after, lambda: self._is_ready(e.fmri, e.run))
 
