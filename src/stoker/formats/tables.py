@@ -104,6 +104,8 @@ class Table(Kind):
             rows[key.name] = {**key.kind.schema(), "description": key.doc}
             if key.default and "default" not in rows[key.name]:
                 rows[key.name]["description"] += f" Default: {key.default}."
+            if key.also:
+                rows[key.also] = rows[key.name]
         found: dict[str, Any] = {
             "type": "object",
             "properties": rows,

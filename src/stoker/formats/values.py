@@ -362,7 +362,7 @@ class Resource(Kind):
 class Throttles(Kind):
     """I/O limits: device to cgroup2's own words (io.max), or `weight`."""
 
-    python = dict[str, str]
+    python = dict[str, str | int]
     words = "a table of devices"
     merges = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,8 @@ groups = ["*"]
 """
 
 
-def test_everything(tmp_path: Path) -> None:
+def test_everything(tmp_path: Path, right_by_schema: Any) -> None:
+    assert right_by_schema(ALL, "settings")
     path = tmp_path / "stoker.toml"
     path.write_text(ALL)
     assert read_settings([str(path)]) == (

@@ -89,6 +89,34 @@ def test_schemas_are_json() -> None:
             re.compile(json.loads(f'"{pattern}"'))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        'description = "no command"',
+        'exec_strat = ["x"]',
+        "exec_start = 5",
+        'exec_start = ["x"]\nshutdown_timeout = 10',
+        'exec_start = ["x"]\nshutdown_timeout = "soon"',
+        'exec_start = ["x"]\nmodel = "chlid"',
+        'exec_start = ["x"]\nnice = 99',
+        'exec_start = ["x"]\n[[dependency]]\ngrouping = "require_all"',
+        'exec_start = ["x"]\n[restart]\nunknown = 1',
+        'exec_start = ["x"]\n[instances.blue]\nid = "x"',
+    ],
+)
+def test_the_schema_refuses_what_reading_refuses(box: Any, right_by_schema: Any, text: str) -> None:
+    assert box.wrong(text)
+    assert not right_by_schema(text)
+
+
+def test_the_schema_accepts_the_examples(right_by_schema: Any) -> None:
+    examples = Path(__file__).resolve().parents[3] / "examples"
+    files = list(examples.glob("*/*.toml"))
+    assert len(files) >= 7
+    assert [path for path in files if not right_by_schema(path.read_text())] == []
+
+
 def test_the_schema_knows_what_is_required() -> None:
     made = schema()
     assert {"required": ["exec_start"]} in made["anyOf"]
