@@ -50,7 +50,9 @@ def show_changes(answer: dict[str, Any]) -> None:
         print("nothing changed")
     for one in changes:
         fields = one.get("fields") or {}
-        why = one.get("why") or ", ".join(sorted(fields))
+        reason = one.get("why") or ""
+        named = ", ".join(sorted(name for name in fields if name not in reason))
+        why = "; ".join(part for part in (named, reason) if part)
         text = f"{display(one['fmri'])} {WORDS.get(one['action'], one['action'])}"
         print(clean(text + (f": {why}" if why else "")))
 
