@@ -17,9 +17,15 @@ def test_the_line_is_kept_and_the_task_is_done(place: Scenario) -> None:
 
 
 def test_a_child_that_ends_at_once_is_not_up(place: Scenario) -> None:
+    pidfile = place.base / "short.pid"
     place.toml(
         "short",
-        'exec_start = "echo gone; exit 0"\n[restart]\nwhen = "on-failure"\n',
+        f'exec_start = "echo $$ > {pidfile}; exit 0"\n[restart]\nwhen = "on-failure"\n',
+    )
+    # Up at exec: something must keep `up` from being settled until it has ended and was reaped.
+    gate = f"test -s {pidfile} && ! kill -0 $(cat {pidfile})"
+    place.toml(
+        "gate", f'exec_start = ["sleep", "infinity"]\n[ready]\nexec = ["sh", "-c", "{gate}"]\n'
     )
     place.up(status=1)
     assert place.instance("short")["pid"] is None
@@ -30,7 +36,7 @@ def test_always_goes_on_restarting(place: Scenario) -> None:
         "short",
         'exec_start = "echo again; exit 0"\n[restart]\ndelay = "10ms"\nfactor = 1\n',
     )
-    place.up(status=1)
+    assert place.stoker("up", "-d", str(place.directory)).status in (0, 1)
     place.until(lambda: place.instance("short")["restarts"] >= 5, "it is restarted")
     place.until(
         lambda: place.stoker("logs", "-n", "1000", "short").ok().out.count("again") >= 5,

@@ -15,7 +15,7 @@ def test_it_waits_on_and_starts_once(place: Scenario) -> None:
         targets = ["file://{flag}"]
         """,
     )
-    place.up()
+    place.up(status=1)
     assert place.instance("web")["state"] == "offline"
     assert str(flag) in " ".join(place.instance("web")["waiting_for"])
     place.stoker("restart", "web", "--timeout", "1s")

@@ -15,7 +15,8 @@ def test_stop_of_a_service_that_ends_all_the_time(place: Scenario) -> None:
         factor = 1
         """,
     )
-    place.up(status=1)
+    # Up at exec: whether it has ended again when all is settled is a matter of luck.
+    assert place.stoker("up", "-d", str(place.directory)).status in (0, 1)
     for _ in range(8):
         place.stoker("stop", "brief").ok()
         row = place.instance("brief")

@@ -110,7 +110,7 @@ def _point_to(place: Place) -> None:
     link = place.state + "/run"
     if place.kind != "project":
         return
-    for other in {link, os.path.realpath(link)} - {place.runtime, os.path.realpath(place.runtime)}:
+    for other in {os.path.realpath(link)} - {os.path.realpath(place.runtime)}:
         client = Client(other + "/control", place)
         try:
             client.open()

@@ -305,13 +305,19 @@ _LOG_PIPE = {"file", "none"}
 
 
 def changed_fields(old: Definition, new: Definition) -> dict[str, str]:
-    """What differs, as {field: "live" or "restart"}; empty when nothing that matters does."""
+    """What differs, as {field: "live" or "restart"}; empty when nothing that matters does.
+
+    The parts of `context` and `limits` go by their own names, because those are what people write.
+    """
     found: dict[str, str] = {}
     for name in Definition.__struct_fields__:
         before, after = getattr(old, name), getattr(new, name)
         if before == after or name in ("source", "origins"):
             continue
-        found[name] = "live" if name in LIVE_FIELDS else "restart"
+        effect = "live" if name in LIVE_FIELDS else "restart"
+        parts = before.__struct_fields__ if isinstance(before, Context | Limits) else ()
+        differing = [part for part in parts if getattr(before, part) != getattr(after, part)]
+        found.update(dict.fromkeys(differing or [name], effect))
     if "log" in found and _pipe(old.log) != _pipe(new.log):
         found["log"] = "restart"
     return found
