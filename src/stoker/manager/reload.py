@@ -78,21 +78,10 @@ def changes(
             action = "start" if wanted(fmri, after) else "none"
             rows.append(_row(fmri, action, {}, "its definition is new"))
         else:
-            fields = _exactly(before, after, changed_fields(before, after))
+            fields = changed_fields(before, after)
             if fields:
                 rows.append(_row(fmri, *_difference(fmri, fields, after, up, wanted)))
     return rows
-
-
-def _exactly(before: Definition, after: Definition, fields: dict[str, str]) -> dict[str, str]:
-    """The same fields, where one is a table by the names of what differs in it."""
-    found: dict[str, str] = {}
-    for name, effect in fields.items():
-        old, new = getattr(before, name), getattr(after, name)
-        inner = getattr(old, "__struct_fields__", ())
-        differ = [part for part in inner if getattr(old, part) != getattr(new, part)]
-        found.update({f"{name}.{part}": effect for part in differ} or {name: effect})
-    return found
 
 
 def _difference(
