@@ -12,7 +12,7 @@ import pytest
 
 from stoker.errors import UsageError
 from stoker.formats import compile_place, file_name, new_definition, reference_rows, schema
-from stoker.model import LIVE_FIELDS, Definition, changed_fields, project_place
+from stoker.model import LIVE_FIELDS, changed_fields, project_place
 
 
 def test_every_key_of_the_table_stands_in_the_reference_and_the_schema() -> None:
@@ -63,21 +63,26 @@ def test_effects_are_those_of_the_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "field", "effect"),
+    ("key", "text"),
     [
-        ("", 'description = "x"', "description", "live"),
-        ("", '[restart]\ndelay = "1s"', "restart", "live"),
-        ("", 'user = "nobody"', "context", "restart"),
-        ("", "[ready]\nnotify = true", "ready", "restart"),
+        (("", "description"), 'description = "x"'),
+        (("", "exec_stop"), 'exec_stop = ["x"]'),
+        (("", "user"), 'user = "nobody"'),
+        (("", "after"), 'after = ["it"]'),
+        (("[restart]", "delay"), '[restart]\ndelay = "1s"'),
+        (("[ready]", "notify"), "[ready]\nnotify = true"),
+        (("[log]", "mode"), '[log]\nmode = "none"'),
+        (("[log]", "count"), "[log]\ncount = 9"),
+        (("[limits]", "nofile"), "[limits]\nnofile = 9"),
     ],
 )
 def test_what_the_reference_says_is_what_a_reload_does(
-    box: Any, before: str, after: str, field: str, effect: str
+    box: Any, key: tuple[str, str], text: str
 ) -> None:
+    rows = {(row["table"], row["key"]): row["effect"] for row in reference_rows()}
     start = 'exec_start = ["x"]\n'
-    old, new = box.read(start + before), box.read(start + after)
-    assert changed_fields(old, new) == {field: effect}
-    assert isinstance(old, Definition)
+    old, new = box.read(start), box.read(start + text)
+    assert set(changed_fields(old, new).values()) == {rows[key]}
 
 
 def test_schemas_are_json() -> None:
