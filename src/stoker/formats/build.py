@@ -140,8 +140,11 @@ class Builder:
 
     def check_start(self) -> None:
         if "exec_start" not in self.values:
+            # Where no instance has one, it is the service's that is missing: told once.
+            others = (self.file.data or {}).get("instances", {}).values()
+            own = any(isinstance(one, dict) and "exec_start" in one for one in others)
             self.file.hear(
-                ("instances", self.instance) if self.instance else (),
+                ("instances", self.instance) if own else (),
                 '"exec_start" is missing',
                 'write exec_start = ["program", "argument"]',
             )

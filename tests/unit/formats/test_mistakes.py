@@ -209,6 +209,12 @@ def test_a_missing_exec_start(box: Any) -> None:
     ]
 
 
+def test_an_exec_start_that_all_instances_miss_is_one_mistake(box: Any) -> None:
+    assert [line for line, *_ in box.said("[instances.a]\n[instances.b]\n")] == [None]
+    said = box.said('[instances.a]\nexec_start = ["x"]\n[instances.b]\n')
+    assert [(line, key) for line, key, *_ in said] == [(3, "instances.b")]
+
+
 def test_a_wrong_exec_start_is_not_also_missing(box: Any) -> None:
     assert len(box.wrong("exec_start = 5\n")) == 1
 
