@@ -54,15 +54,15 @@ def begin(loop: Loop, run: str, keeping: Keeping, ready: Callable[[Manager], obj
     prctl.set_subreaper(True)
     state = StateLog(lambda fd: keeping.put({"state": fd}))
     records = _records(keeping, state)
+    # The keeper counts from its own start; a place may have had more than one keeper.
+    life = max(int(records.own.get("lives", 0)) + 1, keeping.hello.generation)
     happenings = Happenings(state.append, log_line)
     keeping.own, _ends = keeping.take("lock")
     held, _ends = keeping.take("link/manager")
     link = None
     if "link/manager" in held:
-        link = Link(loop, held["link/manager"], keeping.hello.generation)
-    manager = Manager(
-        loop, place, Engine(), state, happenings, keeping, link, keeping.hello.generation, log_line
-    )
+        link = Link(loop, held["link/manager"], life)
+    manager = Manager(loop, place, Engine(), state, happenings, keeping, link, life, log_line)
     happenings._write = manager.write
     if state.damage:
         manager.log(state.damage)
@@ -173,6 +173,7 @@ def _own(manager: Manager, executor: Executor) -> dict[str, Any]:
     """
     contracts = executor.contracts
     own: dict[str, Any] = {"v": 1, "choices": True, "contracts": contracts.kind}
+    own["lives"] = manager.generation
     if isinstance(contracts, CgroupContracts):
         own["parent"] = contracts.parent.path
     pid = executor.spawning.spawner_pid

@@ -109,11 +109,6 @@ class Link:
         """The turn is over: send what it had for the history."""
         if self._queue:
             return  # the socket is full: more of it can wait
-        if self.dropped and not self._history:
-            self.said(
-                f"the recorder did not keep up: {self.dropped} transitions are not in the history"
-            )
-            self.dropped = 0
         while self._history and not self._queue:
             rows: list[list[Any]] = []
             size = 0
@@ -123,6 +118,11 @@ class Link:
                 rows.append(row)
             faults.point("history")
             self._send("history", rows)
+        if self.dropped and not self._history and not self._queue:
+            self.said(
+                f"the recorder did not keep up: {self.dropped} transitions are not in the history"
+            )
+            self.dropped = 0
 
     def fileno(self) -> int:
         """The descriptor; -1 when the other end is gone."""
@@ -215,11 +215,11 @@ class Link:
                 self.intents[fmri] = intent
         self.saved(token, why)
 
-    def _told(self, generation: Any, piece: dict[str, Any], more: bool) -> None:
+    def _told(self, generation: Any, piece: Any, more: bool) -> None:
         if generation != self._generation:
             return  # an answer to a manager before us
-        for fmri, data in piece.items():
-            self.intents.setdefault(fmri, msgspec.convert(data, Intent))
+        for fmri, intent in msgspec.convert(piece, dict[str, Intent]).items():
+            self.intents.setdefault(fmri, intent)
         if not more and not self.known:
             self.known = True
             calls, self._when_known = self._when_known, []

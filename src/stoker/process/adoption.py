@@ -185,6 +185,8 @@ class _Adopter:
     ) -> None:
         stat = proc.stat(pid)
         ours = stat is not None and stat.ppid == os.getpid()
+        if stat is not None:
+            self.executor.contracts.foster(stat.ppid)
         child = Child(pid, start, method, run, contract, main, ours)
         contract.enroll(pid)
         if main:

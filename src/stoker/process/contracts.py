@@ -130,6 +130,9 @@ class Contracts:
         """The name of the contract whose cgroup has this path; "" when it is none of ours."""
         return ""
 
+    def foster(self, parent: int) -> None:
+        """What an adopted contract leaves behind becomes this process's child, not ours."""
+
     def ended(self, pid: int) -> None:
         """A child was reaped: its number may come again."""
 
@@ -346,6 +349,7 @@ class SessionContracts(Contracts):
 
     def __init__(self, place: str, keeper: int = 0) -> None:
         self.place = place
+        self._parents = {os.getpid(): None, keeper: None}
         self.keeper = keeper
         self.known: dict[str, _InSession] = {}
         self._started: dict[
@@ -392,6 +396,9 @@ class SessionContracts(Contracts):
         self._started[pid] = contract.name
         self._sessions[pid] = contract.name
         self._strays.pop(pid, None)
+
+    def foster(self, parent: int) -> None:
+        self._parents[parent] = None
 
     def ended(self, pid: int) -> None:
         name = self._started.pop(pid, None)
@@ -445,7 +452,7 @@ class SessionContracts(Contracts):
         if self._looked:
             return
         present: dict[int, str] = {}
-        for parent in (os.getpid(), self.keeper):
+        for parent in self._parents:
             for pid in proc.children(parent) if parent > 0 else ():
                 if pid in self._started or pid == os.getpid():
                     continue

@@ -271,6 +271,7 @@ class Executor:
         run = self._current(fmri, number)
         if run is None:
             return
+        faults.point("signal")
         if scope == "all":
             run.contract.signal(signo)
             self.emptiness.check(run, again=True)
@@ -286,6 +287,7 @@ class Executor:
         run = self._current(fmri, number)
         if run is None:
             return
+        faults.point("kill")
         for child in self._chosen(run, "method"):
             if child.contract is not run.contract:
                 child.contract.kill()
@@ -302,6 +304,7 @@ class Executor:
         run = self._current(fmri, number)
         if run is None:
             return
+        faults.point("release")
         self._forget(run)
         self.emptiness.remove_later(run.contract, quietly=abandon)
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from stoker.linux import Loop, faults, pidfd, proc, wait
+from stoker.linux import Loop, faults, files, pidfd, proc, wait
 from stoker.linux import loop as epoll
 
 from .contracts import Contracts
@@ -175,6 +175,10 @@ class Reaper:
         self.ask()
         if self.children.get(child.pid) is not child:
             return  # the keeper's answer had it
+        status = _of_zombie(child.pid, child.start)
+        if status is not None:
+            self._finish(child, End.of_wait(status))
+            return
         if child.tries >= len(_RETRY):
             self._finish(child, End("unknown"))
             return
@@ -187,3 +191,21 @@ class Reaper:
         self._report.ending(run.fmri, run.number, child.word, *end)
         self._contracts.ended(child.pid)
         self._told(child.pid, child, "", end)
+
+
+def _of_zombie(pid: int, start: int) -> int | None:
+    """The wait status of a zombie that is not ours, as /proc/PID/stat ends with it; None when it is
+    none.
+
+    The kernel writes 0 there for whom it does not tell, so another user's is not believed.
+    """
+    stat = proc.stat(pid)
+    if stat is None or not stat.zombie or (start and stat.start != start):
+        return None
+    try:
+        if os.geteuid() not in (0, os.stat(f"/proc/{pid}").st_uid):
+            return None
+    except OSError:  # it was reaped this moment
+        return None
+    fields = (files.read(f"/proc/{pid}/stat") or b"").rpartition(b")")[2].split()
+    return int(fields[49]) if len(fields) > 49 else None

@@ -1,6 +1,8 @@
-"""A bench for the executor: loop, executor and real processes, and somebody who writes down what is told.
+"""A bench for the executor: loop, executor and real processes, and somebody who writes down what is
+told.
 
-Found by the tests beside it through ``bench`` in conftest.py. Everything is removed at the end, whatever happened.
+Found by the tests beside it through ``bench`` in conftest.py. Everything is removed at the end,
+whatever happened.
 """
 
 from __future__ import annotations
@@ -142,7 +144,7 @@ class Bench:
         self.executor.spawn([Begin(definition.fmri, run, run, method, step, definition)])
 
     def until(self, look: Callable[[], object], what: str = "") -> Any:
-        """Let the loop work until `look()` is true; returns that. Raises Late after half a minute."""
+        """Let the loop work until `look()` is true; returns that. Raises Late."""
         end = time.monotonic() + PATIENCE
         found: list[object] = []
 

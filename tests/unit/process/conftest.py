@@ -1,4 +1,6 @@
-"""`bench`: an executor with real processes, once for each way of containing them that there is here."""
+"""`bench`: an executor with real processes, once for each way of containing them that there is
+here.
+"""
 
 from __future__ import annotations
 

@@ -44,7 +44,10 @@ def test_emptiness_waits_for_what_main_left_behind(bench: Any) -> None:
 
 
 def test_kill_reaches_grandchildren_in_sessions_of_their_own(bench: Any, alive: Any) -> None:
-    script = "(setsid sh -c 'echo $$ > one; (setsid sh -c \"echo \\$\\$ > two; exec sleep 600\" &) ; exec sleep 600' &) ; exec sleep 600"
+    inner = "(setsid sh -c 'echo $$ > two; exec sleep 600' &)"
+    with open(bench.path("outer"), "w") as file:
+        file.write(f"echo $$ > one; {inner}; exec sleep 600\n")
+    script = "(setsid sh outer &) ; exec sleep 600"
     bench.sh("a", script)
     pids = [int(bench.content("one")), int(bench.content("two")), bench.told.of("spawned")[0][3]]
     assert all(map(alive, pids))
