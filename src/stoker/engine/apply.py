@@ -47,6 +47,8 @@ def apply(core: Core, event: Event) -> None:
         i = core.instances.get(event.fmri)  # type: ignore[union-attr]
         if i is None or i.run != event.run:  # type: ignore[union-attr]
             return
+        if i.stage is Stage.IDLE and kind is not Empty:
+            return  # that run is over
         core.changed[i.fmri] = None
         _OF_RUN[kind](core, i, event)
         core.mark(i)

@@ -14,7 +14,7 @@ from stoker.model import Intent, Stage, State
 from .causes import headline
 from .effects import Effect, Publish, Save, Unwatch, Wake, Watch
 from .events import Now
-from .facts import SECOND, Cause, Instance, Operation
+from .facts import SECOND, STUCK, Cause, Instance, Operation
 
 if TYPE_CHECKING:
     from .graph import Edge
@@ -236,7 +236,7 @@ def shown(core: Core, i: Instance) -> tuple[str, str]:
     if stage is Stage.REFRESH:
         state = State.DEGRADED if i.degraders else State.ONLINE
         return state, state
-    if i.rung > len(i.definition.ladder):
+    if i.rung == STUCK:
         return State.MAINTENANCE, ""  # stuck, or was until now
     if i.was_up:
         return (State.DEGRADED if i.degraders else State.ONLINE), rest(core, i)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SECOND",
+    "STUCK",
     "Cause",
     "Fault",
     "Halt",
@@ -28,6 +29,10 @@ __all__ = [
 
 SECOND = 1_000_000_000
 """Nanoseconds."""
+
+
+STUCK = 1_000_000
+"""The rung below KILL: nothing helped."""
 
 
 class Cause(NamedTuple):

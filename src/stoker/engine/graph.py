@@ -18,7 +18,7 @@ from .loops import draw, find_loops
 if TYPE_CHECKING:
     from .core import Core
 
-__all__ = ["RANK", "Edge", "Group", "build", "calm_for"]
+__all__ = ["RANK", "Edge", "Group", "build", "calm_for", "unlink"]
 
 RANK = {RestartOn.NONE: 0, RestartOn.ERROR: 1, RestartOn.RESTART: 2, RestartOn.REFRESH: 3}
 RESTART_RANK = 2
@@ -195,7 +195,7 @@ def unlink(i: Instance) -> None:
                 other.watchers.remove(edge)
     for other in i.earlier:
         other.later.remove(i)
-    i.groups, i.earlier, i.downs = [], [], []
+    i.earlier, i.downs = [], []
 
 
 def hard_targets(i: Instance) -> list[Instance]:

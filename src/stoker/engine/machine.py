@@ -48,6 +48,9 @@ class Engine(Core):
             self._rebuild()
         self.due()
         self._settle()
+        while self.rebuild:
+            self._rebuild()
+            self._settle()
         operations.run_out(self)
         operations.settle_operations(self)
         if self.queue:

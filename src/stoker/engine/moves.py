@@ -12,8 +12,8 @@ from . import causes, decider, gates, methods
 from .core import Core, Shutdown
 from .effects import Kill, Orphaned, ProbeOff, ProbeOn, Release, Signal
 from .events import Status
-from .facts import Cause, Fault, Halt, Instance, Override
-from .graph import RESTART_RANK, calm_for
+from .facts import STUCK, Cause, Fault, Halt, Instance, Override
+from .graph import RESTART_RANK, calm_for, unlink
 from .values import STALLED, distance, propagate
 
 __all__ = ["decide", "enter_stage", "fresh", "shut_down"]
@@ -138,7 +138,11 @@ def _forget(core: Core, i: Instance) -> None:
     if several is not None and i in several:
         several.remove(i)
     core.show(i)
+    if i.leaving:
+        _set_leaving(core, i, False)  # while it still knows whom it held up
     unlink(i)
+    if i.loop or i.static is not None:
+        core.rebuild = True  # the others of its circle are free now
     core.touch(i)
     core.touch_engine()
     for op in list(i.ops):
@@ -528,7 +532,8 @@ def _stopping(core: Core, i: Instance) -> bool:
         i.failed_text = f"stop {methods.told(i)}"
         i.stopping = True
         limit = i.definition.restart.failures
-        if limit and i.fails < limit and i.definition.unclean == "maintenance":
+        again = limit and i.fails < limit and i.definition.unclean == "maintenance"
+        if again and i.definition.stop:
             methods.run(core, i, "stop", i.definition.stop)
             return True
     _to_kill(core, i)
@@ -572,6 +577,7 @@ def _next_rung(core: Core, i: Instance) -> None:
         send_rung(core, i)
         i.deadline = core.after(KILL_GRACE)
     else:
+        i.rung = STUCK
         i.deadline = None
         text = "processes are left that even SIGKILL does not end"
         set_fault(core, i, "stuck", text, None)

@@ -211,5 +211,5 @@ def propagate(core: Core, i: Instance) -> None:
 def touch_group(core: Core, edge: Edge) -> None:
     """The group's value changed: its owner decides anew."""
     owner = edge.group.owner
-    owner.deps = min(group.value for group in owner.groups)
+    owner.deps = min((group.value for group in owner.groups), default=OK)
     core.mark(owner)
