@@ -66,7 +66,7 @@ def _try(parent: Cgroup) -> bool:
 
 
 class Cgroup:
-    """One cgroup2 directory. Methods say what they answer when it is gone; else they raise OSError."""
+    """One cgroup2 directory. Methods say what they answer when it is gone; else OSError."""
 
     __slots__ = ("path",)
 

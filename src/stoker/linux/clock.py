@@ -20,7 +20,7 @@ def boottime_ns() -> int:
 
 
 def synchronised() -> bool | None:
-    """Whether something (NTP, PTP) keeps the wall clock right; None when the kernel does not tell."""
+    """Whether something (NTP, PTP) keeps the wall clock right; None when there is no telling."""
     libc = ctypes.CDLL(None, use_errno=True)
     timex = ctypes.create_string_buffer(_BUFFER)  # modes = 0: only ask
     state = libc.adjtimex(timex)

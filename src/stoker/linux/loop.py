@@ -78,7 +78,7 @@ class Loop:
             pass  # closed already: the kernel has forgotten it by itself
 
     def at(self, when_ns: int, call: Callable[[], object]) -> Timer:
-        """Call ``call()`` once, at ``when_ns`` of time.monotonic_ns() or as soon after as possible."""
+        """Call ``call()`` once, at ``when_ns`` of time.monotonic_ns(), or soon after."""
         timer = Timer(call)
         self._made += 1
         heapq.heappush(self._timers, (when_ns, self._made, timer))

@@ -170,7 +170,7 @@ def rss(pid: int) -> int | None:
 
 
 def pss(pid: int) -> int | None:
-    """Proportional memory in bytes (shared pages divided by their users); needs the right to trace."""
+    """Memory in bytes, shared pages divided by their users; needs the right to trace."""
     data = files.read(f"/proc/{pid}/smaps_rollup")
     for line in (data or b"").splitlines():
         if line.startswith(b"Pss:"):

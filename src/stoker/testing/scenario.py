@@ -1,4 +1,4 @@
-"""A real manager over a scratch directory: services are written, commands run, states waited for."""
+"""A real manager over a scratch directory: services written, commands run, states waited for."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Result:
         """Itself; raises AssertionError unless the command ended with `status`."""
         if self.status != status:
             raise AssertionError(
-                f"ended with {self.status} instead of {status}\n--- out\n{self.out}\n--- err\n{self.err}"
+                f"ended with {self.status} instead of {status}\n--- out\n{self.out}\n"
+                f"--- err\n{self.err}"
             )
         return self
 
@@ -138,7 +139,8 @@ class Scenario:
             )
         except subprocess.TimeoutExpired as late:
             raise Deadline(
-                f"stoker {' '.join(words)}: not ended after {timeout} s: {late.stdout!r} {late.stderr!r}\n"
+                f"stoker {' '.join(words)}: not ended after {timeout} s\n"
+                f"{late.stdout!r} {late.stderr!r}\n"
                 f"{self.manager_log()}"
             ) from None
         return Result(done.returncode, done.stdout, done.stderr)
