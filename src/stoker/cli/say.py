@@ -25,8 +25,10 @@ __all__ = [
     "plural",
     "seconds_of",
     "since",
+    "size",
     "state_of",
     "table",
+    "taken",
 ]
 
 _COLOURS = {
@@ -144,6 +146,23 @@ def state_of(row: dict[str, Any]) -> str:
     if row.get("next_state"):
         return f"{row['state']}→{row['next_state']}"
     return str(row["state"])
+
+
+def size(count: int) -> str:
+    """Bytes as people read them: 512, 1.5K, 12.3M. (The model's units load what parses them too.)"""
+    value = float(count)
+    for unit in ("", "K", "M", "G", "T"):
+        if value < 1024 or unit == "T":
+            break
+        value /= 1024
+    return f"{value:.1f}".removesuffix(".0") + unit
+
+
+def taken(seconds: float) -> str:
+    """CPU time: 40ms, 1.25s, 3m."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms"
+    return f"{seconds:.2f}s" if seconds < 60 else age(seconds)
 
 
 def plural(count: int, word: str) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         wait_for,
     )
     from .records import Records, records
+    from .tail import last_lines
 
 _PARTS = {
     "Client": "fast",
@@ -47,6 +48,7 @@ _PARTS = {
     "start": "launch",
     "wait_for": "launch",
     "Records": "records",
+    "last_lines": "tail",
     "records": "records",
 }
 
@@ -58,6 +60,7 @@ __all__ = [
     "connect",
     "exec_keeper",
     "is_up",
+    "last_lines",
     "place_of",
     "prepare",
     "quote",

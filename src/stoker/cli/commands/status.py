@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from stoker.errors import StokerError
+
 from ..ask import fmri_path, instances
 from ..call import Call
-from ..say import clean, coloured, dump, local, paint, plural, since, state_of
+from ..say import clean, coloured, dump, local, paint, plural, since, size, state_of, taken
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ def run(call: Call) -> int:
     found = []
     for row in instances(call, call.names):
         status = call.client().get(fmri_path(row["fmri"]))["status"]
-        status["output"] = last_lines(call, row["fmri"], call.get("lines", 10))
+        status["output"] = output(call, row["fmri"], call.get("lines", 10))
         found.append(status)
     if call.json:
         dump({"version": 1, "statuses": found})
@@ -32,16 +34,14 @@ def run(call: Call) -> int:
     return 0
 
 
-def last_lines(call: Call, fmri: str, count: int) -> list[dict[str, Any]]:
+def output(call: Call, fmri: str, count: int) -> list[dict[str, Any]]:
     """The end of an instance's output; nothing where it cannot be read by us."""
     if not count:
         return []
-    from stoker.client import records
-    from stoker.errors import StokerError
+    from stoker.client import last_lines
 
     try:
-        with records(call.place(), {"do": "logs", "names": [fmri], "n": count}) as answer:
-            return [one for one in answer if "text" in one]
+        return last_lines(call.place(), fmri, count)
     except (StokerError, OSError):  # no log yet, or another's: the rest is worth showing
         return []
 
@@ -141,13 +141,11 @@ def run_line(row: dict[str, Any], status: dict[str, Any]) -> str:
 
 def usage(status: dict[str, Any]) -> str:
     """Memory, CPU time, tasks; only what the kernel told."""
-    from stoker.model import show_duration, show_size
-
     parts = []
     if status["memory"]:
-        parts.append(f"{show_size(status['memory'])} memory")
+        parts.append(f"{size(status['memory'])} memory")
     if status["processes"]:
-        parts.append(f"{show_duration(status['cpu'])} CPU")
+        parts.append(f"{taken(status['cpu'])} CPU")
     if status["tasks"]:
         parts.append(plural(status["tasks"], "task"))
     return ", ".join(parts)

@@ -1,0 +1,173 @@
+"""`stoker up` on a terminal: progress, states and output; Ctrl-C stops all, or only detaches."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from stoker.testing import Scenario
+
+PATIENCE = 60.0
+# Takes the terminal on its standard input as its own, so that a Ctrl-C there reaches it.
+TAKE = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+
+
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, place: Scenario, *words: str) -> None:
+        self.master, slave = pty.openpty()
+        self.seen = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", TAKE, *place.command(*words)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            env={**place.environment, "TERM": "xterm"},
+        )
+        os.close(slave)
+
+    def expect(self, text: str) -> None:
+        """Read until `text` was seen."""
+        end = time.monotonic() + PATIENCE
+        while text not in self.seen:
+            ready, _, _ = select.select([self.master], [], [], end - time.monotonic())
+            assert ready, f"{text!r} was not seen in {self.seen!r}"
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:  # every process on the terminal has ended
+                data = b""
+            assert data, f"it ended without {text!r}: {self.seen!r}"
+            self.seen += data.decode("utf-8", "replace")
+
+    def press(self, key: bytes) -> None:
+        os.write(self.master, key)
+
+    def status(self) -> int:
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+
+
+@contextlib.contextmanager
+def terminal(place: Scenario, *words: str) -> Iterator[Terminal]:
+    one = Terminal(place, *words)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+CTRL_C = b"\x03"
+
+
+def test_ctrl_c_stops_all(place: Scenario) -> None:
+    place.script("web", "echo a line of output; exec sleep infinity")
+    with terminal(place, "up", str(place.directory)) as up:
+        up.expect("1 service is up")
+        up.expect("a line of output")
+        pid = place.pid("web")
+        assert place.keeper() == up.process.pid
+        up.press(CTRL_C)
+        up.expect("all is down")
+        assert up.status() == 0
+        place.gone(pid)
+
+
+def test_the_second_ctrl_c_does_not_wait(place: Scenario) -> None:
+    place.toml(
+        "stubborn",
+        """
+        exec_start = ["/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1000; done"]
+        shutdown_timeout = "10min"
+        """,
+    )
+    with terminal(place, "up", str(place.directory)) as up:
+        up.expect("deaf")
+        up.expect("following")
+        pid = place.pid("stubborn")
+        up.press(CTRL_C)
+        up.expect("waiting for stubborn")
+        up.expect("TERM sent")
+        up.press(CTRL_C)
+        up.expect("killing what is left")
+        up.expect("all is down")
+        assert up.status() == 0
+        place.gone(pid)
+
+
+def test_ctrl_c_of_a_second_up_only_detaches(place: Scenario) -> None:
+    place.script("web", "exec sleep infinity")
+    place.up()
+    pid = place.pid("web")
+    with terminal(place, "up", str(place.directory)) as up:
+        up.expect("is up already")
+        up.expect("following")
+        up.press(CTRL_C)
+        up.expect("detached")
+        assert up.status() == 0
+    assert place.pid("web") == pid
+
+
+def test_what_happens_is_shown(place: Scenario) -> None:
+    place.script("web", "exec sleep infinity")
+    with terminal(place, "up", str(place.directory)) as up:
+        up.expect("following")
+        place.stoker("stop", "--reason", "disk swap", "web").ok()
+        up.expect("disk swap")
+        place.toml("late", 'exec_start = ["sleep", "infinity"]\n')
+        place.stoker("reload").ok()
+        up.expect("late")
+        up.press(CTRL_C)
+        up.expect("all is down")
+        assert up.status() == 0
+
+
+def test_without_a_terminal_the_lines_are_plain(place: Scenario) -> None:
+    place.script("web", "echo a line of output; exec sleep infinity")
+    up = place.begin("up", str(place.directory))
+    place.until(lambda: (place.runtime / "control").exists(), "it is up")
+    place.stoker("wait", "--for", "online", "--timeout", "60s", "web").ok()
+    place.down()
+    out, err = up.communicate(timeout=PATIENCE)
+    assert up.returncode == 0, out + err
+    assert "\x1b" not in out
+    assert "all is down" in out
+
+
+def test_down_says_what_it_waits_for(place: Scenario) -> None:
+    place.toml(
+        "stubborn",
+        """
+        exec_start = ["/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1000; done"]
+        shutdown_timeout = "10min"
+        """,
+    )
+    place.up()
+    place.until(lambda: "deaf" in place.stoker("logs", "stubborn").out, "TERM is ignored")
+    pid = place.pid("stubborn")
+    with terminal(place, "down") as down:
+        down.expect("waiting for stubborn")
+        down.expect(str(pid))
+        down.expect("TERM sent")
+        down.press(CTRL_C)
+        down.expect("press again")
+        assert place.instance("stubborn")["pid"] == pid
+        down.press(CTRL_C)
+        down.expect("all is down")
+        assert down.status() == 0
+    place.gone(pid)
