@@ -150,6 +150,7 @@ class Limits(Frozen, frozen=True):
     """Resource limits. `rlimits`: name ("nofile") to (soft, hard), -1 unlimited. The others need
     cgroup2 controllers.
 
+    `io`: device (path, or MAJOR:MINOR) to the words of cgroup2's io.max; "weight" to io.weight.
     `missing`: "refuse" or "ignore" when a controller that is asked for does not exist here.
     """
 

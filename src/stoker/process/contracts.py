@@ -216,7 +216,9 @@ class CgroupContracts(Contracts):
         contract.group.make()
         for file, value in wanted.items():
             try:
-                contract.group.write(file, value)
+                # One device to a write: the kernel reads no second line (cgroup-v2, "io.max").
+                for line in value.split("\n"):
+                    contract.group.write(file, line)
             except OSError as error:
                 if limits is not None and limits.missing == "refuse":
                     raise OSError(
@@ -292,9 +294,28 @@ def _controllers(limits: Limits) -> dict[str, str]:
         files["cpu.max"] = f"{max(1000, int(limits.cpu * 100_000))} 100000"
     if limits.pids is not None:
         files["pids.max"] = str(limits.pids)
+    devices = []
     for name, value in limits.io.items():
-        files[name if name.startswith("io.") else f"io.{name}"] = value
+        if name == "weight":
+            files["io.weight"] = value
+        elif number := _device(name, limits.missing == "refuse"):
+            devices.append(f"{number} {value}")
+    if devices:
+        files["io.max"] = "\n".join(devices)
     return files
+
+
+def _device(name: str, needed: bool) -> str:
+    """MAJOR:MINOR of a device by its path, or "" where there is none and none is needed."""
+    if not name.startswith("/"):
+        return name
+    try:
+        number = os.stat(name).st_rdev
+    except OSError:
+        if needed:
+            raise
+        return ""
+    return f"{os.major(number)}:{os.minor(number)}"
 
 
 # -- by session, descent and marker
