@@ -307,8 +307,11 @@ def adopt(core: Core, i: Instance, e: Adopted) -> None:
 def _adopt_method(core: Core, i: Instance, e: Adopted) -> None:
     d = i.running_definition()
     main = methods.is_main(i, d)
-    # A step of `start` that is not the last one is told as main by those who know no steps.
-    found = e.main if main or (i.method == "start" and e.method == "never") else e.method
+    found, other = (e.main, e.method) if main else (e.method, e.main)
+    if found == "never" and i.method not in methods.OWN:
+        # It may go by the other name: for those who know no steps, or since the definition changed.
+        # Processes that nobody can name are swept before anything is started beside them.
+        found = other if other != "never" else "unknown" if e.populated else "never"
     if found == "alive":
         if main:
             i.main_alive = i.main_ran = True
