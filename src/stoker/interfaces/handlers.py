@@ -233,10 +233,8 @@ def _plan(ask: Ask, request: Request) -> dict[str, Any]:
     """A dry run: the engine run on a copy of itself."""
     from stoker.insight import plan
 
-    steps: list[PlanStep] = plan(ask.manager.engine, request, ask.manager.now())
-    named = set(request.names)
-    affected = list(dict.fromkeys(step.fmri for step in steps if step.fmri not in named))
-    return {"version": 1, "plan": steps, "affected": [name for name in affected if name]}
+    steps, affected = plan(ask.manager.engine, request, ask.manager.now())
+    return {"version": 1, "plan": steps, "affected": affected}
 
 
 def events(ask: Ask) -> None:

@@ -30,11 +30,14 @@ def run(call: Call) -> int:
 
 
 def show(one: dict[str, Any]) -> None:
-    """One explanation: its sentence, the chain below it, and what would help."""
-    print(clean(str(one.get("summary") or one.get("text") or "")))
-    for link in one.get("chain", []):
-        depth = link.get("depth", 0) if isinstance(link, dict) else 0
-        text = link.get("text", "") if isinstance(link, dict) else link
-        print(f"  {'  ' * depth}because {clean(str(text))}")
-    for line in one.get("changes", []) or one.get("remedies", []):
-        print(f"  to change it: {clean(str(line))}")
+    """One explanation: how it is, the chain of causes below it, and what would change it."""
+    from stoker.model import display
+
+    name = display(one["fmri"])
+    print(clean(f"{name} is {one['state']}" + (", as it should be" if one["up"] else "")))
+    for depth, link in enumerate(one["why"]):
+        about = "" if link["fmri"] == one["fmri"] else f"{display(link['fmri'])}: "
+        print(clean(f"{'  ' * (depth + 1)}because {about}{link['text']}"))
+    for change in one["would_change"]:
+        command = f": {change['command']}" if change.get("command") else ""
+        print(clean(f"  would change it: {change['text']}{command}"))
