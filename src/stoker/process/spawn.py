@@ -35,8 +35,8 @@ __all__ = ["BURST", "Command", "SpawnError", "Spawning"]
 
 BURST = 40
 PATIENCE = 10.0  # seconds for one exec; a dead file server can hold it up for ever
-# vfork sets the first two back by itself; 32 and 33 are glibc's own, and its posix_spawn(3), by which
-# our keeper starts us, leaves them ignored in every program there is.
+# vfork sets the first two back by itself; 32 and 33 are glibc's own, and its posix_spawn(3), by
+# which our keeper starts us, leaves them ignored in every program there is.
 _HARMLESS = sum(1 << (number - 1) for number in (signal.SIGPIPE, signal.SIGXFSZ, 32, 33))
 
 
