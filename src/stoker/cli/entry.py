@@ -31,6 +31,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         return _nobody_reads()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:  # standard output is full, say
+        return _system_says(error)
     except Exception as error:
         from stoker.errors import StokerError
 
@@ -51,6 +53,13 @@ def _run(call: Call) -> int:
         return int(module.run(call))
     finally:
         call.close()
+
+
+def _system_says(error: OSError) -> int:
+    where = f"{error.filename}: " if error.filename else ""
+    print(f"stoker: {where}{error.strerror or error}", file=sys.stderr)
+    _nobody_reads()
+    return 1
 
 
 def _nobody_reads() -> int:

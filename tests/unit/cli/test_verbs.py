@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from stoker.cli import main
+from stoker.cli.commands.cat import _origin
 
 
 @pytest.fixture
@@ -186,3 +189,37 @@ def test_nothing_is_completed_without_a_manager(
 ) -> None:
     assert main(["-C", str(tmp_path), "completion", "--names"]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("key", "origin"),
+    [
+        ("start", "web.toml:3 (exec_start)"),
+        ("context.environment.PORT", "web.toml:7"),
+        ("context.environment.OTHER", "web.toml:6 (environment)"),
+        ("ladder", "web.toml:4 (shutdown_timeout)"),
+        ("restart.cap", "web.toml:9"),
+        ("description", ""),
+    ],
+)
+def test_where_a_value_was_written(key: str, origin: str) -> None:
+    origins = {
+        "exec_start": "/x/web.toml:3",
+        "shutdown_timeout": "/x/web.toml:4",
+        "environment": "/x/web.toml:6",
+        "environment.PORT": "/x/web.toml:7",
+        "restart.cap": "/x/web.toml:9",
+    }
+    assert _origin(key, origins) == origin
+
+
+def test_a_full_standard_output_is_a_sentence(door: Any) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from stoker.cli import main; sys.exit(main(['help']))"],
+        stdout=open("/dev/full", "w"),  # noqa: SIM115
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "No space left" in done.stderr

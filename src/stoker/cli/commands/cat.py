@@ -49,10 +49,36 @@ def _flat(data: dict[str, Any], prefix: str) -> Any:
             yield f"{prefix}{key}", json.dumps(value, ensure_ascii=False)
 
 
+# What people write for a field of the definition, where that is another word.
+_WRITTEN = {
+    "fmri": ("id", "instances"),
+    "start": ("exec_start", "start_timeout"),
+    "prepare": ("exec_start_pre", "exec_start_pre_timeout"),
+    "stop": ("exec_stop", "exec_stop_timeout"),
+    "refresh": ("exec_refresh", "exec_refresh_timeout"),
+    "cleanup": ("exec_stop_post", "exec_stop_post_timeout"),
+    "ladder": ("stop_ladder", "stop_signal", "shutdown_timeout"),
+    "dependencies": ("dependency", "system_dependencies"),
+    "ends": ("model",),
+    "interrupt": ("model",),
+    "stop_when_empty": ("model",),
+}
+
+
 def _origin(key: str, origins: dict[str, str]) -> str:
-    """Where a value comes from: its own key, or that of the table it stands in."""
-    while key:
-        if key in origins:
-            return origins[key]
-        key = key.rpartition(".")[0]
+    """Where a value comes from: its own key in the file, or that of the table it stands in."""
+    path = key.removeprefix("context.")
+    head, _, rest = path.partition(".")
+    for written in _WRITTEN.get(head, (head,)):
+        at = f"{written}.{rest}" if rest else written
+        while at:
+            if at in origins:
+                said = f" ({at})" if at != path else ""
+                return _short(origins[at]) + said
+            at = at.rpartition(".")[0]
     return ""
+
+
+def _short(origin: str) -> str:
+    """FILE:LINE without the directory, which `source` has."""
+    return origin.rpartition("/")[2]
