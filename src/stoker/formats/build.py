@@ -141,7 +141,8 @@ class Builder:
     def check_start(self) -> None:
         if "exec_start" not in self.values:
             # Where no instance has one, it is the service's that is missing: told once.
-            others = (self.file.data or {}).get("instances", {}).values()
+            told = (self.file.data or {}).get("instances")
+            others = told.values() if isinstance(told, dict) else ()
             own = any(isinstance(one, dict) and "exec_start" in one for one in others)
             self.file.hear(
                 ("instances", self.instance) if own else (),

@@ -211,6 +211,7 @@ def test_a_missing_exec_start(box: Any) -> None:
 
 def test_an_exec_start_that_all_instances_miss_is_one_mistake(box: Any) -> None:
     assert [line for line, *_ in box.said("[instances.a]\n[instances.b]\n")] == [None]
+    assert len(box.wrong("instances = true\n")) == 2
     said = box.said('[instances.a]\nexec_start = ["x"]\n[instances.b]\n')
     assert [(line, key) for line, key, *_ in said] == [(3, "instances.b")]
 
