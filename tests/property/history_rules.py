@@ -60,8 +60,8 @@ class Rules:
         if condition == Condition.STARTED and following == "online":
             return MAYBE
         i = self.engine.instances[fmri]
-        if not i.effective or i.removed:
-            return MAYBE  # it is on its way to disabled
+        if not i.effective or i.removed or i.fault or i.static:
+            return MAYBE  # it is on its way to disabled or maintenance
         groups = i.definition.dependencies
         values = [self.group(one, fmri, (*seen, fmri)) for one in groups]
         if -1 in values:
@@ -83,7 +83,7 @@ class Rules:
             if not target.startswith("file:") and value == MAYBE:
                 value = 0
             if kind == Grouping.EXCLUDE_ALL:
-                return 1 if value != 1 else 0
+                return 1 if value != 1 else MAYBE if seen else 0
             return value
         several = self.exists(target)
         if kind == Grouping.EXCLUDE_ALL:
@@ -91,6 +91,12 @@ class Rules:
         if not several:
             return 1 if kind in (Grouping.OPTIONAL_ALL, Grouping.EXCLUDE_ALL) else -1
         if kind == Grouping.EXCLUDE_ALL:
+            for f in several:
+                i = self.engine.instances[f]
+                if self.state(f)[0] in RUNNING:
+                    d = i.definition
+                    stays = d.ends == "never" or d.restart.when == "always"
+                    return -1 if stays and i.effective else MAYBE if seen else 0
             down = all(self.state(f)[0] in ("disabled", "maintenance") for f in several)
             stuck = any(self.engine.instances[f].stage is not Stage.IDLE for f in several)
             return (MAYBE if stuck else 1) if down else 0
@@ -115,6 +121,8 @@ class Rules:
             return MAYBE if MAYBE in values else max(values)
         if -1 in values:
             return -1 if MAYBE not in values else MAYBE
+        if seen and MAYBE in values:
+            return MAYBE
         return 0 if 0 in values else MAYBE if MAYBE in values else 1
 
     # -- 2, 5, 6: every publication

@@ -62,6 +62,7 @@ class Core:
         self.now = Now(0, 0)
         self.turn = 0
         self.queue: deque[Instance] = deque()
+        self.flow: list[Instance] = []  # whose values may have changed with their targets
         self.effects: list[Effect] = []
         self.changed: dict[str, None] = {}
         self.rebuild = False

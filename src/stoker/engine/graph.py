@@ -271,6 +271,8 @@ def _resume(core: Core, instances: list[Instance]) -> None:
                 set_edge(core, edge, first=True)
             group.recount()
         i.deps = min((group.value for group in i.groups), default=4)
+        if i.groups and i.watchers:
+            core.flow.append(i)
         if i.goes:
             for edge in i.watchers:
                 edge.group.going += 1

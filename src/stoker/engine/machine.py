@@ -12,10 +12,11 @@ from .apply import apply
 from .core import Core
 from .effects import Effect, Exit
 from .events import Adopted, Event, Now
-from .facts import Instance
+from .facts import Instance, Member
 from .graph import build
 from .moves import decide
 from .record import adopt, engine_record, instance_record, load, resend, restore
+from .values import propagate
 
 __all__ = ["Engine"]
 
@@ -44,6 +45,8 @@ class Engine(Core):
             apply(self, event)
             if self._records and self.rebuild:
                 self._load_records()
+        if self._records:
+            self._forget_records()
         if self.rebuild:
             self._rebuild()
         self.due()
@@ -60,8 +63,10 @@ class Engine(Core):
         return effects
 
     def _settle(self) -> None:
-        queue = self.queue
+        queue, flow = self.queue, self.flow
         while queue:
+            while flow:
+                propagate(self, flow.pop())
             i = queue.popleft()
             i.dirty = False
             decide(self, i)
@@ -114,6 +119,19 @@ class Engine(Core):
         record = self._records.pop(name, None)
         if record is not None:
             load(self, self.instances[name], record)
+
+    def _forget_records(self) -> None:
+        """Records of instances that nobody defined any more: what was asked of them is over."""
+        for name, record in self._records.items():
+            self.changed[name] = None
+            for number, (goal, run, outcome, note) in record.get("ops", {}).items():
+                op = self.ops.get(int(number))
+                if op is not None and not op.outcome:
+                    outcome, note = outcome or "cancelled", note or "its definition is gone"
+                    op.members[name] = Member(name, goal, run, outcome, note)
+        self._records = {}
+        for op in list(self.ops.values()):
+            operations.maybe_end(self, op)
 
     def copy(self) -> Engine:
         """An independent engine in the same state, for a dry run."""

@@ -34,6 +34,8 @@ def decide(core: Core, i: Instance) -> None:
     step = _STEPS[i.stage]
     while step(core, i):
         step = _STEPS[i.stage]
+    if not i.shown_next and i.stage is not Stage.IDLE and i.stage is not Stage.UP:
+        core.show(i)  # an adopted one says again where it is going
     finish(core, i)
 
 

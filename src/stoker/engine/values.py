@@ -114,7 +114,11 @@ def _excluded(i: Instance, here: bool) -> int:
         return COMING
     if i.stage is Stage.IDLE and (i.fault or i.static or i.removed or not i.effective):
         return OK
-    return STALLED if i.settled else COMING
+    if not i.effective or i.removed:
+        return COMING
+    # Wanted and not up: it will not go away by itself, and may wait for the very one that excludes
+    # it (an ordering must not wait for that).
+    return STALLED
 
 
 def _of_instance(edge: Edge, sig: int) -> int:
@@ -209,7 +213,14 @@ def propagate(core: Core, i: Instance) -> None:
 
 
 def touch_group(core: Core, edge: Edge) -> None:
-    """The group's value changed: its owner decides anew."""
+    """The group's value changed: its owner decides anew.
+
+    What depends on the owner sees the new value before anybody decides anything (`Core.flow`).
+    """
     owner = edge.group.owner
-    owner.deps = min((group.value for group in owner.groups), default=OK)
+    deps = min((group.value for group in owner.groups), default=OK)
+    if deps != owner.deps:
+        owner.deps = deps
+        if owner.watchers:
+            core.flow.append(owner)
     core.mark(owner)
