@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -170,4 +171,20 @@ def test_down_says_what_it_waits_for(place: Scenario) -> None:
         down.press(CTRL_C)
         down.expect("all is down")
         assert down.status() == 0
+    place.gone(pid)
+
+
+def test_a_manager_that_dies_is_a_line(place: Scenario) -> None:
+    place.script("web", "exec sleep infinity")
+    with terminal(place, "up", str(place.directory)) as up:
+        up.expect("following")
+        pid = place.pid("web")
+        os.kill(place.manager(), signal.SIGKILL)
+        up.expect("the manager came back after")
+        place.stoker("stop", "--reason", "disk swap", "web").ok()
+        up.expect("disk swap")
+        assert "missing" not in up.seen
+        up.press(CTRL_C)
+        up.expect("all is down")
+        assert up.status() == 0
     place.gone(pid)

@@ -17,7 +17,8 @@ def text_of(event: dict[str, Any], paints: bool = False) -> str:
 
     data = event.get("data") or {}
     name = display(event["fmri"]) if event.get("fmri") else "stoker"
-    time = clock(event["time"]) if event.get("time") else "--:--:--.---"
+    known = event.get("time") and event["kind"] != "gap"
+    time = clock(event["time"]) if known else "--:--:--.---"
     return f"{time} {clean(name)}: {_what(event['kind'], data, paints)}"
 
 

@@ -50,6 +50,7 @@ class Viewer:
         self.progress = Progress()
         self._settle: Client | None = None
         self._operation = 0
+        self._came_back = False
         self._events: Stream | None = None
         self._records: Records | None = None
         self._reporter: Reporter | None = None
@@ -156,6 +157,8 @@ class Viewer:
                 self.down_since = time.monotonic()
             if data.get("number") == self._operation or event["fmri"]:
                 return
+        elif event["kind"] == "gap" and self._came_back:
+            return  # said already, by what is different
         self.say(text_of(event, coloured(sys.stdout)))
 
     def _take_records(self) -> None:
@@ -174,7 +177,10 @@ class Viewer:
         settle, self._settle = self._settle, None
         try:
             operation = settle.answer()["operation"]
-        except StokerError:  # the manager is being replaced, or has ended; events say which
+        except NoManager:  # it is being replaced, or all is over: events say which
+            self._ask_again(settle)
+            return
+        except StokerError:  # a new manager that knows nothing of it
             return
         if not operation["outcome"]:
             settle.ask_later(f"/v1/operations/{self._operation}?wait=3600")
@@ -198,6 +204,16 @@ class Viewer:
         settle.close()
         self.say("following; Ctrl-C " + ("stops all, in order" if self.owner else "detaches"))
 
+    def _ask_again(self, settle: Client) -> None:
+        """Go on waiting for the same operation, at the next manager."""
+        if not self._keeper_lives() or self.down_since:
+            return
+        try:
+            settle.ask_later(f"/v1/operations/{self._operation}?wait=3600")
+            self._settle = settle
+        except NoManager:
+            pass  # there is none any more
+
     def _lost(self) -> None:
         """The stream ended: the manager was replaced, or all is over."""
         began = time.monotonic()
@@ -212,6 +228,22 @@ class Viewer:
             except NoManager:
                 time.sleep(0.02)
         self.say(f"the manager came back after {time.monotonic() - began:.2f} s")
+        self._compare()
+
+    def _compare(self) -> None:
+        """Events of an earlier manager are gone: what is different now is said all the same."""
+        from stoker.client import Client
+        from stoker.model import display
+
+        self._came_back = True
+        with Client(self.place.socket, self.place) as client:
+            rows = client.get("/v1/instances")["instances"]
+        for row in rows:
+            before = self.states.get(row["fmri"], ("",))[0]
+            self.states[row["fmri"]] = (row["state"], row["next_state"] or "")
+            if before != row["state"]:
+                why = f": {row['cause']}" if row["cause"] else ""
+                self.say(clean(f"{display(row['fmri'])}: {before} → {row['state']}{why}"))
 
     def _keeper_lives(self) -> bool:
         if self.owner:
