@@ -51,6 +51,7 @@ class Viewer:
         self._settle: Client | None = None
         self._operation = 0
         self._came_back = False
+        self._bell = -1
         self._events: Stream | None = None
         self._records: Records | None = None
         self._reporter: Reporter | None = None
@@ -84,6 +85,9 @@ class Viewer:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             raise _Over
 
+        # A signal must end the wait for descriptors, which by itself goes on after a handler.
+        self._bell, ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(ring, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, pressed)
         signal.signal(signal.SIGTERM, over)
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
@@ -117,9 +121,13 @@ class Viewer:
                 self._say_pressed(shown)
             self._take_events()
             self._show_progress()
-            wait = [one for one in (self._events, self._records, self._settle) if one is not None]
+            wait: list[Any] = [self._events, self._records, self._settle]
+            wait = [one for one in wait if one is not None]
+            wait += [self._bell] if self._bell >= 0 else []
             ready, _, _ = select.select(wait, [], [], 1.0 if self._busy() else None)
-            if self._records in ready:
+            if self._bell in ready:
+                os.read(self._bell, 4096)
+            if self._records is not None and self._records in ready:
                 self._take_records()
             if self._settle is not None and self._settle in ready:
                 self._settled()
