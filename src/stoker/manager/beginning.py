@@ -3,6 +3,9 @@
 On the first start of a place nothing is known and nothing runs, so administrators' choices must be
 there before anything is started: the recorder is waited for, with a limit, where there is a
 repository. A successor has them in its records and waits for nobody.
+
+STOKER_CONTAINMENT=session in the environment of `up` makes contracts without cgroups where cgroups
+could be had.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
 from .reload import load
-from .restoring import OWN, Records, kept_end, take_over
+from .restoring import OWN, Records, kept_end, recognised, take_over
 from .statelog import StateLog
 
 __all__ = ["begin"]
@@ -127,6 +130,10 @@ def _begin(manager: Manager, keeping: Keeping, records: Records) -> None:
     keeping.signalled = manager.signalled
     executor.reaper.ask = keeping.ask
     items, ends = _held(keeping, executor)
+    if not records.engine:
+        records = recognised(executor, compiled.definitions)
+        if records.engine:
+            manager.log(f"taking over {len(records.engine)} services that run already")
     manager.engine.restore(records.engine)
     events: list[Event] = list(manager.define(compiled))
     known = {one.fmri: one for one in compiled.definitions}
@@ -134,6 +141,8 @@ def _begin(manager: Manager, keeping: Keeping, records: Records) -> None:
     kept = [kept_end(told, contracts) for told in ends]
     events += take_over(executor, records, definitions, kept, items)
     events += _unrun(records, events)
+    for contract in executor.emptiness.orphans:
+        manager.happenings.orphans[contract.ctid] = f"{contract.name}, which no definition names"
     manager.write({OWN: _own(manager, executor)})
     manager.happenings.notes = dict.fromkeys(records.notes)
     manager.happenings.queue[:0] = events

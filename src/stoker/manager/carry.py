@@ -1,12 +1,14 @@
 """Carrying effects out: each goes to who does it, in the order given.
 
-Spawns that follow each other are started together. An effect that fails by a mistake of ours is
-logged and passed over: it never keeps the others from being carried out.
+Spawns are gathered and started together, a bounded number in one turn, so that the loop stays
+awake. An effect that fails by a mistake of ours is logged and passed over: it never keeps the
+others from being carried out.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -39,6 +41,9 @@ from .ring import Ring
 
 __all__ = ["Carrier"]
 
+MOST = 128
+"""Processes that are started in one turn."""
+
 _LOUD = frozenset(("maintenance", "degraded"))
 _QUIET = frozenset((Publish, Outcome, Save, Wake, Orphaned))  # these do not part a group of spawns
 
@@ -69,7 +74,7 @@ class Carrier:
         self._outcome = outcome
         self._log = log
         self._failed = failed
-        self._spawns: list[Spawn] = []
+        self._spawns: deque[Spawn] = deque()
         self._does: dict[type, Callable[[Any], object]] = {
             Signal: lambda e: executor.signal(e.fmri, e.run, e.scope, e.signo),
             Kill: lambda e: executor.kill(e.fmri, e.run, e.scope),
@@ -87,25 +92,50 @@ class Carrier:
         }
 
     def carry(self, effects: Iterable[Effect]) -> None:
-        """Carry out the effects of one turn."""
+        """Carry out the effects of one turn. What there is no time for is started by `go_on`."""
         for effect in effects:
             kind = type(effect)
             if isinstance(effect, Spawn):
                 self._spawns.append(effect)
                 continue
             if self._spawns and kind not in _QUIET:
-                self._start()
+                self._clear(effect)
             try:
                 self._does[kind](effect)
             except Exception as error:
                 self._failed(error)
-        if self._spawns:
-            self._start()
+        self.go_on()
+
+    def go_on(self) -> bool:
+        """Start the next few processes; true while there are more."""
+        some = [self._spawns.popleft() for _ in range(min(MOST, len(self._spawns)))]
+        if some:
+            self._start(some)
+        return bool(self._spawns)
 
     # -- inside
 
-    def _start(self) -> None:
-        starts, self._spawns = self._spawns, []
+    def _clear(self, effect: Any) -> None:
+        """Before something else is done about an instance, its start is done with: it is carried
+        out if it is of this very turn's few, and is not begun any more if it would come too late.
+        """
+        if isinstance(effect, Signal):
+            return  # for what runs; one that comes while a start is out is sent again by the engine
+        about = getattr(effect, "fmri", None)
+        mine = [one for one in self._spawns if one.fmri == about]
+        if not mine:
+            return
+        ending = isinstance(effect, Kill | Release)
+        for one in mine:
+            self._spawns.remove(one)
+        if ending:
+            for one in mine:
+                text = "its start was given up before it was begun"
+                self._happenings.add(NotSpawned(one.fmri, one.run, one.method, 0, text))
+        else:
+            self._start(mine)
+
+    def _start(self, starts: list[Spawn]) -> None:
         known = len(self._happenings.queue)
         try:
             self._executor.spawn(starts)

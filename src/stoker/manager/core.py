@@ -190,9 +190,8 @@ class Manager:
                 if not self.happenings.queue:
                     break
                 self._round()
-            else:
-                if self.happenings.queue:
-                    self.loop.at(time.monotonic_ns(), lambda: None)
+            if self.carrier.go_on() or self.happenings.queue:
+                self.loop.at(time.monotonic_ns(), _nothing)
         except Exception as error:
             self.failed(error)
         finally:
@@ -429,6 +428,10 @@ class Manager:
             status = end.number if end.kind == "exit" else -end.number
         if self.link is not None:
             self.link.run(fmri, run, "end", time.time_ns(), 0, status)
+
+
+def _nothing() -> None:
+    """Wakes the loop, so that it looks at its descriptors and then has another turn."""
 
 
 def log_line(text: str) -> None:

@@ -6,18 +6,19 @@ run, all in one turn, so that nothing is decided on half of it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from stoker.engine import Adopted, Event, Spawned, Status
 from stoker.linux import channel
-from stoker.model import Definition
-from stoker.process import Contracts, End, Executor, Found, KeptEnd, Remains, adopt
+from stoker.model import Definition, restart_digest
+from stoker.process import Contracts, End, Executor, Found, KeptEnd, Remains, adopt, recognise
 
 from .happenings import NOTE, note_of
 
-__all__ = ["Records", "kept_end", "remains", "take_over"]
+__all__ = ["Records", "kept_end", "recognised", "remains", "take_over"]
 
 OWN = "manager"
 """The key of the manager's own record in the state log."""
@@ -85,6 +86,32 @@ def remains(
         step=int(record.get("step", 0)),
         ends=ends,
     )
+
+
+def recognised(executor: Executor, definitions: Iterable[Definition]) -> Records:
+    """Records for what runs already though nobody recorded it: it is not started again."""
+    found = Records()
+    for one in recognise(executor, definitions):
+        record: dict[str, Any] = {
+            "v": 1,
+            "stage": "up",
+            "run": one.run,
+            "ctid": one.ctid,
+            "was_up": True,
+            "populated": True,
+            "effective": True,
+            "settled": True,
+            "digest": restart_digest(one.definition),
+            "shown_state": "online",
+            "reason": "adopted",
+            "since": time.time_ns(),
+            "cause": ["was found running, by its contract", "", 0],
+        }
+        if one.main is not None:
+            record |= {"main": one.main[0], "main_start": one.main[1]}
+            record |= {"main_alive": True, "main_ran": True}
+        found.engine[one.fmri] = record
+    return found
 
 
 def take_over(

@@ -23,7 +23,7 @@ of one service.
 
 from __future__ import annotations
 
-from .adoption import Found, KeptEnd, Remains, adopt, end_process
+from .adoption import Found, KeptEnd, Remains, adopt, end_process, recognise
 from .command import Command, SpawnError
 from .contracts import CgroupContracts, Contract, Contracts, SessionContracts, contract_name
 from .executor import Executor, Holder
@@ -57,4 +57,5 @@ __all__ = [
     "contract_name",
     "end_process",
     "marker",
+    "recognise",
 ]

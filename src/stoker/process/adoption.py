@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from stoker.linux import pidfd, proc
 from stoker.model import Definition
 
-from .contracts import Contract
+from .contracts import Contract, contract_name, is_run
 from .executor import Executor
 from .readiness import NotifySocket, ReadyPipe
 from .reaper import End
@@ -240,11 +240,40 @@ class _Adopter:
         for contract in self.executor.contracts.found():
             if contract.name in self.names:
                 continue
-            if contract.path is None or "/m/" in contract.path or contract.name.count(".") > 1:
+            if not is_run(contract.name):
                 contract.kill()
                 self.executor.emptiness.remove_later(contract)
             elif not contract.remove():
                 self.executor.emptiness.orphan(contract)
+
+
+def recognise(executor: Executor, definitions: Iterable[Definition]) -> list[Remains]:
+    """Runs that no record tells of (the state is lost, a keeper was killed with its manager): a
+    contract bears the name of the instance, and the leader of its oldest session is taken for the
+    main process.
+    """
+    contracts = executor.contracts
+    contracts.search()
+    known = {contract_name(one.fmri, 0).rpartition(".")[0]: one for one in definitions}
+    found: dict[str, Remains] = {}
+    for contract in contracts.found():
+        name, _, number = contract.name.rpartition(".")
+        one = known.get(name)
+        if one is None or not is_run(contract.name) or one.fmri in found:
+            continue
+        leaders = []
+        for pid in contract.members():
+            stat = proc.stat(pid)
+            if stat is not None and stat.session == pid:
+                leaders.append((stat.start, pid))
+        if not contract.populated():
+            continue
+        main = None
+        if leaders and is_main(one, "start", len(one.start) - 1):
+            start, pid = min(leaders)
+            main = (pid, start)
+        found[one.fmri] = Remains(one.fmri, 1, int(number), one, main)
+    return list(found.values())
 
 
 def end_process(pid: int, start: int, patience: float = 10.0) -> bool:

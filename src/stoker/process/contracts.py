@@ -33,6 +33,7 @@ __all__ = [
     "SessionContracts",
     "contract_name",
     "ctid_of",
+    "is_run",
 ]
 
 MARK = "STOKER_CONTRACT"
@@ -53,6 +54,11 @@ def ctid_of(name: str) -> int | None:
         if part.isdigit():
             return int(part)
     return None
+
+
+def is_run(name: str) -> bool:
+    """Whether a contract's name is that of a run, not of a method or probe."""
+    return name.rpartition(".")[2].isdigit()
 
 
 class Contract:
@@ -135,6 +141,9 @@ class Contracts:
 
     def ended(self, pid: int) -> None:
         """A child was reaped: its number may come again."""
+
+    def search(self) -> None:
+        """Look further than usual, once: for what was left by a keeper that is no more."""
 
     def turn(self) -> None:
         """A new batch of happenings begins: what was looked up before may have changed."""
@@ -420,6 +429,14 @@ class SessionContracts(Contracts):
 
     def foster(self, parent: int) -> None:
         self._parents[parent] = None
+
+    def search(self) -> None:
+        for pid in proc.pids():
+            if self._attribute(pid):
+                stat = proc.stat(pid)
+                if stat is not None:
+                    self._parents[stat.ppid] = None
+        self._looked = False
 
     def ended(self, pid: int) -> None:
         name = self._started.pop(pid, None)

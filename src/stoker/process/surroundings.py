@@ -249,14 +249,12 @@ def explain(command: Command, error: SpawnError) -> str:
     step, reason = error.step, error.strerror or "failed"
     if step == "directory":
         return f"the working directory {command.cwd}: {reason}"
-    if step == "exec" and number == errno.ENOENT:
-        if "/" in program:
-            return f"{program} does not exist"
-        return f"no program {program!r} in PATH ({command.env.get('PATH', '')})"
+    if step == "exec" and number == errno.ENOENT and "/" not in program:
+        return f"{program}: no such file in PATH ({command.env.get('PATH', '')})"
     if step == "exec" and number == errno.EACCES:
-        return f"{program} is not executable"
+        return f"{program}: {reason} (is it executable?)"
     if step == "exec" and number == errno.ENOEXEC:
-        return f"{program} is no program: it has no #! line"
+        return f"{program}: {reason}: neither a program of this machine nor a script with a #! line"
     if step == "interpreter":
         return f"{program}: its interpreter {error.filename or ''} {reason}".replace("  ", " ")
     if step == "exec":
