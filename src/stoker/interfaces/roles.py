@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable
 from enum import IntEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from stoker.model import display
@@ -45,10 +46,16 @@ class Peer(NamedTuple):
     @property
     def name(self) -> str:
         """The account's name, or "uid N" where it has none."""
-        try:
-            return pwd.getpwuid(self.uid).pw_name
-        except KeyError:
-            return f"uid {self.uid}"
+        return account(self.uid)
+
+
+@lru_cache(256)
+def account(uid: int) -> str:
+    """The name of an account, looked up once: the directory of accounts may be slow."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
 
 
 def peer_of(connection: socket.socket) -> Peer:
@@ -124,6 +131,7 @@ def _means(grant: Any, peer: Peer) -> bool:
     return bool(wanted & {peer.gid, *peer.groups})
 
 
+@lru_cache(256)
 def _gid(group: str) -> int | None:
     if group.isdigit():
         return int(group)

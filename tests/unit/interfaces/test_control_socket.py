@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from stoker.interfaces import ROUTES, Peer, Role, openapi
+from stoker.interfaces import ROUTES, Peer, Role, connection, openapi, roles, server
 from stoker.interfaces.roles import rights_of
 from stoker.model import Role as Grant
 from stoker.model import Settings
@@ -299,6 +299,58 @@ def test_the_document_describes_every_route_and_is_served(door: Any) -> None:
     status, served = door.ask("GET", "/v1/openapi.json")
     assert status == 200
     assert served == json.loads(text)
+
+
+def test_one_client_too_many_is_told(door: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CLIENTS", 3)
+    held = [door.connect() for _ in range(3)]
+    for sock in held:  # answered, so they are known to be admitted
+        sock.sendall(b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" in sock.recv(65536)
+    assert door.raw(b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 503")
+    held.pop().close()
+    deadline = time.monotonic() + 30
+    while door.do(lambda: len(door.door._clients)) > 2:
+        assert time.monotonic() < deadline
+    assert door.ask("GET", "/v1")[0] == 200
+    for sock in held:
+        sock.close()
+
+
+def test_an_answer_that_nobody_reads_is_dropped(door: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PATIENCE", 50_000_000)
+    row = door.fake.rows["svc:/web:default"]
+    row.description = "x" * 5_000_000
+    with door.connect() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(b"GET /v1/instances HTTP/1.1\r\nHost: x\r\n\r\n")
+        sock.recv(1)
+        deadline = time.monotonic() + 30
+        while door.do(lambda: len(door.door._clients)):
+            assert time.monotonic() < deadline
+
+
+def test_what_the_asker_may_not_see_does_not_exist(
+    door: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rights = roles.Rights(Role.NONE, [(Role.READ, ("web",)), (Role.OPERATE, ("a",))])
+    monkeypatch.setattr(server, "rights_of", lambda *_: rights)
+    names = [row["name"] for row in door.ask("GET", "/v1/instances")[1]["instances"]]
+    assert names == ["a", "web"]
+    assert door.ask("GET", "/v1/instances/b")[0] == 404
+    status, body = door.ask("POST", "/v1/operations", {"verb": "stop", "names": ["web"]})
+    assert (status, body["error"]["exit_status"]) == (403, 1)
+    assert door.ask("POST", "/v1/operations", {"verb": "stop", "names": ["a"]})[0] == 202
+    assert door.ask("POST", "/v1/operations", {"verb": "disable", "names": ["a"]})[0] == 403
+    assert door.ask("POST", "/v1/operations", {"verb": "down"})[0] == 403
+    assert door.ask("POST", "/v1/operations", {"verb": "input", "input": "TIME"})[0] == 403
+    assert door.ask("POST", "/v1/reload", {})[0] == 403
+    assert [request.names for request in door.fake.requests] == [("svc:/a:default",)]
+    door.fake.happens("svc:/b:default", what="hidden")
+    door.fake.happens("svc:/web:default", what="shown")
+    text = door.raw(b"GET /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"shown" in text
+    assert b"hidden" not in text
 
 
 OWNER, STRANGER = 1000, 2000
