@@ -1,0 +1,415 @@
+"""Groupings, restart_on, conditions, orderings, and the order of going down (smf.md §3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from stoker.engine import Behaviour, Fact, Status
+from stoker.model import Condition, Grouping, Ready, Restart, RestartOn
+
+ALL, ANY = Grouping.REQUIRE_ALL, Grouping.REQUIRE_ANY
+OPTIONAL, EXCLUDE = Grouping.OPTIONAL_ALL, Grouping.EXCLUDE_ALL
+NONE, ERROR = RestartOn.NONE, RestartOn.ERROR
+RESTART, REFRESH = RestartOn.RESTART, RestartOn.REFRESH
+
+
+def slow(seconds: float | None = 5.0) -> Behaviour:
+    return Behaviour(ready_after=seconds)
+
+
+NOTIFY = {"ready": Ready("notify", timeout=60.0)}
+
+
+def test_nothing_starts_before_what_it_requires(bench):
+    b = bench(db=slow())
+    b.define(web={"dependencies": (b.needs("db"),)}, db=NOTIFY)
+    b.world.advance(4)
+    assert b.starts("web") == []
+    assert "requires db (offline, becoming online)" in b.view("web").waiting_for[0]
+    b.world.advance(2)
+    assert b.states("db", "web") == "online online"
+
+
+def test_require_any_needs_one(bench):
+    b = bench(one=slow(None), other=slow(3.0))
+    group = b.needs("one", "other", grouping=ANY)
+    b.define(web={"dependencies": (group,)}, one=NOTIFY, other=NOTIFY)
+    b.world.advance(4)
+    assert b.states("one", "other", "web") == "offline/online online online"
+
+
+def test_optional_waits_for_what_comes_and_for_nothing_else(bench):
+    b = bench(slow=slow(3.0), crash=Behaviour(spawn_error="no such file"))
+    group = b.needs("slow", "off", "absent", "broken", grouping=OPTIONAL)
+    b.define(
+        web={"dependencies": (group,)},
+        slow=NOTIFY,
+        off={"enabled": False},
+        broken={"dependencies": (b.needs("nowhere"),)},
+    )
+    b.world.advance(2)
+    assert b.starts("web") == []
+    b.world.advance(2)
+    assert b.state("web") == "online"
+
+
+def test_exclude_keeps_away_and_drives_away(bench):
+    b = bench()
+    group = b.needs("tv", grouping=EXCLUDE, restart_on=RESTART)
+    b.define(book={"dependencies": (group,)}, tv={"enabled": False})
+    assert b.state("book") == "online"
+    b.ask("start", "tv")
+    assert b.states("tv", "book") == "online offline"
+    b.ask("stop", "tv")
+    assert b.states("tv", "book") == "disabled online"
+
+
+def test_exclude_without_restart_on_only_keeps_away(bench):
+    b = bench()
+    b.define(
+        book={"dependencies": (b.needs("tv", grouping=EXCLUDE),)},
+        tv={"enabled": False},
+    )
+    b.ask("start", "tv")
+    assert b.states("tv", "book") == "online online"
+    b.ask("restart", "book")
+    assert b.state("book") == "offline"
+
+
+# smf.md §3.3: which departures stop a running dependent.
+MATRIX = [
+    ("core", (False, True, True, True)),
+    ("signal", (False, True, True, True)),
+    ("exit", (False, False, True, True)),
+    ("restart", (False, False, True, True)),
+    ("stop", (False, False, True, True)),
+    ("refresh", (False, False, False, True)),
+]
+
+
+@pytest.mark.parametrize(("event", "stops"), MATRIX, ids=[row[0] for row in MATRIX])
+@pytest.mark.parametrize("grouping", [ALL, ANY, OPTIONAL])
+def test_restart_on(bench, event, stops, grouping):
+    b = bench()
+    words = {"a": NONE, "b": ERROR, "c": RESTART, "d": REFRESH}
+    b.define(
+        db={},
+        **{
+            word: {"dependencies": (b.needs("db", grouping=grouping, restart_on=on),)}
+            for word, on in words.items()
+        },
+    )
+    assert b.states("db", *words) == "online online online online online"
+    b.forget()
+    if event == "core":
+        b.world.tell(
+            *_death(b, Status("signal", 11, True)),
+        )
+    elif event == "signal":
+        b.world.kill(b.name("db"))
+    elif event == "exit":
+        b.world.exit(b.name("db"), 1)
+    else:
+        b.ask(event, "db")
+    stopped = set(b.order())
+    assert {word for word in words if word in stopped} == {
+        word for word, hit in zip(words, stops, strict=True) if hit
+    }
+
+
+def _death(b, status):
+    from stoker.engine import Empty, Exited
+
+    name = b.name("db")
+    b.world.contracts[name].processes.clear()
+    return Exited(name, 1, "main", status), Empty(name, 1)
+
+
+def test_a_bounce_stops_dependents_beside_it_and_all_come_back(bench):
+    b = bench()
+    on = {"restart_on": RESTART}
+    b.define(
+        db={},
+        app={"dependencies": (b.needs("db", **on),)},
+        web={"dependencies": (b.needs("app", **on),)},
+    )
+    b.forget()
+    b.ask("restart", "db")
+    assert b.order() == ["db", "app", "web"]
+    assert b.states("db", "app", "web") == "online online online"
+    assert [b.run(word) for word in ("db", "app", "web")] == [2, 2, 2]
+
+
+def test_a_withdrawal_goes_leaf_first_over_all_levels(bench):
+    b = bench(web=Behaviour(dies_after=2.0), app=Behaviour(dies_after=2.0))
+    on = {"restart_on": RESTART}
+    b.define(
+        db={},
+        app={"dependencies": (b.needs("db", **on),)},
+        web={"dependencies": (b.needs("app", **on),)},
+        log={"dependencies": (b.needs("db"),)},
+    )
+    b.forget()
+    number = b.ask("stop", "db", why="disk swap")
+    assert b.states("db", "app", "web") == "online online online/offline"
+    b.world.advance(10)
+    assert b.order() == ["web", "app", "db"]
+    assert b.states("db", "app", "web", "log") == "disabled offline offline online"
+    found = b.world.engine.operation(number)
+    assert found.affected == [b.name("app"), b.name("web")]
+    assert "left without it: log" in found.note
+
+
+def test_the_cause_reaches_down_to_the_person(bench):
+    b = bench()
+    on = {"restart_on": RESTART}
+    b.define(
+        db={},
+        app={"dependencies": (b.needs("db", **on),)},
+        web={"dependencies": (b.needs("app", **on),)},
+    )
+    b.forget()
+    b.ask("stop", "db", why="disk swap")
+    texts = {p.fmri[5:-8]: p.text for p in b.world.published if not p.next_state}
+    assert texts["db"] == "stopped by root (disk swap)"
+    assert texts["app"] == "stopped: requires db, which was stopped by root (disk swap)"
+    assert texts["web"] == (
+        "stopped: requires app, which requires db, which was stopped by root (disk swap)"
+    )
+
+
+def test_the_cause_reaches_down_to_the_process(bench):
+    b = bench()
+    b.define(db={}, web={"dependencies": (b.needs("db", restart_on=ERROR),)})
+    b.forget()
+    b.world.kill(b.name("db"))
+    text = next(p.text for p in b.world.published if p.fmri == b.name("web"))
+    assert text.startswith("stopping: requires db, which ended: process ")
+    assert text.endswith(" was killed by SIGKILL")
+
+
+def test_a_long_chain_of_causes_stays_readable(bench):
+    b = bench()
+    on = {"restart_on": RESTART}
+    chain = {"s0": {}}
+    for n in range(1, 40):
+        chain[f"s{n}"] = {"dependencies": (b.needs(f"s{n - 1}", **on),)}
+    b.define(**chain)
+    b.ask("stop", "s0", why="disk swap")
+    last = b.view("s39").cause
+    assert last.startswith("requires s38")
+    assert last.endswith("s0, which was stopped by root (disk swap)")
+    assert len(last) < 400
+
+
+def test_conditions(bench):
+    b = bench(db=slow(3.0), once=Behaviour(exit_after=5.0))
+    b.define(
+        db=NOTIFY,
+        once={"restart": Restart(when="on-failure")},
+        early={"dependencies": (b.needs("db", condition=Condition.STARTED),)},
+        late={"dependencies": (b.needs("db"),)},
+        after={"dependencies": (b.needs("once", condition=Condition.COMPLETED),)},
+    )
+    assert b.states("early", "late", "after") == "online offline offline"
+    b.world.advance(4)
+    assert b.states("early", "late", "after") == "online online offline"
+    b.world.advance(2)
+    assert b.states("once", "after") == "disabled online"
+
+
+def test_healthy_waits_for_the_probe(bench):
+    from stoker.model import Health, Probe
+
+    b = bench(db=Behaviour(healthy=True), sick=Behaviour(healthy=False))
+    probe = (Health("h", Probe("exec"), grace=3.0),)
+    b.define(
+        db={"health": probe},
+        sick={"health": probe},
+        web={"dependencies": (b.needs("db", condition=Condition.HEALTHY),)},
+        other={"dependencies": (b.needs("sick", condition=Condition.HEALTHY),)},
+    )
+    assert b.states("db", "web") == "online offline"
+    b.world.advance(4)
+    assert b.states("db", "web", "other") == "online online offline"
+
+
+def test_a_file_is_a_target(bench):
+    b = bench()
+    b.define(web={"dependencies": (b.needs("file:///etc/web", restart_on=RESTART),)})
+    assert b.state("web") == "offline"
+    assert "file /etc/web (is not there)" in b.view("web").note
+    assert not b.view("web").hopeless
+    b.world.tell(Fact("file:///etc/web", True))
+    assert b.state("web") == "online"
+    b.world.tell(Fact("file:///etc/web", False))
+    assert b.state("web") == "offline"
+    assert b.view("web").cause == "needs file /etc/web, which is gone"
+
+
+def test_an_input_is_a_target_and_active_is_everybodys(bench):
+    b = bench()
+    on = {"restart_on": RESTART}
+    b.define(
+        clock={"dependencies": (b.needs("input:TIME", **on),)},
+        web={"dependencies": (b.needs("clock", **on),)},
+    )
+    assert b.states("clock", "web") == "offline offline"
+    assert not b.view("web").hopeless
+    b.ask("input", input="TIME", value=True)
+    assert b.states("clock", "web") == "online online"
+    b.forget()
+    b.world.tell(Fact("active", False))
+    assert b.states("clock", "web") == "offline offline"
+    assert b.order() == ["web", "clock"]
+    b.world.tell(Fact("active", True))
+    assert b.states("clock", "web") == "online online"
+
+
+def test_an_absent_target_is_hopeless_and_its_arrival_helps(bench):
+    b = bench()
+    b.define(web={"dependencies": (b.needs("db"),)})
+    assert b.view("web").hopeless
+    assert "db (does not exist)" in b.view("web").note
+    b.define(db={})
+    assert b.states("db", "web") == "online online"
+
+
+def test_a_service_is_as_good_as_the_best_of_its_instances(bench):
+    b = bench()
+    b.define(
+        web={"dependencies": (b.needs("svc:/db"),)},
+    )
+    b.world.define(
+        b.service("svc:/db:one", enabled=False),
+        b.service("svc:/db:two"),
+    )
+    assert b.state("web") == "online"
+
+
+def test_a_new_dependency_stops_nobody(bench):
+    b = bench()
+    b.define(web={}, db={"enabled": False})
+    b.define(web={"dependencies": (b.needs("db", restart_on=REFRESH),)})
+    assert b.state("web") == "online"
+    assert b.run("web") == 1
+
+
+# -- ordering
+
+
+def test_after_waits_for_what_moves_and_not_for_what_rests(bench):
+    b = bench(db=slow(3.0))
+    b.define(
+        web={"after": (b.name("db"), b.name("off"), b.name("absent"))},
+        db=NOTIFY,
+        off={"enabled": False},
+    )
+    assert b.state("web") == "offline"
+    assert "comes after db" in b.view("web").note
+    b.world.advance(4)
+    assert b.state("web") == "online"
+
+
+def test_before_is_after_from_the_other_side(bench):
+    b = bench(db=slow(3.0))
+    b.define(web={}, db={**NOTIFY, "before": (b.name("web"),)})
+    assert b.state("web") == "offline"
+    b.world.advance(4)
+    assert b.state("web") == "online"
+
+
+def test_a_crash_loop_never_blocks_what_comes_after(bench):
+    b = bench(db=slow(None), app=Behaviour())
+    b.define(
+        web={"after": (b.name("app"),)},
+        app={"dependencies": (b.needs("db"),)},
+        db={"ready": Ready("notify", timeout=2.0)},
+    )
+    b.world.advance(1)
+    assert b.state("web") == "offline"
+    b.world.advance(2)
+    assert b.states("web", "app") == "online offline"
+
+
+def test_down_is_the_reverse_of_everything(bench):
+    b = bench(web=Behaviour(dies_after=1.0), app=Behaviour(dies_after=1.0))
+    b.define(
+        db={},
+        app={"dependencies": (b.needs("db"),)},
+        web={"after": (b.name("app"),)},
+    )
+    b.forget()
+    number = b.ask("down")
+    b.world.advance(10)
+    assert b.order() == ["web", "app", "db"]
+    assert b.world.exited == 0
+    assert b.outcome(number) == "done"
+
+
+# -- cycles and loops
+
+
+def test_a_dependency_cycle_is_set_aside_and_the_rest_runs(bench):
+    b = bench()
+    b.define(
+        a={"dependencies": (b.needs("b"),)},
+        b={"dependencies": (b.needs("c"),)},
+        c={"dependencies": (b.needs("a"),)},
+        selfish={"dependencies": (b.needs("selfish"),)},
+        web={},
+    )
+    states = b.states("a", "b", "c", "selfish", "web")
+    assert states == "maintenance maintenance maintenance maintenance online"
+    assert "a → b → c → a" in b.view("a").note
+    assert b.view("a").hopeless
+    assert b.outcome(b.ask("clear", "a")) == "failed"
+    b.define(c={})
+    assert b.states("a", "b", "c") == "online online online"
+
+
+def test_mutual_exclusion_is_no_cycle(bench):
+    b = bench()
+    b.define(
+        a={"dependencies": (b.needs("b", grouping=EXCLUDE),)},
+        b={"dependencies": (b.needs("a", grouping=EXCLUDE),), "enabled": False},
+    )
+    assert b.states("a", "b") == "online disabled"
+
+
+def test_an_ordering_loop_fails_the_operation_and_starts_none(bench):
+    b = bench()
+    b.define(
+        a={"after": (b.name("b"),)},
+        b={"after": (b.name("a"),)},
+        web={"after": (b.name("a"),)},
+    )
+    number = b.ask("settle")
+    assert b.outcome(number) == "failed"
+    assert "a → b → a" in b.member(number, "a")[1]
+    assert b.states("a", "b", "web") == "offline offline online"
+    number = b.ask("start", "a", "b")
+    assert b.outcome(number) == "failed"
+    assert "a → b → a" in b.world.engine.operation(number).note
+    assert b.starts("a") == b.starts("b") == []
+
+
+def test_a_loop_of_dependency_and_order_is_an_ordering_loop(bench):
+    b = bench()
+    b.define(a={"after": (b.name("b"),)}, b={"dependencies": (b.needs("a"),)})
+    number = b.ask("start", "a", "b")
+    assert b.outcome(number) == "failed"
+    assert b.states("a", "b") == "offline offline"
+
+
+def test_an_ordering_loop_does_not_hinder_the_way_down(bench):
+    b = bench()
+    b.define(
+        a={"after": (b.name("b"),), "enabled": False},
+        b={"after": (b.name("a"),), "enabled": False},
+    )
+    b.ask("start", "a")
+    b.ask("start", "b")
+    assert b.states("a", "b") == "online online"
+    b.ask("down")
+    assert b.world.exited == 0
