@@ -70,7 +70,7 @@ def test_every_verb_is_here() -> None:
 def test_what_a_role_may_do(place: Scenario, role: str) -> None:
     os.chmod(place.base, 0o755)
     if role != "none":
-        text = f'[[roles]]\nmay = "{role}"\nusers = ["{STRANGER}"]\n'
+        text = f'[[role]]\nmay = "{role}"\nusers = ["{STRANGER}"]\n'
         (place.directory / ".stoker.toml").write_text(text)
     place.script("web", "exec sleep infinity")
     place.toml("idle", 'exec_start = ["sleep", "infinity"]\nenabled = false\n')
@@ -92,7 +92,7 @@ def test_what_a_role_may_do(place: Scenario, role: str) -> None:
 
 def test_a_role_for_some_services_only(place: Scenario) -> None:
     os.chmod(place.base, 0o755)
-    text = f'[[roles]]\nmay = "operate"\nusers = ["{STRANGER}"]\nservices = ["web*"]\n'
+    text = f'[[role]]\nmay = "operate"\nusers = ["{STRANGER}"]\nservices = ["web*"]\n'
     (place.directory / ".stoker.toml").write_text(text)
     place.script("web", "exec sleep infinity")
     place.script("db", "exec sleep infinity")

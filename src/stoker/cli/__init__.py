@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from .table import Argument, Option, Verb
+    from .table import VERBS, Argument, Option, Verb
 
-__all__ = ["Argument", "Option", "Verb", "main", "parser", "verbs"]
+__all__ = ["VERBS", "Argument", "Option", "Verb", "main", "parser", "verbs"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def __getattr__(name: str) -> object:
-    if name in ("Argument", "Option", "Verb"):
+    if name in ("VERBS", "Argument", "Option", "Verb"):
         from . import table
 
         return getattr(table, name)
