@@ -21,6 +21,7 @@ from __future__ import annotations
 import errno
 import os
 import signal as signals
+import time
 from collections.abc import Iterable, Iterator
 
 from stoker.linux import Cgroup, faults, proc
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 MARK = "STOKER_CONTRACT"
+_LOOKS = 100  # at a process in the middle of exec, a millisecond apart
 _PASSES = 50  # of killing what forks while it is being killed
 
 
@@ -501,8 +503,8 @@ class SessionContracts(Contracts):
         self._looked = True
 
     def _attribute(self, pid: int) -> str:
-        env = proc.environ(pid)
-        place, _, name = (env or {}).get(MARK, "").partition("/")
+        env = _environ(pid)
+        place, _, name = env.get(MARK, "").partition("/")
         if name and place == self.place:
             return name
         stat = proc.stat(pid)
@@ -512,3 +514,17 @@ class SessionContracts(Contracts):
 def _alive(pid: int) -> bool:
     stat = proc.stat(pid)
     return stat is not None and not stat.zombie
+
+
+def _environ(pid: int) -> dict[str, str]:
+    """The environment, empty when there is none to be read.
+
+    For a moment in exec(2) a process has neither arguments nor environment, though it has been
+    executed as far as its parent can tell: then it is looked at again.
+    """
+    for _ in range(_LOOKS):
+        env = proc.environ(pid)
+        if env or proc.cmdline(pid) != [] or not _alive(pid):
+            return env or {}
+        time.sleep(0.001)
+    return {}

@@ -121,6 +121,17 @@ class Bench:
             self.held,
         )
 
+    def replace(self) -> None:
+        """The executor is gone without a word; a successor with fresh eyes takes its place."""
+        self.loop.close()
+        for fd in self.outputs.ends.values():
+            os.close(fd)
+        os.close(self.outputs.null)
+        self.spawning.close()
+        self.told = Told()
+        self.contracts = self._contracts()
+        self._open()
+
     def path(self, name: str) -> str:
         """A file of this bench."""
         return os.path.join(self.directory, name)
