@@ -44,6 +44,7 @@ __all__ = ["Manager"]
 
 _ROUNDS = 4  # of engine and executor in one turn, so that the loop sees its descriptors again
 _LEAVING = 2_000_000_000  # nanoseconds that the end waits for choices to become durable
+_PARTING = 50_000_000  # nanoseconds from asking for a new keeper to making room for a new manager
 _GRACE = 5.0  # seconds that the keeper gives to what is still below it
 
 
@@ -358,6 +359,26 @@ class Manager:
     def _reloaded(self, answer: Any) -> None:
         if isinstance(answer, StokerError):
             self.log(f"reload: {answer}")
+
+    # -- being replaced
+
+    def reexec(self) -> None:
+        """Keeper, then manager, become what is installed now; no service is touched.
+
+        The keeper executes its own command again with all that it holds; then this process ends in
+        order, and the new keeper starts its successor. Raises Failed.
+        """
+        if self.keeping is None or self._leaving is not None:
+            raise Failed("there is no keeper to be replaced, or all is going down")
+        try:
+            with open(f"/proc/{self.keeping.pid}/cmdline", "rb") as file:
+                argv = file.read().rstrip(b"\0").split(b"\0")
+        except OSError as error:
+            raise Failed(f"the keeper's command cannot be read: {error.strerror}") from None
+        self.log("keeper and manager are replaced by what is installed now")
+        self.keeping.exec([os.fsdecode(word) for word in argv])
+        # A moment later, so that whoever asked has the answer.
+        self.loop.at(time.monotonic_ns() + _PARTING, self.loop.stop)
 
     # -- the end
 
