@@ -434,7 +434,8 @@ class SessionContracts(Contracts):
 
     def search(self) -> None:
         for pid in proc.pids():
-            if self._attribute(pid):
+            # Once: among all processes there are those of the kernel, which never have any.
+            if self._attribute(pid, looks=1):
                 stat = proc.stat(pid)
                 if stat is not None:
                     self._parents[stat.ppid] = None
@@ -502,8 +503,8 @@ class SessionContracts(Contracts):
         self._strays = present
         self._looked = True
 
-    def _attribute(self, pid: int) -> str:
-        env = _environ(pid)
+    def _attribute(self, pid: int, looks: int = _LOOKS) -> str:
+        env = _environ(pid, looks)
         place, _, name = env.get(MARK, "").partition("/")
         if name and place == self.place:
             return name
@@ -516,15 +517,16 @@ def _alive(pid: int) -> bool:
     return stat is not None and not stat.zombie
 
 
-def _environ(pid: int) -> dict[str, str]:
+def _environ(pid: int, looks: int = _LOOKS) -> dict[str, str]:
     """The environment, empty when there is none to be read.
 
     For a moment in exec(2) a process has neither arguments nor environment, though it has been
     executed as far as its parent can tell: then it is looked at again.
     """
-    for _ in range(_LOOKS):
+    for _ in range(looks):
         env = proc.environ(pid)
         if env or proc.cmdline(pid) != [] or not _alive(pid):
             return env or {}
-        time.sleep(0.001)
+        if looks > 1:
+            time.sleep(0.001)
     return {}
