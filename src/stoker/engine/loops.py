@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from stoker.model import display
 
-__all__ = ["draw", "find_loops"]
+__all__ = ["cycle", "draw", "find_loops"]
 
 
 def find_loops(graph: Mapping[str, Sequence[str]]) -> list[list[str]]:
@@ -95,8 +95,10 @@ def _components(graph: Mapping[str, Sequence[str]], within: set[str]) -> Iterabl
                     yield members
 
 
-def draw(graph: Mapping[str, Sequence[str]], members: Sequence[str]) -> str:
-    """A shortest cycle through the first of `members`, as "a → b → a"."""
+def cycle(graph: Mapping[str, Sequence[str]], members: Sequence[str]) -> list[str]:
+    """A shortest cycle through the first of `members`: each name points at the next, the last at
+    the first.
+    """
     inside, start = set(members), members[0]
     came: dict[str, str] = {}
     queue = deque([start])
@@ -107,8 +109,14 @@ def draw(graph: Mapping[str, Sequence[str]], members: Sequence[str]) -> str:
                 path = [name]
                 while path[-1] != start:
                     path.append(came[path[-1]])
-                return " → ".join(display(one) for one in [*reversed(path), start])
+                return path[::-1]
             if target in inside and target not in came:
                 came[target] = name
                 queue.append(target)
-    return " → ".join(display(one) for one in members)
+    return list(members)
+
+
+def draw(graph: Mapping[str, Sequence[str]], members: Sequence[str]) -> str:
+    """A shortest cycle through the first of `members`, as "a → b → a"."""
+    path = cycle(graph, members)
+    return " → ".join(display(one) for one in [*path, path[0]])

@@ -10,6 +10,7 @@ import pytest
 from stoker.engine import Behaviour, Engine, Publish, Spawn, World
 from stoker.model import Definition, Dependency, Step
 
+UP = ("online", "degraded")
 COMMAND = (Step(argv=("/bin/service",)),)
 
 
@@ -78,9 +79,10 @@ class Bench:
         for _, e in self.world.log:
             if kind == "started" and isinstance(e, Spawn) and e.method == "start":
                 found.append(e.fmri[5:-8])
-            elif kind == "stopping" and isinstance(e, Publish):
-                if e.old_state in ("online", "degraded") and e.next_state not in ("", e.state):
-                    found.append(e.fmri[5:-8])
+            elif kind == "stopping" and isinstance(e, Publish) and e.old_state in UP:
+                if e.next_state in ("", e.state):
+                    continue
+                found.append(e.fmri[5:-8])
         return found
 
     def forget(self) -> None:
