@@ -5,7 +5,6 @@ gone.
 from __future__ import annotations
 
 import os
-import tempfile
 
 
 def read(path: str | os.PathLike[str], limit: int = 1 << 20) -> bytes | None:
@@ -52,6 +51,8 @@ def write_atomic(
     both out, for a runtime directory that does not outlive the boot). Raises OSError and leaves
     nothing behind.
     """
+    import tempfile  # here: it brings shutil and random, which programs that only read do not need
+
     path = os.fspath(path)
     directory = os.path.dirname(path) or "."
     fd, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(path)[:200]}.", dir=directory)
