@@ -103,5 +103,5 @@ def summary(rows: list[dict[str, Any]]) -> str:
     up = counts.pop("up", 0)
     text = f"{plural(up, 'service')} {'is' if up == 1 else 'are'} up"
     for state, count in sorted(counts.items()):
-        text += f", {count} {state}"
+        text += f", {count} {'in ' if state == 'maintenance' else ''}{state}"
     return text

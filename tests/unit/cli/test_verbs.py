@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stoker.cli import main
+from stoker.cli.commands import explain
 from stoker.cli.commands.cat import _origin
 
 
@@ -223,3 +225,88 @@ def test_a_full_standard_output_is_a_sentence(door: Any) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "No space left" in done.stderr
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "db.toml").write_text('exec_start = ["sleep", "9"]\n')
+    (tmp_path / "web.toml").write_text(
+        'exec_start = ["sleep", "9"]\n[[dependency]]\ntargets = ["db"]\n'
+    )
+    return tmp_path
+
+
+def test_check_says_what_would_start_in_order(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "notes.txt").write_text("")
+    assert main(["check", str(project), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["order"] == [["svc:/db:default"], ["svc:/web:default"]]
+    assert [Path(one["path"]).name for one in found["ignored"]] == ["notes.txt"]
+    assert main(["check", str(project)]) == 0
+    out = capsys.readouterr().out
+    assert out.index("1. db") < out.index("2. web")
+    assert not (project / ".stoker").exists()
+
+
+def test_check_finds_all_mistakes_at_once(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "one.toml").write_text("exec_strat = 1\n")
+    (project / "two.toml").write_text("[[[")
+    assert main(["check", str(project)]) == 1
+    out = capsys.readouterr().out
+    assert "one.toml:1" in out
+    assert "exec_start" in out
+    assert "two.toml" in out
+
+
+def test_check_draws_loops(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "db.toml").write_text(
+        'exec_start = ["sleep", "9"]\n[[dependency]]\ntargets = ["web"]\n'
+    )
+    assert main(["check", str(project)]) == 1
+    out = capsys.readouterr().out
+    assert "db → web → db" in out
+    assert "would not start: db, web" in out
+
+
+def test_explain_draws_the_chain(capsys: pytest.CaptureFixture[str]) -> None:
+    explain.show(
+        {
+            "fmri": "svc:/web:default",
+            "state": "offline",
+            "up": False,
+            "why": [
+                {"fmri": "svc:/web:default", "text": "it requires db", "depth": 0},
+                {"fmri": "svc:/db:default", "text": "it was disabled by root", "depth": 1},
+            ],
+            "would_change": [{"text": "enabling db", "command": "stoker enable db"}],
+        }
+    )
+    assert capsys.readouterr().out.splitlines() == [
+        "web is offline",
+        "  because it requires db",
+        "    because db: it was disabled by root",
+        "  would change it: enabling db: stoker enable db",
+    ]
+
+
+def test_new_writes_what_check_finds_good_and_never_overwrites(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["-C", str(tmp_path), "new", "web", "--", "sleep", "9"]) == 0
+    assert main(["check", str(tmp_path)]) == 0
+    before = (tmp_path / "web.toml").read_text()
+    assert main(["-C", str(tmp_path), "new", "web", "--", "other"]) == 1
+    assert (tmp_path / "web.toml").read_text() == before
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert "exec_start" in json.loads(capsys.readouterr().out)["properties"]
+    assert main(["schema", "--settings", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["version"] == 1

@@ -18,8 +18,7 @@ def run(call: Call) -> int:
     import msgspec
 
     from stoker.formats import compile_place
-    from stoker.insight import loops, start_order
-    from stoker.model import display
+    from stoker.insight import draw_loop, loops, start_order
 
     compiled = compile_place(call.place(call.arguments["dir"]))
     mistakes = [msgspec.structs.asdict(one) for one in compiled.mistakes]
@@ -42,8 +41,7 @@ def run(call: Call) -> int:
     for one in mistakes:
         print(mistake_text(one))
     for circle in circles:
-        drawn = " → ".join(display(fmri) for fmri in [*circle, circle[0]])
-        print(clean(f"error: dependency loop: {drawn} (none of them can ever start)"))
+        print(clean(f"error: dependency loop: {draw_loop(circle)} (none of them can ever start)"))
     for path, why in compiled.ignored:
         print(clean(f"ignored: {path}: {why}"))
     _order(order, compiled.definitions)
@@ -56,9 +54,13 @@ def _order(order: list[list[str]], definitions: Any) -> None:
     if not definitions:
         print("no services are defined")
         return
-    print(f"{plural(len(definitions), 'instance')}; in this order:")
+    print(plural(len(definitions), "instance") + ("; in this order:" if order else ""))
     for number, together in enumerate(order, 1):
         print(clean(f"{number:>4}. {', '.join(display(fmri) for fmri in together)}"))
+    started = {fmri for together in order for fmri in together}
+    waits = [display(one.fmri) for one in definitions if one.enabled and one.fmri not in started]
+    if waits:
+        print(clean(f"would not start: {', '.join(waits)}"))
     off = [display(one.fmri) for one in definitions if not one.enabled]
     if off:
         print(clean(f"not enabled: {', '.join(off)}"))

@@ -34,10 +34,11 @@ def show(one: dict[str, Any]) -> None:
     from stoker.model import display
 
     name = display(one["fmri"])
-    print(clean(f"{name} is {one['state']}" + (", as it should be" if one["up"] else "")))
-    for depth, link in enumerate(one["why"]):
+    state = "in maintenance" if one["state"] == "maintenance" else one["state"]
+    print(clean(f"{name} is {state}" + (", as it should be" if one["up"] else "")))
+    for link in one["why"]:
         about = "" if link["fmri"] == one["fmri"] else f"{display(link['fmri'])}: "
-        print(clean(f"{'  ' * (depth + 1)}because {about}{link['text']}"))
+        print(clean(f"{'  ' * (link['depth'] + 1)}because {about}{link['text']}"))
     for change in one["would_change"]:
         command = f": {change['command']}" if change.get("command") else ""
         print(clean(f"  would change it: {change['text']}{command}"))
