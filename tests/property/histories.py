@@ -247,6 +247,8 @@ class History:
         elif what == 6:
             c.stubborn = (0, 1, 1, 2)[below(4)]
             self.say(f"  {c.fmri} run {c.run} is stubborn {c.stubborn}")
+            if c.stubborn < 2 and c.doomed:
+                machine.sweep(c, 9)
         elif what == 7:
             for name in list(c.probes):
                 if name != "ready":
@@ -359,6 +361,8 @@ class History:
             if fmri in self.definitions:
                 resting = r.get("stage", "idle") == "idle"
                 state = r.get("shown_state", "uninitialized")
+                if not resting:
+                    self.rules.begun[fmri] = r.get("run", 0)
                 shown[fmri] = (state, r.get("shown_next", "") if resting else "")
         choices = self.machine.choices
         events = [Defined(d, choices.get(f)) for f, d in self.definitions.items()]
@@ -472,7 +476,9 @@ def short(told: Any) -> str:
         for name in told.__slots__
         if name not in ("fmri", "definition", "step", "text")
     ]
-    fmri = getattr(told, "fmri", "") or (told.definition.fmri if hasattr(told, "definition") else "")
+    fmri = getattr(told, "fmri", "") or (
+        told.definition.fmri if hasattr(told, "definition") else ""
+    )
     return f"{type(told).__name__}({', '.join([fmri, *parts] if fmri else parts)})"
 
 
@@ -546,9 +552,7 @@ def shorten(tape: list[int], text: str, seconds: float = 20.0) -> tuple[list[int
                 better = True
             else:
                 zeros = [0] * len(tape[at : at + size])
-                if tape[at : at + size] != zeros and attempt(
-                    tape[:at] + zeros + tape[at + size :]
-                ):
+                if tape[at : at + size] != zeros and attempt(tape[:at] + zeros + tape[at + size :]):
                     better = True
                 at += size
         if not better or size > 1:

@@ -1,0 +1,18 @@
+"""Questions answered with the engine itself: why, what if, in which order.
+
+Decides nothing and keeps nothing. `explain` asks the engine's own gates; `plan` and `start_order`
+run the engine in its simulated world, on a copy or from nothing, so that what is foretold is what
+would be done. Nothing here changes the engine that is asked.
+
+Answers are plain data (they go out as JSON as they are). What the simulated world assumes, because
+nobody knows better: programs can be started, become ready at once, do not end by themselves, and
+end when they are told to.
+"""
+
+from __future__ import annotations
+
+from .circles import draw_loop, loops
+from .explaining import explain
+from .planning import plan, start_order
+
+__all__ = ["draw_loop", "explain", "loops", "plan", "start_order"]
