@@ -1,0 +1,70 @@
+"""Whichever program of ours ends, the services do not notice, and commands go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from stoker.testing import Scenario
+
+
+def with_two(place: Scenario) -> tuple[int, int]:
+    place.script("one", "exec sleep infinity")
+    place.toml("two", 'exec_start = "setsid sleep infinity & exec sleep infinity"\n')
+    place.up()
+    return place.pid("one"), place.pid("two")
+
+
+def generation(place: Scenario) -> int:
+    return int(place.stoker("status", "--json").ok().json()["manager"]["generation"])
+
+
+def test_term_to_the_manager_is_an_orderly_restart_of_it(place: Scenario) -> None:
+    before = with_two(place)
+    manager, first = place.manager(), generation(place)
+    os.kill(manager, signal.SIGTERM)
+    place.gone(manager)
+    assert generation(place) > first
+    assert (place.pid("one"), place.pid("two")) == before
+    os.kill(before[0], signal.SIGKILL)
+    place.until(lambda: place.instance("one")["pid"] not in (None, before[0]), "one is back")
+    place.down()
+
+
+def test_a_killed_manager_knows_how_what_it_adopted_ended(place: Scenario) -> None:
+    place.toml("task", 'exec_start = "while [ ! -e go ]; do sleep 0.05; done; exit 7"\n'
+               '[restart]\nwhen = "never"\n')  # fmt: skip
+    place.up()
+    manager = place.manager()
+    os.kill(manager, signal.SIGKILL)
+    place.gone(manager)
+    assert place.pid("task")
+    (place.directory / "go").touch()
+    place.until(lambda: place.instance("task")["pid"] is None, "task has ended")
+    status = place.stoker("status", "task", "--json").ok().json()
+    assert "7" in str(status)
+
+
+def test_a_killed_keeper_is_followed_by_the_manager(place: Scenario) -> None:
+    before = with_two(place)
+    keeper = place.keeper()
+    os.kill(keeper, signal.SIGKILL)
+    place.gone(keeper)
+    place.until(lambda: place.keeper() != keeper, "another keeper has the lock")
+    place.until(lambda: place.stoker("ls").status == 0, "a manager serves")
+    assert (place.pid("one"), place.pid("two")) == before
+    place.stoker("restart", "one").ok()
+    assert place.pid("one") != before[0]
+    place.down()
+    for pid in before:
+        place.gone(pid)
+
+
+def test_hup_to_the_keeper_reads_the_definitions_again(place: Scenario) -> None:
+    before = with_two(place)
+    place.script("three", "exec sleep infinity")
+    os.kill(place.keeper(), signal.SIGHUP)
+    place.until(lambda: "three" in place.instances(), "three is known")
+    place.wait_for("three", "online")
+    assert (place.pid("one"), place.pid("two")) == before
+    place.down()
