@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from stoker.model import Class, Stage
 
-from . import methods, operations
+from . import methods, operations, verbs
 from .core import Core
+from .descent import send_rung
 from .effects import Kill, ProbeOn
 from .events import (
     Adopted,
@@ -34,7 +35,6 @@ from .events import (
 )
 from .facts import Cause, Instance
 from .gates import stale
-from .moves import send_rung
 from .record import adopt
 
 __all__ = ["apply"]
@@ -57,7 +57,7 @@ def apply(core: Core, event: Event) -> None:
     elif isinstance(event, Removed):
         _removed(core, event.fmri)
     elif isinstance(event, Asked):
-        operations.asked(core, event.number, event.request)
+        verbs.asked(core, event.number, event.request)
     elif isinstance(event, Fact):
         fact(core, event.target, event.value)
     elif isinstance(event, Adopted):

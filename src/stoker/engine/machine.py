@@ -7,7 +7,7 @@ from typing import Any
 
 from stoker.model import InstanceView, OperationView, Stage
 
-from . import gates, operations, views
+from . import closures, gates, operations, views
 from .apply import apply
 from .core import Core
 from .effects import Effect, Exit
@@ -193,7 +193,7 @@ class Engine(Core):
 
     def goes_down(self, fmris: Iterable[str]) -> tuple[list[str], list[str]]:
         """If these stopped: what the rules would stop too, and what would go on without them."""
-        return operations.goes_down(self, [self.instances[name] for name in fmris])
+        return closures.goes_down(self, [self.instances[name] for name in fmris])
 
     def operation(self, number: int) -> OperationView | None:
         """One operation; None when it is unknown or long over."""

@@ -299,7 +299,7 @@ def adopt(core: Core, i: Instance, e: Adopted) -> None:
     if i.stage is Stage.START and not i.pending and d.ready.kind in methods.PROBED:
         core.emit(ProbeOn(i.fmri, i.run, ("ready",), d))
     elif i.stage in (Stage.UP, Stage.REFRESH):
-        from .moves import health_on
+        from .basics import health_on
 
         health_on(core, i)
 

@@ -1,0 +1,143 @@
+"""Small acts that several stages share."""
+
+from __future__ import annotations
+
+from stoker.model import Class, Stage
+
+from . import methods
+from .core import Core, Shutdown
+from .effects import ProbeOff, ProbeOn
+from .events import Status
+from .facts import Cause, Fault, Instance
+
+__all__ = [
+    "begin_start",
+    "depart",
+    "enter_stage",
+    "fresh",
+    "health_on",
+    "last_status",
+    "new_run",
+    "probes_off",
+    "set_fault",
+    "shut_down",
+]
+
+
+def fresh(i: Instance) -> None:
+    """Forget failures: a person's start is never counted (and a healthy time ends the growth)."""
+    i.fails = 0
+    i.delay_step = 0
+    i.starts.clear()
+    i.not_before = None
+
+
+def enter_stage(core: Core, i: Instance, stage: Stage) -> None:
+    """Change the stage and show what that means."""
+    i.stage = stage
+    core.changed[i.fmri] = None
+    counted = stage is Stage.PREPARE or stage is Stage.START
+    if counted != i.counted:
+        i.counted = counted
+        core.starting += 1 if counted else -1
+        if not counted and core.capped:
+            one = next(iter(core.capped))
+            del core.capped[one]
+            if one in core.instances:
+                core.mark(core.instances[one])
+    core.show(i)
+
+
+def new_run(core: Core, i: Instance) -> None:
+    i.run += 1
+    i.turn = core.turn
+    i.baseline = core.seq
+    i.records = {}
+    i.run_definition, i.run_digest = i.definition, ""
+    i.was_up = i.main_alive = i.main_ran = i.ready_seen = i.parting = i.stopping = False
+    i.contract_ok = True
+    i.main = i.main_start = 0
+    i.gone, i.hurt, i.result, i.halted = None, "", None, None
+    i.not_before = i.deadline = i.healthy_since = None
+    i.rung = -1
+    i.status_text = ""
+    i.asked_refresh = False
+    i.probe_fails, i.probe_ok = {}, {}
+    if i.degraders:
+        i.degraders = {}
+
+
+def begin_start(core: Core, i: Instance) -> None:
+    enter_stage(core, i, Stage.START)
+    d = i.running_definition()
+    if d.start:
+        methods.run(core, i, "start", d.start)
+    else:
+        i.ready_seen = True
+
+
+def health_on(core: Core, i: Instance) -> None:
+    """Begin the health probes, those with the same grace together."""
+    d = i.running_definition()
+    graces: dict[float, list[str]] = {}
+    for one in d.health:
+        graces.setdefault(one.grace, []).append(one.name)
+    for grace, names in graces.items():
+        core.emit(ProbeOn(i.fmri, i.run, tuple(names), i.definition, grace))
+
+
+def probes_off(core: Core, i: Instance) -> None:
+    d = i.running_definition()
+    if i.stage is Stage.START and d.ready.kind in methods.PROBED:
+        core.emit(ProbeOff(i.fmri, i.run, ("ready",)))
+    if i.was_up and d.health:
+        core.emit(ProbeOff(i.fmri, i.run, tuple(one.name for one in d.health)))
+
+
+def depart(core: Core, i: Instance, cls: str) -> None:
+    """Stamp a departure; running dependents that mind it are looked at."""
+    stamp = core.stamp()
+    if cls == Class.FAULT:
+        i.departed_fault = stamp
+    elif cls == Class.REFRESH:
+        i.refreshed = stamp
+    else:
+        i.departed_restart = stamp
+    for edge in i.watchers:
+        group = edge.group
+        if cls == Class.FAULT:
+            group.departed_fault = stamp
+        elif cls == Class.REFRESH:
+            group.refreshed = stamp
+        else:
+            group.departed_restart = stamp
+        group.source = i
+        if group.rank:
+            core.mark(group.owner)
+    core.touch(i)
+
+
+def set_fault(core: Core, i: Instance, word: str, text: str, retry: float | None) -> None:
+    """Put aside until a person, or the time `retry` seconds from now, takes it back."""
+    i.fault = Fault(word, Class.FAULT, text, core.after(retry))
+    i.settled = True
+    i.reason = word
+    core.touch(i)
+    if i.stage is Stage.KILL:
+        core.show(i)
+
+
+def last_status(i: Instance) -> Status | None:
+    return i.gone or i.records.get("main") or i.records.get("start") or i.records.get("prepare")
+
+
+def shut_down(core: Core, status: int, cause: Cause, hurry: bool = False) -> None:
+    """Everything goes down, in reverse order; then Exit."""
+    core.shutdown = Shutdown(status, cause, hurry)
+    core.touch_engine()
+    for i in core.instances.values():
+        if i.stage is not Stage.IDLE:
+            i.settled = False
+        elif i.shown_state == "offline":
+            i.reason, i.cause = "disable_request", cause
+        core.mark(i)

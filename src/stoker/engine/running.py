@@ -1,0 +1,161 @@
+"""While an instance is up: ends, halts, refreshes, and leaving."""
+
+from __future__ import annotations
+
+from stoker.model import Class, Stage
+
+from . import causes, gates, methods
+from .aftermath import finish
+from .basics import (
+    depart,
+    enter_stage,
+    probes_off,
+    set_fault,
+)
+from .core import Core
+from .descent import to_kill
+from .events import Status
+from .facts import Cause, Halt, Instance
+
+__all__ = ["leave", "refreshing", "stay_up"]
+
+
+def stay_up(core: Core, i: Instance) -> bool:
+    ended = _ended(i)
+    found = gates.halt(core, i)
+    if found is None:
+        if i.parting:
+            i.parting = False
+            i.halted = None
+        if ended is not None:
+            cls, reason, cause = ended
+            leave(core, i, None, cls, reason, cause)
+            return True
+        if i.asked_refresh:
+            return _refresh(core, i)
+        core.show(i)
+        return False
+    if found.waits and ended is None and not _may_part(core, i, found):
+        return False
+    if ended is not None and not found.waits and found.kind != "bounce":
+        cls, reason, cause = ended
+        leave(core, i, None, cls, reason, cause)
+        return True
+    leave(core, i, found)
+    return True
+
+
+def _may_part(core: Core, i: Instance, found: Halt) -> bool:
+    """Withdrawn: may it leave now? First all that depends on it is told and looked at."""
+    i.halted = found
+    if core.shutdown is not None and core.shutdown.hurry:
+        return True
+    if not i.parting:
+        i.parting = True
+        i.settled = False
+        core.touch(i)
+        finish(core, i)
+        core.mark(i)
+        return False
+    return i.held == 0
+
+
+def _ended(i: Instance) -> tuple[str, str, Cause] | None:
+    """Class, reason and cause when what was up has ended by itself."""
+    d = i.running_definition()
+    if i.hurt:
+        reason = "ct_ev_core" if i.hurt == "core" else "ct_ev_signal"
+        if i.hurt == "health":
+            reason = i.bounce_reason
+        return Class.FAULT, reason, Cause(i.failed_text)
+    ends = d.ends if d.start and i.contract_ok else "never"
+    if ends == "never":
+        return None
+    if ends == "empty":
+        if i.populated:
+            return None
+        return Class.RESTART, "ct_ev_exit", causes.ended(i, i.gone or i.records.get("main"))
+    if i.gone is None:
+        return None
+    status = i.gone
+    cause = causes.ended(i, status)
+    if status.kind == "signal":
+        word = "core" if status.core else "signal"
+        cls = Class.RESTART if word in d.ignore else Class.FAULT
+        return cls, f"ct_ev_{word}", cause
+    return Class.RESTART, "ct_ev_exit" if status.kind == "exit" else "exit_unknown", cause
+
+
+def leave(
+    core: Core,
+    i: Instance,
+    found: Halt | None,
+    cls: str = "",
+    reason: str = "",
+    cause: Cause | None = None,
+) -> None:
+    """Go down: because of a halt, or (None) because it ended by itself."""
+    i.halted = found
+    i.parting = False
+    if found is not None:
+        cls, reason, cause = found.cls, found.reason, found.cause
+        i.settled = False
+        if cls != Class.FAULT:
+            i.starts.clear()
+    else:
+        i.ended = core.stamp()
+        i.settled = True
+    assert cause is not None
+    i.reason, i.cause = reason, cause
+    i.asked_refresh = False
+    methods.abort(core, i)
+    probes_off(core, i)
+    if i.was_up:
+        depart(core, i, cls)
+    d = i.definition
+    hurry = core.shutdown is not None and core.shutdown.hurry
+    something = i.populated or d.stop_when_empty or d.ends == "never"
+    if i.was_up and d.stop and not hurry and something and (found or d.stop_when_empty):
+        enter_stage(core, i, Stage.STOP)
+        methods.run(core, i, "stop", d.stop)
+    else:
+        to_kill(core, i)
+
+
+def _refresh(core: Core, i: Instance) -> bool:
+    i.asked_refresh = False
+    if not i.definition.refresh:
+        depart(core, i, Class.REFRESH)
+        return True
+    i.settled = False
+    enter_stage(core, i, Stage.REFRESH)
+    methods.run(core, i, "refresh", i.definition.refresh)
+    return True
+
+
+def refreshing(core: Core, i: Instance) -> bool:
+    if i.deadline is None and i.pending and _in_the_way(core, i):
+        methods.abort(core, i)
+        i.result = Status("signal", 9)
+    answer = methods.advance(core, i, "refresh", i.definition.refresh)
+    if answer == "wait":
+        return False
+    i.settled = True
+    if answer == "done":
+        i.fails = 0
+        depart(core, i, Class.REFRESH)
+    else:
+        i.failed, i.failed_text = core.stamp(), f"refresh {methods.told(i)}"
+        i.fails += 1
+        limit = i.definition.restart.failures
+        if limit and i.fails >= limit:
+            set_fault(core, i, "fault_threshold_reached", i.failed_text, None)
+    i.method = ""
+    i.deadline = None
+    enter_stage(core, i, Stage.UP)
+    return True
+
+
+def _in_the_way(core: Core, i: Instance) -> bool:
+    """A refresh without a time limit must not hold up an end or a halt for ever."""
+    return _ended(i) is not None or gates.halt(core, i) is not None
