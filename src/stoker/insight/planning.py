@@ -92,9 +92,10 @@ def _steps(engine: Engine, request: Request, at: float, effect: Effect) -> list[
     if isinstance(effect, Publish):
         action = _action(effect)
         return [PlanStep(at, effect.fmri, action, effect.cause)] if action else []
-    asked = request.verb == "signal" and isinstance(effect, Signal)
-    if asked and effect.fmri in request.names and effect.signo == request.signal:
-        return [PlanStep(at, effect.fmri, "signal", f"{effect.scope}: {effect.signo}")]
+    if isinstance(effect, Signal):
+        asked = request.verb == "signal" and effect.fmri in request.names
+        told = f"{effect.scope}: {effect.signo}"
+        return [PlanStep(at, effect.fmri, "signal", told)] if asked else []
     if isinstance(effect, Exit):
         return [PlanStep(at, "", "end", f"everything is down; status {effect.status}")]
     return []
