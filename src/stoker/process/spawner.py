@@ -347,7 +347,7 @@ def main() -> None:
     os.set_inheritable(number, False)
     try:
         serve(_socket.socket(fileno=number))
-    except BrokenPipeError:  # the manager went away while it was being answered
+    except (BrokenPipeError, ConnectionResetError):  # the manager went away while it was being answered
         pass
 
 
