@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from stoker.testing import Scenario
+
+sys.path.insert(0, str(Path(__file__).parent))  # for what several tests here share
 
 
 @pytest.fixture

@@ -1,0 +1,55 @@
+"""Our own programs are killed at random moments in the middle of a storm of services, and nothing
+is lost: see `storm.py` for what that means.
+
+The moments are drawn from a seed. A few deaths come before the program was ready; each of those
+makes the keeper wait longer before it tries again, which a test has no time for.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from storm import have_flock, kill, storm
+
+pytestmark = pytest.mark.skipif(not have_flock(), reason="the services need flock(1)")
+
+EARLY = (3, 8, 13, 18)
+LONG = [pytest.mark.long, pytest.mark.timeout(3600)]
+
+
+@pytest.mark.parametrize(
+    ("many", "kills", "seed"),
+    [(40, 30, 1), pytest.param(200, 500, 2, marks=LONG)],
+)
+def test_the_manager_is_killed(many: int, kills: int, seed: int) -> None:
+    dice = random.Random(seed)
+    with storm(many, seed) as weather:
+        for number in range(kills):
+            kill(weather.place, "manager", dice, early=number in EARLY)
+    assert weather.acknowledged > 0
+    assert weather.reloads > 0
+
+
+@pytest.mark.parametrize(
+    ("many", "kills", "seed"),
+    [(24, 30, 3), pytest.param(100, 500, 4, marks=LONG)],
+)
+def test_the_recorder_is_killed(many: int, kills: int, seed: int) -> None:
+    dice = random.Random(seed)
+    with storm(many, seed) as weather:
+        for number in range(kills):
+            kill(weather.place, "recorder", dice, early=number in EARLY)
+
+
+@pytest.mark.parametrize(
+    ("many", "kills", "seed"),
+    [(24, 12, 5), pytest.param(100, 300, 6, marks=LONG)],
+)
+def test_both_are_killed(many: int, kills: int, seed: int) -> None:
+    dice = random.Random(seed)
+    with storm(many, seed) as weather:
+        for number in range(kills):
+            first, second = dice.sample(["manager", "recorder"], 2)
+            kill(weather.place, first, dice, early=number in EARLY)
+            kill(weather.place, second, dice, early=number in EARLY)
