@@ -18,17 +18,19 @@ Must not: know a format, a protocol of clients, or a state that the engine does 
 from __future__ import annotations
 
 from .beginning import begin
+from .carry import Carrier
 from .core import Manager, log_line
 from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
-from .reload import load
+from .reload import changes, load
 from .restoring import Records, kept_end, take_over
 from .ring import Ring
 from .statelog import StateLog
 from .succession import succeed
 
 __all__ = [
+    "Carrier",
     "Happenings",
     "Keeping",
     "Link",
@@ -37,6 +39,7 @@ __all__ = [
     "Ring",
     "StateLog",
     "begin",
+    "changes",
     "kept_end",
     "load",
     "log_line",

@@ -8,14 +8,11 @@ or probe does wrong ends it: an exception is logged once with its place and the 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from stoker.engine import Asked, Defined, Due, Engine, Now, Outcome, Removed
+from stoker.engine import Asked, Defined, Due, Effect, Engine, Event, Now, Outcome, Removed
 from stoker.errors import Failed, NoSuchService, Refused, StokerError
 from stoker.linux import Loop, Timer, clock, faults
 from stoker.model import (
@@ -205,7 +202,7 @@ class Manager:
     def _round(self) -> None:
         events, notes = self.happenings.take()
         now = self.now()
-        effects = self.engine.handle(events, now)
+        effects = self._decide(events, now)
         values: dict[str, Any] = self.engine.take_changed()
         for key in notes:
             values[key] = None
@@ -213,6 +210,23 @@ class Manager:
             self.write(values)
             faults.point("carry")
         self.carrier.carry(effects)
+
+    def _decide(self, events: list[Event], now: Now) -> list[Effect]:
+        """The engine's answer. If one event makes it fail, what it had decided counts, and the
+        others are told to it one by one: what concerns one service does not disturb another.
+        """
+        try:
+            return self.engine.handle(events, now)
+        except Exception as error:
+            self.failed(error)
+        effects = list(self.engine.effects)
+        for event in events if len(events) > 1 else ():
+            try:
+                effects += self.engine.handle([event], now)
+            except Exception as error:
+                self.failed(error)
+                effects += self.engine.effects
+        return effects
 
     def write(self, values: dict[str, Any]) -> None:
         """Append to the state log. Without memory for it the services go on; it is said."""
@@ -462,21 +476,3 @@ def log_line(text: str) -> None:
         os.write(2, line.encode("utf-8", "backslashreplace"))
     except OSError:  # a full disk must not end us, and there is no better place to say it
         pass
-
-
-def frozen(compiled: Compiled) -> Compiled:
-    """Equal parts of definitions as one object each: a thousand services mostly have the same
-    settings.
-    """
-    seen: dict[Any, Any] = {}
-    found = []
-    for one in compiled.definitions:
-        parts = {}
-        for name in ("ready", "restart", "context", "limits", "log"):
-            value = getattr(one, name)
-            key = (name, msgspec.msgpack.encode(value))
-            parts[name] = seen.setdefault(key, value)
-        found.append(msgspec.structs.replace(one, **parts))
-    compiled.definitions = found
-    sys.intern("")
-    return compiled

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -236,9 +236,3 @@ class Link:
             self._send("save", token, fmri, intent)
         for fmri, pattern in self._waited.items():
             self._send("watch", fmri, pattern)
-
-
-def pieces(items: Iterable[Any], most: int) -> Iterable[list[Any]]:
-    """Lists of at most `most`."""
-    some = list(items)
-    return (some[at : at + most] for at in range(0, len(some), most))

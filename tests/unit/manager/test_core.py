@@ -1,0 +1,190 @@
+"""The turn: written down before it is done, and contained when it goes wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stoker.engine import Defined, Engine, Exited, Spawned, Status
+from stoker.errors import NoSuchService
+from stoker.linux import Loop
+from stoker.manager import Happenings, Manager, StateLog
+from stoker.model import Compiled, Definition, Place, Request, Restart, Step
+
+A, B = "svc:/a:default", "svc:/b:default"
+
+
+class Doer:
+    """Plays the executor: every start succeeds at once."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.spawned: list[str] = []
+        self.order: list[str] = []
+        self.watches = SimpleNamespace(add=lambda _t: None, remove=lambda _t: None)
+        self.contracts = SimpleNamespace(kind="none", base="", close=lambda: None)
+
+    def spawn(self, starts: list[Any]) -> None:
+        for one in starts:
+            self.order.append(f"spawn {one.fmri} {one.run}")
+            self.spawned.append(one.fmri)
+            pid = 1000 + len(self.spawned)
+            self.rig.happenings.add(Spawned(one.fmri, one.run, one.method, pid))
+
+    def turn_ends(self) -> None:
+        pass
+
+    def __getattr__(self, word: str) -> Any:
+        if word.startswith("_"):
+            raise AttributeError(word)
+        return lambda *_args: None
+
+
+class Rig:
+    def __init__(self, directory: str) -> None:
+        self.lines: list[str] = []
+        self.loop = Loop(lambda error: self.lines.append(repr(error)))
+        place = Place("project", [directory], directory, directory, directory, [], directory, 0)
+        self.state = StateLog(lambda _fd: None)
+        self.state.create()
+        self.happenings = Happenings(self.append, self.lines.append)
+        self.written: list[dict[str, Any]] = []
+        self.manager = Manager(
+            self.loop,
+            place,
+            Engine(),
+            self.state,
+            self.happenings,
+            None,
+            None,
+            1,
+            self.lines.append,
+        )
+        self.doer = Doer(self)
+        doer: Any = self.doer
+        self.manager.attach(doer)
+
+    def append(self, values: dict[str, Any]) -> None:
+        self.state.append(values)
+
+    def define(self, *definitions: Definition) -> None:
+        for event in self.manager.define(Compiled(definitions=list(definitions))):
+            self.happenings.add(event)
+        self.manager.turn()
+
+
+@pytest.fixture
+def rig(tmp_path: Any) -> Iterator[Rig]:
+    one = Rig(str(tmp_path))
+    yield one
+    one.state.close()
+    one.loop.close()
+
+
+def recorded(rig: Rig) -> dict[str, Any]:
+    """What a successor would find."""
+    log = StateLog(lambda _fd: None)
+    found = log.open(os.dup(rig.state.fd))
+    log.close()
+    return found
+
+
+def definition(fmri: str) -> Definition:
+    return Definition(fmri=fmri, start=(Step(argv=("/bin/true",)),), restart=Restart(delay=1.0))
+
+
+def states(rig: Rig) -> dict[str, str]:
+    return {one.fmri: one.state for one in rig.manager.views()}
+
+
+def test_what_is_wanted_is_started_and_recorded(rig: Rig) -> None:
+    rig.define(definition(A), definition(B))
+    assert states(rig) == {A: "online", B: "online"}
+    found = recorded(rig)
+    assert {A, B} <= found.keys()
+    assert found[A]["stage"] == "up"
+
+
+def test_the_intention_is_written_before_the_act(rig: Rig) -> None:
+    append = rig.state.append
+
+    def noting(values: dict[str, Any]) -> None:
+        rig.doer.order.append(f"write {values[A]['stage']}" if A in values else "write")
+        append(values)
+
+    rig.state.append = noting  # type: ignore[method-assign]
+    rig.define(definition(A))
+    assert rig.doer.order[:3] == ["write start", f"spawn {A} 1", "write up"]
+
+
+def test_a_note_about_an_end_is_forgotten_with_what_became_of_it(rig: Rig) -> None:
+    rig.define(definition(A))
+    rig.happenings.ending(A, 1, "main", "exit", 3, False)
+    found = recorded(rig)
+    assert found["end:main:" + A] == [1, "exit", 3, False]
+    rig.happenings.exited(A, 1, "main", "exit", 3, False)
+    rig.happenings.empty(A, 1)
+    rig.manager.turn()
+    found = recorded(rig)
+    assert "end:main:" + A not in found
+    assert found[A]["run"] == 2
+
+
+def test_an_event_that_the_engine_cannot_take_disturbs_nobody(rig: Rig) -> None:
+    poison: Any = object()
+    rig.happenings.add(Defined(definition(A)))
+    rig.happenings.add(poison)
+    rig.happenings.add(Defined(definition(B)))
+    rig.manager.turn()
+    assert states(rig) == {A: "online", B: "online"}
+    assert any("contained" in line for line in rig.lines)
+
+
+def test_a_subscriber_that_fails_disturbs_nobody(rig: Rig) -> None:
+    def bad() -> None:
+        raise ValueError("no")
+
+    rig.manager.subscribe(bad)
+    rig.define(definition(A))
+    assert states(rig) == {A: "online"}
+
+
+def test_the_same_mistake_is_not_logged_for_ever(rig: Rig) -> None:
+    def bad() -> None:
+        raise ValueError("no")
+
+    rig.manager.subscribe(bad)
+    rig.define(definition(A))
+    for number in range(1, 20):
+        rig.happenings.add(Exited(A, number, "main", Status("exit", 0)))
+        rig.manager.submit(Request(verb="restart", names=(A,), who="test"))
+    assert sum("contained" in line for line in rig.lines) <= 3
+
+
+def test_an_operation_can_be_followed_by_its_number(rig: Rig) -> None:
+    rig.define(definition(A))
+    number = rig.manager.submit(Request(verb="settle", who="test"))
+    view = rig.manager.engine.operation(number)
+    assert view is not None
+    assert view.outcome == "done"
+    kinds = [one.kind for one in rig.manager.events(0)]
+    assert "operation" in kinds
+
+
+def test_who_is_not_there_is_said_so(rig: Rig) -> None:
+    with pytest.raises(NoSuchService):
+        rig.manager.view(A)
+
+
+def test_a_state_that_cannot_be_written_is_said_and_nothing_stops(rig: Rig) -> None:
+    def full(_values: dict[str, Any]) -> None:
+        raise OSError(28, "No space left on device")
+
+    rig.state.append = full  # type: ignore[method-assign,assignment]
+    rig.define(definition(A))
+    assert states(rig) == {A: "online"}
+    assert any("state cannot be written" in text for text in rig.manager.notices.values())

@@ -1,0 +1,80 @@
+"""What a reload says it does, and to whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stoker.errors import StokerError
+from stoker.manager import changes, load
+from stoker.model import Compiled, Context, Definition, Step, encode_compiled
+
+A, B = "svc:/a:default", "svc:/b:default"
+
+
+def definition(fmri: str = A, **fields: object) -> Definition:
+    # type: ignore[arg-type]
+    return Definition(fmri=fmri, start=(Step(argv=("/bin/true",)),), **fields)
+
+
+def rows(
+    old: list[Definition], new: list[Definition], running: tuple[str, ...] = (A, B)
+) -> list[tuple[str, str]]:
+    found = changes(
+        {one.fmri: one for one in old},
+        {one.fmri: one for one in new},
+        running,
+        lambda _fmri, one: one.enabled,
+    )
+    return [(row["fmri"], row["action"]) for row in found]
+
+
+def test_what_is_the_same_is_not_named() -> None:
+    assert rows([definition(), definition(B)], [definition(), definition(B)]) == []
+
+
+def test_where_it_stands_does_not_matter() -> None:
+    moved = definition(source="/elsewhere", origins={"start": "x:1"})
+    assert rows([definition()], [moved]) == []
+
+
+def test_new_and_gone() -> None:
+    assert rows([definition(A)], [definition(B)]) == [(A, "stop"), (B, "start")]
+    assert rows([definition(A)], [], running=()) == [(A, "none")]
+    assert rows([], [definition(B, enabled=False)]) == [(B, "none")]
+
+
+def test_a_field_that_needs_a_process_restarts() -> None:
+    after = definition(context=Context(environment={"A": "1"}))
+    assert rows([definition()], [after]) == [(A, "restart")]
+    assert rows([definition()], [after], running=()) == [(A, "start")]
+
+
+def test_a_field_that_needs_none_is_taken_over_live() -> None:
+    (row,) = changes(
+        {A: definition()}, {A: definition(description="new")}, [A], lambda _fmri, _one: True
+    )
+    assert row["action"] == "live"
+    assert row["fields"] == {"description": "live"}
+    assert row["why"]
+
+
+def test_disabling_in_the_file_stops() -> None:
+    assert rows([definition()], [definition(enabled=False)]) == [(A, "stop")]
+
+
+def test_a_blob_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "definitions"
+    path.write_bytes(encode_compiled(Compiled(definitions=[definition()])))
+    assert [one.fmri for one in load(str(path)).definitions] == [A]
+
+
+@pytest.mark.parametrize("data", [None, b"", b"garbage", b"\x81"])
+def test_a_blob_that_cannot_be_read_says_what_to_do(tmp_path: Path, data: bytes | None) -> None:
+    path = tmp_path / "definitions"
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(StokerError) as error:
+        load(str(path))
+    assert "stoker reload" in error.value.hint
