@@ -451,7 +451,10 @@ class History:
     def _same(one: dict[str, Any], two: dict[str, Any], what: str) -> None:
         for name in dict.fromkeys([*one, *two]):
             if one.get(name) != two.get(name):
-                raise Broken(f"{what} differs in {name}: {one.get(name)} and {two.get(name)}")
+                mine, theirs = one.get(name) or {}, two.get(name) or {}
+                keys = [k for k in {**mine, **theirs} if mine.get(k) != theirs.get(k)]
+                pairs = [f"{k}: {mine.get(k)!r} and {theirs.get(k)!r}" for k in keys]
+                raise Broken(f"{what} differs in {name}: {', '.join(pairs)}")
 
 
 def brief(thing: Any) -> str:

@@ -214,7 +214,8 @@ class Rules:
         if all(one.code == "dependency" for one in why):
             raise Broken(f"3: {fmri} is wanted, its dependencies are satisfied: {why}")
         if any(one.code in ("order", "concurrency") for one in why) and not any(
-            other.loop for other in i.earlier
+            other.loop or any(one.condition != "ready" for one in other.definition.dependencies)
+            for other in i.earlier
         ):
             raise Broken(f"3: {fmri} waits for nothing: {why}")
         if not any(one.code in ("contract", "order", "ordering_loop") for one in why):

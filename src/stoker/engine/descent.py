@@ -17,7 +17,7 @@ from .basics import (
 from .core import Core
 from .effects import Kill, Orphaned, Release, Signal
 from .events import Status
-from .facts import STUCK, Cause, Instance, Override
+from .facts import KILLED, STUCK, Cause, Instance, Override
 
 __all__ = ["cleaning", "deciding", "killing", "send_rung", "stopping", "to_kill"]
 
@@ -78,7 +78,8 @@ def _next_rung(core: Core, i: Instance) -> None:
         i.deadline = core.after(ladder[i.rung].wait)
         if i.rung == len(ladder) - 1 and ladder[i.rung].wait is None:
             i.deadline = None
-    elif i.rung == len(ladder):
+    elif i.rung <= KILLED:
+        i.rung = KILLED
         if i.halted is not None or i.definition.unclean == "maintenance":
             i.stopping = True
         send_rung(core, i)

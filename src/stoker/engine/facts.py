@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SECOND",
+    "KILLED",
     "STUCK",
     "Cause",
     "Fault",
@@ -30,6 +31,9 @@ __all__ = [
 SECOND = 1_000_000_000
 """Nanoseconds."""
 
+
+KILLED = 999_999
+"""The rung on which KILL was sent, however long the ladder is now."""
 
 STUCK = 1_000_000
 """The rung below KILL: nothing helped."""

@@ -233,10 +233,15 @@ def _interrupt(core: Core, i: Instance, d: Definition) -> bool:
     """A halt during prepare or start: at once, or when that has ended, as the definition says."""
     found = gates.halt(core, i)
     if found is None:
-        i.parting = False
+        if i.parting:
+            i.parting = False
+            i.halted = None
+            core.touch(i)
         return False
     hurry = core.shutdown is not None and core.shutdown.hurry
     if i.definition.interrupt == "finish" and not hurry:
+        if not i.parting or i.halted != found:
+            core.touch(i)
         i.parting = True
         i.halted = found
         return False
