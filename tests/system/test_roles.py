@@ -39,7 +39,10 @@ CALLS: dict[str, tuple[int, list[str]]] = {
 }
 
 # These ask no manager: they read or write files of the asker, under the modes of those files.
-LOCAL = {"up", "check", "logs", "history", "new", "schema", "completion", "help", "version"}
+LOCAL = {
+    *("up", "check", "logs", "history", "new", "schema", "completion", "help", "version"),
+    *("doctor", "install", "uninstall"),
+}
 
 
 def ask(place: Scenario, words: list[str]) -> subprocess.CompletedProcess[str]:

@@ -129,6 +129,14 @@ UNTIL = Option(
 )
 LATER = Option("--later", "record it only; act at the next `up` or boot")
 NOW = Option("--now", "act at once; that is what happens anyway")
+INIT = Option(
+    "--init", "the init, instead of the one found", value="INIT",
+    choices=("systemd", "openrc", "sysvinit", "runit"),
+)  # fmt: skip
+ROOT = Option(
+    "--root", "of the file system below DIR; commands are then only shown", value="DIR",
+    kind="directory",
+)  # fmt: skip
 STATES = ("online", "offline", "disabled", "maintenance", "degraded", "up", "down")
 SHELLS = ("bash", "zsh", "fish")
 
@@ -350,6 +358,28 @@ VERBS: tuple[Verb, ...] = (
         "No service is touched.",
         options=[TIMEOUT, JSON],
         statuses={0: "done", 1: "it could not", 3: STATUSES[3], 5: STATUSES[5]},
+    ),
+    Verb(
+        "doctor", "look for what is wrong, and name a remedy for each",
+        "Descriptors, cgroups, orphans, logs and free space, the clock, permissions, keeper, "
+        "manager and recorder, the repository, definitions. Changes nothing; also while no "
+        "manager runs.",
+        options=[JSON],
+        statuses={0: "nothing was found", 1: "something was found"}, fast=False,
+    ),
+    Verb(
+        "install", "have the host's init start the manager at boot",
+        "systemd, OpenRC, sysvinit or runit. With --user the user's manager, with --system the "
+        "machine's. A file that is not ours is never overwritten.",
+        options=[INIT, ROOT, DRY_RUN, JSON],
+        statuses={0: "done", 1: "it could not be done; a file there is not ours"}, fast=False,
+    ),
+    Verb(
+        "uninstall", "take back what install did",
+        "Removes exactly the files that install writes. What runs goes on.",
+        options=[INIT, ROOT, DRY_RUN, JSON],
+        statuses={0: "done, or there was nothing", 1: "it could not be done; a file there is not "
+                  "ours"}, fast=False,
     ),
     Verb(
         "help", "explain a verb, or list all",

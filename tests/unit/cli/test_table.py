@@ -17,6 +17,7 @@ ISSUE = [
     *("check", "up", "ls", "status", "explain", "stop", "start", "restart", "refresh", "signal"),
     *("enable", "disable", "clear", "mark", "logs", "wait", "cat", "events", "reload", "down"),
     *("schema", "new", "completion", "help", "input", "history", "reexec", "version"),
+    *("doctor", "install", "uninstall"),
 ]
 
 
