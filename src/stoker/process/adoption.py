@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from stoker.linux import pidfd, proc
 from stoker.model import Definition
 
+from . import spawner
 from .contracts import Contract, contract_name, is_run
 from .executor import Executor
 from .readiness import NotifySocket, ReadyPipe
@@ -28,6 +29,8 @@ from .runs import Child, Run, is_main
 
 __all__ = ["Found", "Remains", "adopt", "end_process"]
 
+_UNBORN = End("signal", spawner.UNBORN)
+_BIRTH = 5.0  # seconds for a process that its dead spawner has not released to end
 ALIVE, NEVER, UNKNOWN = "alive", "never", "unknown"
 
 
@@ -204,6 +207,7 @@ class _Adopter:
         main = is_main(run.definition, method, remains.step)
         recorded = {process[0] for process in (remains.main, remains.process) if process}
         leaders = []
+        _born(contract)
         for pid in contract.members():
             stat = proc.stat(pid)
             if stat is not None and stat.session == pid and pid not in recorded:
@@ -215,7 +219,7 @@ class _Adopter:
             state = ALIVE
         else:
             for kept in self.by_contract.get(contract.name, ()):
-                if kept.pid not in recorded:
+                if kept.pid not in recorded and kept.end != _UNBORN:
                     state, found.pid, found.start = kept.end, kept.pid, kept.start
                     break
         if main:
@@ -262,6 +266,7 @@ def recognise(executor: Executor, definitions: Iterable[Definition]) -> list[Rem
         if one is None or not is_run(contract.name) or one.fmri in found:
             continue
         leaders = []
+        _born(contract)
         for pid in contract.members():
             stat = proc.stat(pid)
             if stat is not None and stat.session == pid:
@@ -274,6 +279,17 @@ def recognise(executor: Executor, definitions: Iterable[Definition]) -> list[Rem
             main = (pid, start)
         found[one.fmri] = Remains(one.fmri, 1, int(number), one, main)
     return list(found.values())
+
+
+def _born(contract: Contract) -> None:
+    """Wait until every process in the contract is what it was started for, or has ended: one that
+    the predecessor's spawner had made and not released ends by itself, in a moment.
+    """
+    deadline = time.monotonic() + _BIRTH
+    while any(spawner.__file__ in (proc.cmdline(pid) or ()) for pid in contract.members()):
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.001)
 
 
 def end_process(pid: int, start: int, patience: float = 10.0) -> bool:

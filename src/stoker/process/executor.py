@@ -30,6 +30,7 @@ from .reaper import End, Reaper
 from .report import Report, Start
 from .runs import Child, Run, is_main
 from .spawn import Spawning
+from .spawner import UNBORN
 from .surroundings import Surroundings, account, explain
 from .usage import Usage, look
 from .watches import FileWatches
@@ -425,7 +426,8 @@ class Executor:
     def _stray(self, _pid: int, owner: str, end: End) -> None:
         """A child that a service left behind has ended."""
         ctid = ctid_of(owner) if owner else None
-        if ctid is not None:
+        unborn = end == End("signal", UNBORN)  # it was never a process of that service
+        if ctid is not None and not unborn:
             run = next((one for one in self.runs.values() if one.contract.name == owner), None)
             if run is not None and end.kind == "signal" and not run.killing:
                 self.report.hurt(run.fmri, run.number, "core" if end.core else "signal")

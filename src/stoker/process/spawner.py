@@ -13,7 +13,8 @@ failed, and why. pid is 0 if there was no child.
 The child is made with clone3(2): CLONE_PARENT makes it the manager's own, CLONE_INTO_CGROUP puts it
 where it belongs before its first instruction. It waits for a word from the spawner, which comes
 only after its birth was reported; so if the spawner dies, a process that the manager was not told
-of has never run a program.
+of has never run a program. It then ends itself with signal `UNBORN`, by which its end is told from
+that of the program it was to become.
 
 The manager uses `launch` and `outcome` itself when no spawner can be had.
 """
@@ -39,6 +40,8 @@ else:
 
 LARGEST = 60_000  # bytes of an order in a packet; larger ones go by memfd
 MOST_DESCRIPTORS = 250  # with one packet; the kernel's limit is 253
+
+UNBORN = signal.SIGRTMAX - 1
 
 _CLONE_PARENT = 0x8000
 _CLONE_INTO_CGROUP = 0x200000000
@@ -181,6 +184,7 @@ def _child(
                 act()
             step = "exec"
             _execute(order)
+        os.kill(os.getpid(), UNBORN)
     except BaseException as error:  # whatever it is, it must reach the manager and not run on
         number = error.errno if isinstance(error, OSError) else None
         os.write(report, marshal.dumps((step, number or errno.EINVAL)))
@@ -347,7 +351,7 @@ def main() -> None:
     os.set_inheritable(number, False)
     try:
         serve(_socket.socket(fileno=number))
-    except (BrokenPipeError, ConnectionResetError):  # the manager went away while it was being answered
+    except (BrokenPipeError, ConnectionResetError):  # the manager went away as it was answered
         pass
 
 

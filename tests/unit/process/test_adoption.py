@@ -13,6 +13,7 @@ from typing import Any
 
 from stoker.model import Definition, Ready, Step
 from stoker.process import End, KeptEnd, Remains, adopt, recognise
+from stoker.process.spawner import UNBORN
 
 A = "svc:/a:default"
 SLEEP = Definition(fmri=A, start=(Step(argv=("/bin/sleep", "600")),))
@@ -111,6 +112,18 @@ def test_intended_and_died_before_it_was_recorded(bench: Any) -> None:
     kept = KeptEnd(pid, start, End("signal", 9), name)
     found = look(bench, Remains(A, 1, 1, SLEEP, method="start", expected="start"), kept)
     assert found.main == End("signal", 9)
+
+
+def test_intended_and_born_but_never_released(bench: Any) -> None:
+    bench.start(SLEEP)
+    pid, start = main_of(bench)
+    name = bench.executor.runs[A].contract.name
+    os.kill(pid, signal.SIGKILL)
+    bench.heard("empty")
+    successor(bench)
+    kept = KeptEnd(pid, start, End("signal", UNBORN), name)
+    found = look(bench, Remains(A, 1, 1, SLEEP, method="start", expected="start"), kept)
+    assert found.main == "never"
 
 
 def test_a_method_that_lives_is_kept(bench: Any) -> None:

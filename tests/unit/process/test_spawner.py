@@ -187,7 +187,7 @@ def test_a_child_that_was_not_reported_never_runs() -> None:
     channel.close()  # as the kernel does when the spawner dies
     with open(reader, "rb") as output:
         assert output.read() == b""
-    assert os.waitpid(pid, 0) == (pid, 127 << 8)
+    assert os.waitpid(pid, 0) == (pid, spawner.UNBORN)
 
 
 def test_it_ends_with_its_socket() -> None:
