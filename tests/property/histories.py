@@ -177,7 +177,8 @@ class History:
         """A new definition for NAMES[number]."""
         d = definition(self.below, number, self.count)
         self.definitions[d.fmri] = d
-        self.say(f"  define {brief(d)}")
+        if self.trace is not None:
+            self.say(f"  define {brief(d)}")
         return d
 
     def ask(self, verb: str = "") -> Event:
