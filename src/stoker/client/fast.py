@@ -27,6 +27,9 @@ PROTOCOL = 1
 PATIENCE = 60.0
 """Seconds after which a manager that does not answer an ordinary question counts as hung."""
 
+TRIES = 5
+"""How often a question is asked anew when managers die over it."""
+
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~")
 
 
@@ -142,20 +145,37 @@ class Client:
 
     def ask(self, method: str, path: str, body: Any, patience: float | None) -> Any:
         """One request and its answer, decoded. Raises what `stoker.errors` has for a refusal."""
-        fresh = self._sock is None
-        self.open()
-        try:
-            status = self._exchange(method, path, body, patience)
-        except (BrokenPipeError, ConnectionResetError, EOFError):
-            self.close()
-            if fresh or method != "GET":
-                self._lost()
-            self.open()  # kept open from an earlier question, and closed by a manager meanwhile
-            status = self._exchange(method, path, body, patience)
+        for _ in range(TRIES):
+            if self._closed():
+                self.close()
+            self.open()
+            try:
+                status = self._exchange(method, path, body, patience)
+                break
+            except (BrokenPipeError, ConnectionResetError, EOFError):
+                # The manager was replaced under us. A question can be asked again, of the next
+                # one; of a request nobody knows whether it was heard.
+                self.close()
+                if method != "GET":
+                    self._lost()
+        else:
+            self._lost()
         answer = decode(self.text)
         if status >= 400:
             _refused(status, answer)
         return answer
+
+    def _closed(self) -> bool:
+        """Whether a connection kept from an earlier question was closed by its manager meanwhile."""
+        if self._sock is None:
+            return False
+        try:
+            data = self._sock.recv(1, sockets.MSG_PEEK | sockets.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return not data
 
     def ask_later(self, path: str) -> None:
         """Send a question whose answer may take long; wait on `fileno`, then call `answer`."""

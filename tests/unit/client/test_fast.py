@@ -129,7 +129,7 @@ def answering(short: Path, data: bytes) -> str:
 
     def serve() -> None:
         with sock:
-            for _ in range(1 if data else 2):
+            for _ in range(1 if data else 5):
                 one, _address = sock.accept()
                 with one:
                     one.recv(65536)
@@ -157,3 +157,12 @@ def test_a_manager_that_does_not_answer(short: Path) -> None:
         sock.listen()
         with pytest.raises(NotYet, match="did not answer"):
             Client(path).get("/v1", patience=0.05)
+
+
+def test_a_connection_that_was_closed_meanwhile_is_opened_again(door: Any) -> None:
+    with connect(door.fake.place) as client:
+        client.get("/v1")
+        door.do(lambda: [one.close() for one in list(door.door._clients)])
+        answer = client.post("/v1/operations", {"verb": "stop", "names": ["web"]})
+        assert answer["operation"]["outcome"] == "done"
+    assert len(door.fake.requests) == 1
