@@ -253,7 +253,9 @@ class History:
         elif what == 7:
             for name in list(c.probes):
                 if name != "ready":
-                    machine.probe(c, name, below(3) == 0)
+                    good = below(3) == 0
+                    for _ in range(1 + below(3)):
+                        machine.probe(c, name, good)
         else:
             self.notify(c)
 
@@ -261,12 +263,14 @@ class History:
         """It says something by sd_notify."""
         if c.main != "alive":
             return
-        kind = ("status", "extend", "watchdog_late", "stopping", "reloading")[self.below(5)]
+        kinds = ("status", "extend", "watchdog_late", "stopping", "reloading", "mainpid")
+        kind = kinds[self.below(len(kinds))]
         self.machine.mail.append(Notified(c.fmri, c.run, kind, "well", 5_000_000))
 
     def command(self) -> None:
         """A person asks for something."""
-        events = [self.ask()]
+        again = self.engine.shutdown is not None and self.below(3) == 2
+        events = [self.ask("down" if again else "")]
         if self.below(8) == 7:
             events.append(self.ask())
         if self.below(3) == 0:

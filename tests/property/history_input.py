@@ -143,7 +143,7 @@ def definition(below: Below, number: int, count: int) -> Definition:
     fields["restart"] = _RESTARTS[below(len(_RESTARTS))]
     fields["ladder"] = _LADDERS[below(len(_LADDERS))]
     if fields.get("start") and below(2):
-        extra = below(8)
+        extra = below(9)
         if extra == 1:
             fields["prepare"] = _TWO
         elif extra == 2:
@@ -157,7 +157,7 @@ def definition(below: Below, number: int, count: int) -> Definition:
         elif extra == 6:
             fields["decide"] = _TIMED
             fields["rebegin"] = ("prepare", "start")[below(2)]
-        elif extra == 7:
+        elif extra >= 7:
             fields["health"] = _HEALTH[below(2)]
         fields["refresh"] = ((), _TIMED, _KILL)[below(3)]
     if below(24) == 23:
@@ -185,9 +185,9 @@ _VERBS = (
 
 def request(below: Below, names: Sequence[str], wall: int) -> Request:
     """Anything that a person may ask."""
-    verb = "down" if below(60) == 59 else _VERBS[below(len(_VERBS))]
+    verb = "down" if below(40) == 39 else _VERBS[below(len(_VERBS))]
     several: tuple[str, ...] = ()
-    if verb not in ("down", "input", "settle"):
+    if verb not in ("down", "input") and (verb != "settle" or below(3) == 2):
         several = tuple(dict.fromkeys(names[below(len(names))] for _ in range(1 + below(2))))
     timeout = (None, 5.0, 60.0)[below(3)]
     until = None
