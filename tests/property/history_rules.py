@@ -45,6 +45,8 @@ class Rules:
         """One instance."""
         state, following = self.state(fmri)
         if state in RUNNING:
+            if following not in ("", *RUNNING):
+                return MAYBE  # going down: as good as gone
             if condition == Condition.COMPLETED or (
                 condition == Condition.HEALTHY
                 and (state == "degraded" or self.engine.instances[fmri].definition.health)

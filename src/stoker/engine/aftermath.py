@@ -31,8 +31,8 @@ def finish(core: Core, i: Instance) -> None:
     if i.watchers:
         propagate(core, i)
     if i.later:
-        _set_calm(core, i, i.settled or (idle and distance(core, i) <= STALLED))
-    moving = not i.settled and (
+        _set_calm(core, i, i.settled or stuck or (idle and distance(core, i) <= STALLED))
+    moving = not (i.settled or stuck) and (
         (not idle and (stage is not Stage.UP or i.parting)) or i.fmri in core.capped
     )
     if moving != i.moving:

@@ -18,7 +18,7 @@ from .values import OK
 if TYPE_CHECKING:
     from .core import Core
 
-__all__ = ["Reason", "blocked", "effective", "halt", "reasons", "stale", "wanted"]
+__all__ = ["Reason", "blocked", "differs", "effective", "halt", "reasons", "stale", "wanted"]
 
 
 class Reason:
@@ -245,12 +245,12 @@ def halt(core: Core, i: Instance) -> Halt | None:
             return found
     if i.bounce > i.baseline:
         return Halt("bounce", i.bounce_class, i.bounce_reason, i.bounce_cause)
-    if i.run_definition is not i.definition and _differs(i):
+    if i.run_definition is not i.definition and differs(i):
         return Halt("changed", Class.RESTART, "per_configuration", Cause("has a new definition"))
     return None
 
 
-def _differs(i: Instance) -> bool:
+def differs(i: Instance) -> bool:
     """The definition changed so that the running process cannot stay; remembers when it can."""
     if not i.run_digest:
         if i.run_definition is None:
