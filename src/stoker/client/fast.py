@@ -169,8 +169,9 @@ class Client:
         """Whether a connection kept from an earlier question was closed by its manager meanwhile."""
         if self._sock is None:
             return False
+        self._sock.settimeout(0.0)  # with any other, recv waits for it whatever the flags say
         try:
-            data = self._sock.recv(1, sockets.MSG_PEEK | sockets.MSG_DONTWAIT)
+            data = self._sock.recv(1, sockets.MSG_PEEK)
         except BlockingIOError:
             return False
         except OSError:
