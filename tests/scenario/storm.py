@@ -1,8 +1,9 @@
 """A storm: many services that run, crash, count, are commanded and reloaded, while programs of ours
 are killed; and what must be true afterwards.
 
-Each service notes its own life in files: every run adds a line, holds a lock that no second run may
-have, and notes each signal that reaches it. A command counts once the manager has given it a number.
+Each service notes its own life in files: every run adds a line, holds a lock that no second run
+may have, and notes each signal that reaches it. A command counts once the manager has given it a
+number.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from stoker.client import Client
@@ -33,6 +33,7 @@ flock -n 9 || echo "$NAME $$" >>"$B/twice"
 for S in HUP INT QUIT USR1 USR2 CONT; do trap "echo $S >>'$B/signals.$NAME'" $S; done
 trap 'echo TERM >>"$B/signals.$NAME"; echo "end $N"; exit 0' TERM
 N=0
+exec 2>"$B/said.$NAME" # a shell tells here which child was ended by a signal
 echo "$$ ${ROUND-}" >>"$B/runs.$NAME"
 case $KIND in
 count)
@@ -118,11 +119,9 @@ class Storm:
 
     def held(self, name: str) -> bool:
         """Whether any process of that service lives."""
-        try:
-            file = open(self.notes / f"lock.{name}", "a")
-        except FileNotFoundError:
+        if not (self.notes / f"lock.{name}").exists():
             return False
-        with file:
+        with open(self.notes / f"lock.{name}", "a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -182,7 +181,9 @@ class Storm:
             try:
                 do(*arguments)
             except BaseException as error:
-                self.problems.append(f"{do.__name__}{arguments[:1]}: {type(error).__name__}: {error}")
+                self.problems.append(
+                    f"{do.__name__}{arguments[:1]}: {type(error).__name__}: {error}"
+                )
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
@@ -230,12 +231,15 @@ class Storm:
                 self.ended(client, answer["operation"])
                 self.reloads += 1
                 for name in self.edited:
-                    self.place.until(
-                        lambda name=name: self.runs(name)[-1:] and self.runs(name)[-1][-1] == str(turn),
-                        f"{name} runs with round {turn}",
-                        PATIENCE,
-                    )
+                    self._has_round(name, str(turn))
                 time.sleep(0.2)
+
+    def _has_round(self, name: str, turn: str) -> None:
+        def look() -> bool:
+            runs = self.runs(name)
+            return bool(runs) and runs[-1][-1] == turn
+
+        self.place.until(look, f"{name} runs with round {turn}", PATIENCE)
 
     def calm(self) -> None:
         """No more commands; what crashes goes on running."""
