@@ -166,7 +166,7 @@ class Client:
         return answer
 
     def _closed(self) -> bool:
-        """Whether a connection kept from an earlier question was closed by its manager meanwhile."""
+        """Whether a connection kept from before was closed by its manager meanwhile."""
         if self._sock is None:
             return False
         self._sock.settimeout(0.0)  # with any other, recv waits for it whatever the flags say
