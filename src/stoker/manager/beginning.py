@@ -153,6 +153,8 @@ def _begin(manager: Manager, keeping: Keeping, records: Records) -> None:
     manager.turn()
     manager.log(f"generation {manager.generation}: {len(compiled.definitions)} definitions")
     keeping.ready()
+    manager.parent.ready()
+    manager.subscribe(manager.parent.changed)
 
 
 def _unrun(records: Records, events: Iterable[Event]) -> list[Event]:

@@ -32,6 +32,7 @@ from .carry import Carrier
 from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
+from .parent import Parent
 from .reload import Compile, changes, mistakes
 from .ring import Ring
 from .statelog import StateLog
@@ -83,6 +84,10 @@ class Manager:
         self._reloading: list[tuple[Callable[[Any], object], bool]] = []
         self._asked_down = 0
         self.on_settings: Callable[[], object] = lambda: None
+        keeper = keeping.pid if keeping is not None else 0
+        self.parent = Parent(
+            loop, keeper, lambda: [one.shown_state for one in engine.instances.values()]
+        )
 
     def attach(self, executor: Executor) -> None:
         """Who carries out what is decided."""
@@ -137,6 +142,8 @@ class Manager:
         if self._leaving is not None:
             raise Refused("the manager is ending", hint="stoker up")
         number = self.engine.next_operation()
+        if request.verb == "down":
+            self.parent.stopping()
         data = {"number": number, "verb": request.verb, "who": request.who, "why": request.why}
         self.ring.add(time.time_ns(), "operation", "", {**data, "outcome": ""})
         self.happenings.add(Asked(number, request))
@@ -296,6 +303,8 @@ class Manager:
 
     def _compile(self) -> None:
         _call, dry = self._reloading[0]
+        if not dry:
+            self.parent.reloading()
         Compile(self.executor, self.place, self._compiled, dry)
 
     def _compiled(self, found: Compiled | StokerError) -> None:
@@ -312,6 +321,8 @@ class Manager:
             self.failed(error)
             answer = Failed(f"the definitions could not be taken over: {error}")
         self._reloading.pop(0)
+        if not dry:
+            self.parent.ready()
         if self._reloading:
             self._compile()
         call(answer)
