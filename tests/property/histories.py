@@ -429,11 +429,11 @@ class History:
     def look(self, free: bool) -> None:
         """All is quiet: every invariant that holds then."""
         engine = self.engine
-        self.rules.quiet(self.machine, free)
-        engine.views(Now(self.mono, self.wall))
         twin = engine.copy()
         twin.handle([Due()], Now(self.mono, self.wall))
         caches(engine, twin)
+        self.rules.quiet(self.machine, free)
+        engine.views(Now(self.mono, self.wall))
         for i in engine.instances.values():
             engine.mark(i)
         effects = engine.handle([Due()], Now(self.mono, self.wall))

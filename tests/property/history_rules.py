@@ -45,7 +45,8 @@ class Rules:
         """One instance."""
         state, following = self.state(fmri)
         if state in RUNNING:
-            if following not in ("", *RUNNING):
+            i = self.engine.instances[fmri]
+            if following not in ("", *RUNNING) or (len(seen) > 1 and not i.effective):
                 return MAYBE  # going down: as good as gone
             if condition == Condition.COMPLETED or (
                 condition == Condition.HEALTHY

@@ -50,6 +50,7 @@ def stopping(core: Core, i: Instance) -> bool:
 def to_kill(core: Core, i: Instance) -> None:
     i.method = i.method if i.pending == "asked" else ""
     i.deadline = None
+    i.parting = False
     i.rung = -1
     enter_stage(core, i, Stage.KILL)
 

@@ -329,6 +329,8 @@ def _adopt_method(core: Core, i: Instance, e: Adopted) -> None:
             steps = getattr(d if i.method in ("prepare", "start") else i.definition, i.method)
             if i.step < len(steps):
                 methods.run(core, i, i.method, steps, number=i.step)
+            else:
+                i.pending = ""  # the definition has no such step any more
     else:
         status = found if isinstance(found, Status) else Status("unknown")
         i.pending = ""
