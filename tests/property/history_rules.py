@@ -46,7 +46,7 @@ class Rules:
         state, following = self.state(fmri)
         if state in RUNNING:
             i = self.engine.instances[fmri]
-            if following not in ("", *RUNNING) or (len(seen) > 1 and not i.effective):
+            if following not in ("", *RUNNING) or (seen and not i.effective):
                 return MAYBE  # going down: as good as gone
             if condition == Condition.COMPLETED or (
                 condition == Condition.HEALTHY
@@ -151,7 +151,9 @@ class Rules:
             self.begun[e.fmri] = e.run
             d = self.definition(e.fmri)
             bad = [one for one in d.dependencies if self.group(one, e.fmri) < 1]
-            if bad:
+            if bad and not contradictory(
+                {name: i.definition for name, i in self.engine.instances.items()}
+            ):
                 raise Broken(f"2: {e.fmri} starts without {bad[0]}")
         self.shown[e.fmri] = (new, then)
 

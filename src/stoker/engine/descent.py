@@ -40,7 +40,7 @@ def stopping(core: Core, i: Instance) -> bool:
         i.stopping = True
         limit = i.definition.restart.failures
         again = limit and i.fails < limit and i.definition.unclean == "maintenance"
-        if again and i.definition.stop:
+        if again and i.definition.stop and i.result != methods.STAYS:
             methods.run(core, i, "stop", i.definition.stop)
             return True
     to_kill(core, i)

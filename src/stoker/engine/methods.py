@@ -20,6 +20,11 @@ OWN = frozenset(("stop", "refresh", "decide", "cleanup"))
 
 LATE = "did not end in time"
 
+STAYS = "did not end in time, nor of SIGKILL"
+
+GRACE = 10.0
+"""Seconds that a method may take to die of KILL before nobody waits for it any more."""
+
 
 def is_main(i: Instance, d: Definition) -> bool:
     """The step that runs is the service's main process, rather than a command that brings it up."""
@@ -68,7 +73,7 @@ def advance(core: Core, i: Instance, method: str, steps: tuple[Step, ...]) -> st
             return "done"
         on_fail = steps[i.step].on_fail if i.step < len(steps) else "fail"
         if i.result is None:
-            if i.deadline is None or core.now.mono < i.deadline or i.pending == "killed":
+            if i.deadline is None or core.now.mono < i.deadline:
                 return "wait"
             if not _late(core, i, on_fail):
                 return "wait"
@@ -88,6 +93,15 @@ def _late(core: Core, i: Instance, on_fail: str) -> bool:
     core.touch(i)
     i.deadline = None
     if i.method in OWN:
+        if i.pending == "running":
+            core.emit(Kill(i.fmri, i.run, "method"))
+            i.pending = "killed"
+            i.deadline = core.after(GRACE)
+            return False
+        if i.pending == "killed":
+            i.pending = ""
+            i.result = STAYS
+            return True
         core.emit(Kill(i.fmri, i.run, "method"))
     elif on_fail == "ignore" and i.pending == "running":
         core.emit(Signal(i.fmri, i.run, "method", 9))

@@ -27,6 +27,7 @@ def stay_up(core: Core, i: Instance) -> bool:
         if i.parting:
             i.parting = False
             i.halted = None
+            i.settled = True
             core.touch(i)
         if ended is not None:
             cls, reason, cause = ended
