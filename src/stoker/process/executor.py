@@ -70,7 +70,7 @@ class Executor:
         self.report = report
         self.holder = holder
         self.runs: dict[str, Run] = {}
-        self.soft_limit: int | None = None  # descriptors that services get, where ours was raised
+        self._soft_limit: int | None = None
         self.reaper = Reaper(loop, contracts, report, self._gone, self._stray, spawning.ended)
         self.emptiness = Emptiness(loop, contracts, report)
         self.helpers = Helpers(loop, spawning, surroundings, contracts, self.reaper, self.emptiness)
@@ -79,6 +79,16 @@ class Executor:
         )
         self.watches = FileWatches(loop, report.fact)
         loop.signals([signal.SIGCHLD], lambda _number: self.reaper.reap())
+
+    @property
+    def soft_limit(self) -> int | None:
+        """Descriptors that services get, where ours was raised."""
+        return self._soft_limit
+
+    @soft_limit.setter
+    def soft_limit(self, soft: int | None) -> None:
+        self._soft_limit = soft
+        self.spawning.lower(soft)
 
     def close(self) -> None:
         """Let go of everything of ours; what runs is left running."""

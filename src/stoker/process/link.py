@@ -37,6 +37,7 @@ class Link:
         self._socket: _socket.socket | None = None
         self._lost = 0
         self.pid: int | None = None
+        self.soft: int | None = None  # limit on descriptors that it has, and so what it starts
         self.trouble = "" if program else "no spawner: no Python to run it with"
 
     @property
@@ -52,7 +53,8 @@ class Link:
         number = theirs.fileno()
         argv = (*self._program, str(number))
         try:
-            self.pid = vfork(Command(argv, {}, stderr=_stderr(), fds={number: number}))
+            command = Command(argv, {}, stderr=_stderr(), fds={number: number})
+            self.pid = vfork(command, self.soft)
         except (SpawnError, TypeError) as error:
             self._give_up(str(error))
             ours.close()

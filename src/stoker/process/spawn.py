@@ -20,6 +20,7 @@ from them).
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -95,6 +96,13 @@ class Spawning:
         """The spawner's pid while there is one."""
         return self._link.pid
 
+    def lower(self, soft: int | None) -> None:
+        """What is started from now on has this soft limit on descriptors, though we have more."""
+        self._link.soft = soft
+        if self._link.pid is not None and soft is not None:
+            _, hard = resource.prlimit(self._link.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(self._link.pid, resource.RLIMIT_NOFILE, (min(soft, hard), hard))
+
     def start(self, command: Command) -> int:
         """Start one process and return its pid. Raises SpawnError, an OSError with its ``step``."""
         answer = self._start(command)
@@ -154,7 +162,7 @@ class Spawning:
     def _start(self, command: Command) -> int | SpawnError:
         if self._here(command):
             try:
-                return vfork(command)
+                return vfork(command, self._link.soft)
             except SpawnError as error:
                 return error
             except TypeError as error:  # the private call has another form in this Python
@@ -176,7 +184,7 @@ class Spawning:
                 except OSError:  # no answer yet: start_many goes on to the spawner with it
                     continue
                 try:
-                    answers[place] = vfork(commands[place])
+                    answers[place] = vfork(commands[place], self._link.soft)
                 except SpawnError as error:
                     answers[place] = error
         except TypeError as error:  # as in _start; the rest is for the spawner

@@ -10,6 +10,7 @@ from __future__ import annotations
 import _posixsubprocess
 import fcntl
 import os
+import resource
 import sys
 
 from .command import Command, SpawnError, arguments, environment, explain, programs
@@ -18,15 +19,20 @@ from .command import Command, SpawnError, arguments, environment, explain, progr
 _VFORK = () if sys.version_info >= (3, 14) else (True,)
 
 
-def vfork(command: Command) -> int:
+def vfork(command: Command, soft: int | None = None) -> int:
     """Start a command, whatever it asks for beyond this way's means left out; returns its pid.
 
     Raises SpawnError; TypeError when this Python's private call wants other arguments.
+
+    `soft`: its soft limit on descriptors, where ours is another.
     """
     argv, given = arguments(command), command.descriptors
     env = [name + b"=" + value for name, value in environment(command).items()]
     read, write = _report()
+    now = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
+        if soft is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, now[1]), now[1]))
         try:
             pid = _posixsubprocess.fork_exec(
                 argv,
@@ -57,6 +63,8 @@ def vfork(command: Command) -> int:
             raise SpawnError("fork", error.errno or 0) from None
         finally:
             os.close(write)
+            if soft is not None:
+                resource.setrlimit(resource.RLIMIT_NOFILE, now)
         said = os.read(read, 1000)
     finally:
         os.close(read)
