@@ -167,8 +167,9 @@ class Storm:
 
     def begin(self) -> None:
         """Bring everything up, and start giving commands."""
-        self.place.up()
-        self.before = {name: self.place.pid(name) for name in self.steady[:3]}
+        # What crashes may have done so before all was settled: then `up` says so.
+        up = self.place.stoker("up", "-d", str(self.place.directory))
+        assert up.status in (0, 1), up
         for name in (*self.steady, *self.counting):
             self.place.until(lambda name=name: self.runs(name), f"{name} runs")
         self._thread(self._edit)
