@@ -58,13 +58,15 @@ class Rules:
             return MAYBE
         if state in ("disabled", "maintenance"):
             return -1
+        i = self.engine.instances[fmri]
+        if i.static or i.fault:
+            return MAYBE  # it is on its way to maintenance
         if state == "uninitialized" or fmri in seen:
             return 0
-        if condition == Condition.STARTED and following == "online":
+        if condition == Condition.STARTED and (following == "online" or i.stage is Stage.START):
             return MAYBE
-        i = self.engine.instances[fmri]
-        if not i.effective or i.removed or i.fault or i.static:
-            return MAYBE  # it is on its way to disabled or maintenance
+        if not i.effective or i.removed:
+            return MAYBE  # it is on its way to disabled
         groups = i.definition.dependencies
         values = [self.group(one, fmri, (*seen, fmri)) for one in groups]
         if -1 in values:
