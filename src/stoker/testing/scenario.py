@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import select
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -248,6 +250,7 @@ class Scenario:
         try:
             self._take_down()
         finally:
+            self._sweep()
             shutil.rmtree(self.base, ignore_errors=True)
 
     def _take_down(self) -> None:
@@ -266,6 +269,20 @@ class Scenario:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
+    def _sweep(self) -> None:
+        """End what outlived its manager, as tests that kill one mean it to: by the place's own
+        cgroup, and by the marker in the environment.
+        """
+        mark = hashlib.blake2b(os.fsencode(self.runtime), digest_size=6).hexdigest()
+        for pid in _marked(f"STOKER_CONTRACT={mark}/"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        for tree in _cgroups(f"stoker-{mark}"):
+            with contextlib.suppress(OSError):
+                (tree / "cgroup.kill").write_text("1")
+            with contextlib.suppress(Deadline):
+                self.until(partial(_removed, tree), f"{tree} removed", timeout=10)
+
     def _ours(self, keeper: int) -> bool:
         try:
             words = Path(f"/proc/{keeper}/cmdline").read_bytes()
@@ -281,6 +298,37 @@ def alive(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+
+
+def _marked(marker: str) -> Iterator[int]:
+    """Processes that have the marker in their environment."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if marker.encode() in (entry / "environ").read_bytes():
+                yield int(entry.name)
+
+
+def _cgroups(name: str) -> Iterator[Path]:
+    """Directories of that name where a place may have made its cgroup: see cgroups(7)."""
+    own = Path("/proc/self/cgroup").read_text().splitlines()
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        words = line.split()
+        if words[2] == "cgroup2":
+            below = [one[3:].lstrip("/") for one in own if one.startswith("0::")]
+            for path in {Path(words[1]) / part / name for part in ["", *below]}:
+                if path.is_dir():
+                    yield path
+
+
+def _removed(tree: Path) -> bool:
+    """Remove a cgroup and those below it, deepest first; False while processes are there."""
+    folders = [Path(root) for root, _dirs, _files in os.walk(tree, topdown=False)]
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return not tree.exists()
+    return True
 
 
 def descendants(pid: int) -> Iterator[int]:
