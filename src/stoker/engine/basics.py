@@ -132,8 +132,10 @@ def last_status(i: Instance) -> Status | None:
 
 
 def shut_down(core: Core, status: int, cause: Cause, hurry: bool = False) -> None:
-    """Everything goes down, in reverse order; then Exit."""
-    core.shutdown = Shutdown(status, cause, hurry)
+    """Everything goes down, in reverse order; then Exit. What takes too long is killed."""
+    before = core.shutdown
+    at = core.after(core.down_timeout) if before is None else before.hurry_at
+    core.shutdown = Shutdown(status, cause, hurry, at)
     core.touch_engine()
     for i in core.instances.values():
         if i.stage is not Stage.IDLE:

@@ -25,11 +25,15 @@ _ENGINE = "engine"
 
 
 class Shutdown(NamedTuple):
-    """Everything is being stopped; the manager then ends with `status`."""
+    """Everything is being stopped; the manager then ends with `status`.
+
+    `hurry`: what is left is killed. `hurry_at`: the monotonic moment when that begins by itself.
+    """
 
     status: int
     cause: Cause
     hurry: bool = False
+    hurry_at: int | None = None
 
 
 class Core:
@@ -37,6 +41,7 @@ class Core:
 
     def __init__(self, *, cap: int | None = None) -> None:
         self.cap = cap
+        self.down_timeout: float | None = None
         self.instances: dict[str, Instance] = {}
         self.services: dict[str, list[Instance]] = {}
         self.pulls: dict[str, list[Instance]] = {}
@@ -198,10 +203,12 @@ class Core:
             self.emit(Wake(at_first))
 
     def open_deadlines(self) -> list[int]:
-        """When open operations' time is over."""
-        if not self.timed:
-            return []
-        return [op.deadline for op in self.timed.values() if op.deadline is not None]
+        """When open operations' time is over, and that of going down in order."""
+        found = [op.deadline for op in self.timed.values() if op.deadline is not None]
+        down = self.shutdown
+        if down is not None and down.hurry_at is not None and not (down.hurry or self.exited):
+            found.append(down.hurry_at)
+        return found
 
     # -- files
 

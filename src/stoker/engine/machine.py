@@ -9,10 +9,11 @@ from stoker.model import InstanceView, OperationView, Stage
 
 from . import closures, gates, operations, views
 from .apply import apply
+from .basics import shut_down
 from .core import Core
 from .effects import Effect, Exit
 from .events import Adopted, Event, Now
-from .facts import Instance, Member
+from .facts import Cause, Instance, Member
 from .graph import build
 from .moves import decide
 from .record import adopt, engine_record, instance_record, load, resend, restore
@@ -22,7 +23,9 @@ __all__ = ["Engine"]
 
 
 class Engine(Core):
-    """Decides what to do next. `cap`: how many starts may be under way at once (None: any)."""
+    """Decides what to do next. `cap`: how many starts may be under way at once (None: any).
+    `down_timeout`: seconds after which going down kills what is left (None: each ladder decides).
+    """
 
     def __init__(self, *, cap: int | None = None) -> None:
         super().__init__(cap=cap)
@@ -50,6 +53,7 @@ class Engine(Core):
         if self.rebuild:
             self._rebuild()
         self.due()
+        self._hurry()
         self._settle()
         while self.rebuild:
             self._rebuild()
@@ -77,6 +81,14 @@ class Engine(Core):
             if i.restored:
                 adopt(self, i, Adopted(i.fmri))
         build(self)
+
+    def _hurry(self) -> None:
+        """Going down in order has taken as long as it may."""
+        down = self.shutdown
+        if down is None or down.hurry or down.hurry_at is None or self.now.mono < down.hurry_at:
+            return
+        cause = Cause("was killed because going down took longer than the settings' down_timeout")
+        shut_down(self, down.status, cause, hurry=True)
 
     def _exit(self) -> None:
         if self.shutdown is None or self.exited or self.live:
@@ -136,6 +148,7 @@ class Engine(Core):
     def copy(self) -> Engine:
         """An independent engine in the same state, for a dry run."""
         other = Engine(cap=self.cap)
+        other.down_timeout = self.down_timeout
         rest = restore(other, self.records())
         other.now, other.turn = self.now, self.turn
         for i in self.instances.values():

@@ -189,7 +189,7 @@ def engine_record(core: Core) -> dict[str, Any]:
     }
     if core.shutdown is not None:
         s = core.shutdown
-        r["shutdown"] = [s.status, list(s.cause), s.hurry]
+        r["shutdown"] = [s.status, list(s.cause), s.hurry, s.hurry_at]
     return {**core.kept.get("engine", {}), **r}
 
 
@@ -240,8 +240,8 @@ def _load_engine(core: Core, r: dict[str, Any]) -> None:
     for token, number, fmri, intent in r.get("saves", []):
         core.saves[token] = (number, fmri, _intent(intent))
     if "shutdown" in r:
-        status, cause, hurry = r["shutdown"]
-        core.shutdown = Shutdown(status, Cause(*cause), hurry)
+        status, cause, *rest = r["shutdown"]
+        core.shutdown = Shutdown(status, Cause(*cause), *rest)
     known = {"v", "seq", "ctid", "token", "operation", "facts", "fact_stamps", "active", "settled"}
     known |= {"settling", "operations", "saves", "shutdown"}
     others = {name: value for name, value in r.items() if name not in known}

@@ -404,6 +404,7 @@ class World:
         old = self.engine
         records = old.records()
         self.engine = Engine(cap=old.cap)
+        self.engine.down_timeout = old.down_timeout
         self.engine.restore(records)
         events: list[Event] = [Defined(i.definition) for i in old.instances.values()]
         for name, i in old.instances.items():

@@ -284,7 +284,8 @@ class Manager:
         """The events that make these definitions known, with everybody's stored choices."""
         self.compiled = compiled
         self.settings = compiled.settings
-        self.engine.cap = compiled.settings.concurrency
+        self.engine.cap = self.settings.concurrency
+        self.engine.down_timeout = self.settings.down_timeout
         intents = self.link.intents if self.link is not None else {}
         found = []
         for definition in compiled.definitions:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from stoker.engine import Behaviour, NotSaved, Outcome, Save, Signal, Spawn, Status
-from stoker.model import Ready, Restart, RestartOn
+from stoker.model import Ready, Restart, RestartOn, Rung
 
 SECOND = 10**9
 NEVER = Behaviour(ready_after=None)
@@ -365,6 +367,24 @@ def test_a_second_down_goes_straight_to_kill(bench):
     second = b.ask("down")
     assert b.world.exited == 0
     assert [b.outcome(first), b.outcome(second)] == ["done", "done"]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_going_down_kills_what_is_left_after_the_time_given(bench, replaced):
+    stubborn = Behaviour(ignores=frozenset((15,)))
+    b = bench(web=stubborn, db=stubborn)
+    ladder = (Rung((15,), 1000.0),)
+    needs = b.needs("db", restart_on=RestartOn.RESTART)
+    b.define(db={"ladder": ladder}, web={"ladder": ladder, "dependencies": (needs,)})
+    b.world.engine.down_timeout = 30.0
+    number = b.ask("down")
+    b.world.advance(29)
+    assert b.world.exited is None
+    if replaced:
+        b.world.replace_manager()  # the time is the shutdown's, not the manager's
+    b.world.advance(1)
+    assert b.world.exited == 0
+    assert b.outcome(number) == "done"
 
 
 def test_nothing_starts_any_more_once_all_is_going_down(bench):
