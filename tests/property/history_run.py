@@ -44,6 +44,7 @@ from stoker.engine import (
     Wake,
     Watch,
 )
+from stoker.insight import explain, plan
 from stoker.model import Definition
 
 Below = Callable[[int], int]
@@ -280,6 +281,17 @@ class History:
         self.say(f"  {step / 1e9} s pass")
         self.turn([Due()])
 
+    def wonder(self) -> None:
+        """Somebody asks why, and what if: every answer says something, and asking does nothing."""
+        engine, now = self.engine, Now(self.mono, self.wall)
+        before = engine.records()
+        for name in engine.fmris():
+            if not explain(engine, name, now)["why"]:
+                raise Broken(f"nothing explains {name}: {engine.instance(name)}")
+        if engine.fmris():
+            plan(engine, request(self.below, engine.fmris(), self.wall), now)
+        self._same(before, engine.records(), "before and after questions, what is")
+
     def change_fact(self) -> None:
         """A file comes or goes, an input changes."""
         n = self.below(4)
@@ -452,7 +464,7 @@ class History:
                 raise Broken(f"{what} differs in {name}: {', '.join(pairs)}")
 
 
-_STEPS: tuple[Callable[[History], None], ...] = (
+_STEPS: tuple[Callable[[History], object], ...] = (
     *(History.deliver,) * 8,
     *(History.suffer,) * 5,
     *(History.command,) * 4,
@@ -462,4 +474,5 @@ _STEPS: tuple[Callable[[History], None], ...] = (
     History.change_definitions,
     History.repeat,
     History.die,
+    lambda history: history.deep and history.wonder(),
 )
