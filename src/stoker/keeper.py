@@ -175,6 +175,17 @@ def widen(end: socket.socket, size: int) -> None:
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
 
+def widest() -> None:
+    """Allow ourselves as many descriptors as we may: as root as many as the kernel allows."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        with open("/proc/sys/fs/nr_open", "rb") as file:
+            most = max(int(file.read()), hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (OSError, ValueError):  # no /proc, or not root: what we were given has to do
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def close_strays() -> None:
     """Close what was left open for us by mistake: it would keep somebody's pipe from ending."""
     for entry in os.listdir("/proc/self/fd") if own_proc() else ():
@@ -275,8 +286,7 @@ class Keeper:
 
     def open(self) -> None:
         """Log, descriptors, listener and link: all there before a program asks for them."""
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        widest()
         try:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self.log_fd = os.open(self.log, flags, 0o600)

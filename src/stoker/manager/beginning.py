@@ -22,6 +22,7 @@ from stoker.errors import StokerError
 from stoker.linux import Loop, cgroup, channel, limits, prctl, proc
 from stoker.model import Compiled, Definition, Place
 from stoker.process import (
+    Budget,
     CgroupContracts,
     Contracts,
     Executor,
@@ -241,8 +242,16 @@ def _executor(
     )
     executor.soft_limit = soft
 
+    def raised(before: int) -> None:
+        if executor.soft_limit is None:
+            executor.soft_limit = before
+
+    budget = Budget(keeping.pid, compiled.settings.reserve, raised)
+    executor.budget = budget
+
     def settings() -> None:
         surroundings.base = _environment(place, manager.compiled)
+        budget.reserve = manager.settings.reserve
 
     manager.on_settings = settings
     return executor

@@ -217,6 +217,9 @@ class Manager:
             self.write(values)
             faults.point("carry")
         self.carrier.carry(effects)
+        for key, value in values.items():
+            if value is None and key.startswith("svc:"):
+                self.executor.forget(key)
 
     def _decide(self, events: list[Event], now: Now) -> list[Effect]:
         """The engine's answer. If one event makes it fail, what it had decided counts, and the

@@ -24,6 +24,7 @@ of one service.
 from __future__ import annotations
 
 from .adoption import Found, KeptEnd, Remains, adopt, end_process, recognise
+from .budget import Budget
 from .command import Command, SpawnError
 from .contracts import CgroupContracts, Contract, Contracts, SessionContracts, contract_name
 from .executor import Executor, Holder
@@ -35,6 +36,7 @@ from .surroundings import Surroundings
 from .usage import Usage
 
 __all__ = [
+    "Budget",
     "CgroupContracts",
     "Command",
     "Contract",

@@ -19,6 +19,7 @@ from typing import Protocol
 from stoker.linux import Loop, faults, proc
 from stoker.model import Definition
 
+from .budget import Budget
 from .command import Command, SpawnError
 from .contracts import Contract, Contracts, ctid_of
 from .emptiness import Emptiness
@@ -70,6 +71,7 @@ class Executor:
         self.report = report
         self.holder = holder
         self.runs: dict[str, Run] = {}
+        self.budget: Budget | None = None  # of descriptors; None: not counted
         self._soft_limit: int | None = None
         self.reaper = Reaper(loop, contracts, report, self._gone, self._stray, spawning.ended)
         self.emptiness = Emptiness(loop, contracts, report)
@@ -120,6 +122,7 @@ class Executor:
     def spawn(self, starts: Sequence[Start]) -> None:
         """Start these processes. Each is told of as spawned or not spawned, before this returns."""
         good: list[tuple[Start, Run, Contract, Command, tuple[int, ...]]] = []
+        starts = [start for start in starts if self._affordable(start)]
         problem = self._prepare_outputs(starts)
         for start in starts:
             if not start.step.argv:
@@ -145,6 +148,18 @@ class Executor:
                 self._refused(start, OSError(answer.errno or 0, explain(command, answer)))
             else:
                 self._started(start, run, contract, answer)
+
+    def _affordable(self, start: Start) -> bool:
+        """Whether there are descriptors for it; if not, it is refused. A restart has its pipes."""
+        if self.budget is None or not start.step.argv:
+            return True
+        pipes = self.outputs.missing(start.definition)
+        speaks = start.definition.ready.kind in ("notify", "fd") and start.method == "start"
+        one = 1 if speaks and start.fmri not in self.runs else 0
+        text = self.budget.take(pipes + one, 2 * pipes + one)
+        if text:
+            self._refused(start, OSError(errno.EMFILE, text))
+        return not text
 
     def _prepare_outputs(self, starts: Sequence[Start]) -> OSError | None:
         try:

@@ -60,6 +60,10 @@ class Outputs:
         for name, fd in items.items():
             self.ends[name.removeprefix("in/")] = fd
 
+    def missing(self, definition: Definition) -> int:
+        """How many pipes a start of it would make."""
+        return sum(1 for name in _pipes(definition) if name not in self.ends)
+
     def prepare(self, definitions: Iterable[Definition]) -> None:
         """Have the pipes of these ready, and held by the keeper. Raises OSError when there are no
         descriptors left.

@@ -1,0 +1,82 @@
+"""Descriptors, counted before they are used: a new service is refused with a sentence while there
+are some left, rather than everything failing in the middle when there are none.
+
+A service costs us one for each of its output pipes and one for its readiness, and the keeper, which
+holds both ends of each pipe, two and one. Both must have the reserve left over: without a
+descriptor the keeper could not even take the place down. We count what we add; only when that says
+no, what is really open is looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from stoker.linux import limits
+
+__all__ = ["Budget"]
+
+_FRESH = 0.25  # seconds for which what was looked at is believed
+
+
+class Budget:
+    """`keeper`: the pid of who holds descriptors for us; `reserve`: how many are kept back.
+
+    `raised(soft)` is called when our own limit was raised, with the one that services are to get.
+    """
+
+    def __init__(
+        self, keeper: int, reserve: int, raised: Callable[[int], object] = lambda _soft: None
+    ) -> None:
+        self.keeper = keeper
+        self.reserve = reserve
+        self._raised = raised
+        self._looked = 0.0
+        self._ours = self._kept = 0
+        self._look()
+
+    def take(self, ours: int, kept: int) -> str:
+        """Count in so many of ours and of the keeper's; "", or why they cannot be had."""
+        if not ours and not kept:
+            return ""
+        text = self._short(ours, kept)
+        if text and time.monotonic() - self._looked > _FRESH:
+            self._look()
+            text = self._short(ours, kept)
+        if not text:
+            self._ours += ours
+            self._kept += kept
+        return text
+
+    def _look(self) -> None:
+        self._looked = time.monotonic()
+        self._ours = limits.open_descriptors() or 0
+        self._kept = limits.open_descriptors(self.keeper) or 0  # 0: refused, then only we count
+
+    def _short(self, ours: int, kept: int) -> str:
+        mine, his = limits.get("nofile"), limits.get("nofile", self.keeper)
+        if mine is not None and self._over(self._ours + ours, mine[0]) and self._raise(mine[0]):
+            mine = limits.get("nofile")
+        if mine is not None and self._over(self._ours + ours, mine[0]):
+            return self._sentence("manager", self._ours, mine[0])
+        if his is not None and self._over(self._kept + kept, his[0]):
+            return self._sentence("keeper", self._kept, his[0])
+        return ""
+
+    def _raise(self, soft: int) -> bool:
+        """Raise our own limit as far as it goes; whether that helped."""
+        if limits.raise_descriptors() <= soft:
+            return False
+        self._raised(soft)
+        return True
+
+    def _over(self, count: int, limit: int) -> bool:
+        return limit >= 0 and count + self.reserve > limit
+
+    def _sentence(self, who: str, used: int, limit: int) -> str:
+        how = "the hard limit" if os.geteuid() else "fs.nr_open"
+        return (
+            f"too few descriptors: the {who} has {used} of {limit} in use, and {self.reserve} are "
+            f"kept back; raise {how}, or lower `reserve` in the settings"
+        )

@@ -1,0 +1,65 @@
+"""Descriptors are counted: refused with a sentence before the wall, our own limit raised first."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+
+from stoker.process import Budget
+
+FAR = 10**10
+
+
+def test_what_there_is_may_be_taken() -> None:
+    assert Budget(os.getpid(), 16).take(1, 2) == ""
+    assert Budget(os.getpid(), FAR).take(0, 0) == ""
+
+
+def test_the_sentence_names_who_and_what_to_do() -> None:
+    budget = Budget(os.getpid(), 16)
+    ours, kept = budget.take(FAR, 0), budget.take(0, FAR)
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] == resource.RLIM_INFINITY:
+        assert (ours, kept) == ("", "")
+        return
+    assert "too few descriptors: the manager has " in ours
+    assert "too few descriptors: the keeper has " in kept
+    assert "16 are kept back; raise " in kept
+
+
+def test_what_was_refused_does_not_count() -> None:
+    budget = Budget(os.getpid(), 16)
+    budget.take(0, FAR)
+    assert budget.take(1, 2) == ""
+
+
+def test_a_keeper_that_is_gone_is_not_counted() -> None:
+    child = subprocess.Popen([sys.executable, "-I", "-S", "-c", ""])
+    child.wait()
+    assert Budget(child.pid, 16).take(0, FAR) == ""
+
+
+LOW = """
+import json, os, resource, sys
+sys.path[:0] = json.loads(sys.argv[1])
+from stoker.process import Budget
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+told = []
+budget = Budget(os.getppid(), 16, told.append)
+said = budget.take(100, 0)
+print(json.dumps([told, said, resource.getrlimit(resource.RLIMIT_NOFILE)[0]]))
+"""
+
+
+def test_our_own_limit_is_raised_when_it_is_needed() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    done = subprocess.run(
+        [sys.executable, "-c", LOW, json.dumps(sys.path)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    told, said, soft = json.loads(done.stdout)
+    assert (told, said) == ([64], "")
+    assert soft == resource.RLIM_INFINITY or soft >= min(hard, 180) > 64
