@@ -213,7 +213,7 @@ class Storm:
 
     def _starts(self, name: str) -> bool:
         """Whether it runs: the command is over once it was executed, its first line comes later."""
-        end = time.monotonic() + PATIENCE / 3
+        end = time.monotonic() + PATIENCE
         while not self.held(name):
             if time.monotonic() > end:
                 return False

@@ -7,12 +7,17 @@ makes the keeper wait longer before it tries again, which a test has no time for
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 
 import pytest
-from storm import have_flock, kill, storm
+from storm import have_flock, kill, programs, storm
 
-pytestmark = pytest.mark.skipif(not have_flock(), reason="the services need flock(1)")
+pytestmark = [
+    pytest.mark.skipif(not have_flock(), reason="the services need flock(1)"),
+    pytest.mark.timeout(900),  # of a machine that is busy with other things
+]
 
 EARLY = (3, 8, 13, 18)
 LONG = [pytest.mark.long, pytest.mark.timeout(3600)]
@@ -53,3 +58,35 @@ def test_both_are_killed(many: int, kills: int, seed: int) -> None:
             first, second = dice.sample(["manager", "recorder"], 2)
             kill(weather.place, first, dice, early=number in EARLY)
             kill(weather.place, second, dice, early=number in EARLY)
+
+
+@pytest.mark.parametrize(
+    ("many", "times", "seed"),
+    [(16, 3, 7), pytest.param(100, 60, 8, marks=LONG)],
+)
+def test_keeper_and_manager_are_replaced(many: int, times: int, seed: int) -> None:
+    dice = random.Random(seed)
+    with storm(many, seed) as weather:
+        for _ in range(times):
+            weather.place.until(
+                lambda: weather.place.stoker("reexec").status == 0, "keeper and manager replaced"
+            )
+            kill(weather.place, "manager", dice)
+
+
+@pytest.mark.parametrize(
+    ("many", "times", "seed"),
+    [(16, 2, 9), pytest.param(100, 60, 10, marks=LONG)],
+)
+def test_the_keeper_is_killed(many: int, times: int, seed: int) -> None:
+    dice = random.Random(seed)
+    with storm(many, seed) as weather:
+        place = weather.place
+        for _ in range(times):
+            kill(place, "manager", dice)  # so that some services are the keeper's own children
+            place.until(lambda: programs(place)["manager"][1] == "ready", "a manager is ready")
+            keeper = place.keeper()
+            os.kill(keeper, signal.SIGKILL)
+            place.gone(keeper)
+            place.until(lambda keeper=keeper: place.keeper() != keeper, "another keeper")
+            place.until(lambda: programs(place)["manager"][1] == "ready", "a manager is ready")
