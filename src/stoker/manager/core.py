@@ -290,6 +290,8 @@ class Manager:
         self.engine.cap = self.settings.concurrency
         self.engine.down_timeout = self.settings.down_timeout
         intents = self.link.intents if self.link is not None else {}
+        if self.link is not None:
+            self.link.bound(self.settings.history_count, self.settings.history_age)
         found = []
         for definition in compiled.definitions:
             if self.link is not None:

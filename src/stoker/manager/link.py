@@ -18,7 +18,7 @@ import msgspec
 
 from stoker.linux import Loop, faults
 from stoker.linux import loop as epoll
-from stoker.model import Intent, LogSettings
+from stoker.model import Intent, LogSettings, Settings
 
 __all__ = ["Link"]
 
@@ -28,6 +28,7 @@ _AT_ONCE = 64
 
 _encode = msgspec.json.Encoder().encode
 _PLAIN = LogSettings()
+_BOUNDS = (Settings().history_count, Settings().history_age)
 
 
 class Link:
@@ -45,6 +46,7 @@ class Link:
         self.dropped = 0
         self._unanswered: dict[int, tuple[str, Intent | None]] = {}
         self._settings: dict[str, LogSettings] = {}
+        self._bounds = _BOUNDS
         self._waited: dict[str, str] = {}
         self.intents: dict[str, Intent] = {}
         self.known = False  # all intents have come
@@ -84,6 +86,12 @@ class Link:
         elif settings != self._settings.get(fmri, _PLAIN):
             self._settings[fmri] = settings
             self._send("log", fmri, settings)
+
+    def bound(self, count: int, age: float) -> None:
+        """How much history is kept: so many rows of each kind, none older than `age` seconds."""
+        if (count, age) != self._bounds:
+            self._bounds = (count, age)
+            self._send("bounds", count, age)
 
     def wait_for(self, fmri: str, pattern: str) -> None:
         """Tell (`matched`) when a line of its output matches."""
@@ -232,6 +240,8 @@ class Link:
             self._send("hello", self._generation)
         for fmri, settings in self._settings.items():
             self._send("log", fmri, settings)
+        if self._bounds != _BOUNDS:
+            self._send("bounds", *self._bounds)
         for token, (fmri, intent) in list(self._unanswered.items()):
             self._send("save", token, fmri, intent)
         for fmri, pattern in self._waited.items():

@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     change, `watch_delay` seconds after the last change. `down_timeout`: seconds after which `down`
     kills what is left (None: each service's own ladder decides). `environment`: added to the base
     environment of every service. `log`: how output is kept where a definition does not say.
-    `history_age`, `history_count`: how much history is kept (seconds, rows).
+    `history_age`, `history_count`: how much history is kept (seconds, rows of each kind).
     """
 
     roles: tuple[Role, ...] = ()

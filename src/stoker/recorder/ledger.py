@@ -41,6 +41,7 @@ class Ledger:
         self._said = said
         self._repository: Repository | None = None
         self._history: History | None = None
+        self._bounds: dict[str, Any] = {}
         self._saves: list[tuple[Any, str, dict[str, Any] | None]] = []
         self._transitions: list[list[Any]] = []
         self._runs: list[tuple[str, int, str, int, int | None, int | None, str | None]] = []
@@ -134,6 +135,12 @@ class Ledger:
 
     # -- history --------------------------------------------------------------------------------
 
+    def bound(self, rows: int, age: float) -> None:
+        """How much history is kept; see `History`. Until this is said: as much as by default."""
+        self._bounds = {"rows": rows, "age": age}
+        if self._history is not None:
+            self._history.rows, self._history.age = rows, age
+
     def transitions(self, rows: list[list[Any]]) -> None:
         """Changes of state, as the manager sends them."""
         self._transitions += [row for row in rows if isinstance(row, list) and len(row) == 8]
@@ -184,7 +191,7 @@ class Ledger:
             return
         try:
             if self._history is None:
-                self._history = History(self._paths[1], self.life)
+                self._history = History(self._paths[1], self.life, **self._bounds)
             self._tell(self._history)
             self._history.write(self._transitions, self._runs, self._operations)
         except StokerError as error:

@@ -287,6 +287,9 @@ class Recorder:
             self._kinds[key] = (chosen, chosen.to_json())
         return self._kinds[key]
 
+    def _on_bounds(self, rows: int, age: float) -> None:
+        self.ledger.bound(int(rows), float(age))
+
     def _on_history(self, rows: list[list[Any]]) -> None:
         self.ledger.transitions(rows)
 

@@ -59,7 +59,7 @@ class History:
     """
 
     def __init__(
-        self, path: str, life: str, *, rows: int = 100_000, age: float = 90 * 86400.0
+        self, path: str, life: str, *, rows: int = 1_000_000, age: float = 90 * 86400.0
     ) -> None:
         """Open or make `path`. Raises `RepositoryError`."""
         self.path = path

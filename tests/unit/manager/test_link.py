@@ -13,7 +13,7 @@ import pytest
 
 from stoker.linux import Loop
 from stoker.manager import Link
-from stoker.model import Intent, LogSettings
+from stoker.model import Intent, LogSettings, Settings
 
 A, B = "svc:/a:default", "svc:/b:default"
 
@@ -119,6 +119,22 @@ def test_a_new_recorder_is_told_again(pair: Pair) -> None:
     assert sorted(map(str, again)) == sorted(map(str, first))
     assert ["log", A, {"mode": "json"}] in again
     assert not any(message[:2] == ["log", B] for message in again)
+
+
+def test_how_much_history_is_kept_is_told_when_it_changes_and_to_a_new_recorder(pair: Pair) -> None:
+    usual = Settings()
+    assert pair.heard() == [["hello", 7]]
+    pair.link.bound(usual.history_count, usual.history_age)
+    assert pair.heard() == []  # a recorder begins with what is usual
+    pair.link.bound(500, 3600.0)
+    pair.link.bound(500, 3600.0)
+    assert pair.heard() == [["bounds", 500, 3600.0]]
+    pair.tell("hello", 2)
+    again: list[list[Any]] = []
+    pair.until(lambda: again.extend(pair.heard()) or len(again) == 2)
+    assert ["bounds", 500, 3600.0] in again
+    pair.link.bound(usual.history_count, usual.history_age)
+    assert pair.heard() == [["bounds", usual.history_count, usual.history_age]]
 
 
 def test_a_recorder_that_does_not_read_is_not_waited_for(pair: Pair) -> None:

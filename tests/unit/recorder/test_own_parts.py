@@ -11,11 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from stoker import model
 from stoker.linux import Loop
 from stoker.recorder.compress import compress
+from stoker.recorder.ledger import Ledger
 from stoker.recorder.link import Link, chunks
 from stoker.recorder.logfile import all_of
 from stoker.recorder.ownlog import OWN_FOLDER, OwnLog
+from stoker.repository import open_readonly, transitions
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 
@@ -92,6 +95,32 @@ def test_what_the_other_side_does_not_take_waits_and_keeps_its_order() -> None:
     loop.run()
     assert heard == [["hello", 1]]
     assert errors == []
+    loop.close()
+
+
+def test_history_is_kept_as_long_as_the_settings_say(tmp_path: Path) -> None:
+    path, usual = str(tmp_path / "history.db"), model.Settings()
+    loop = Loop(lambda error: None)
+    ledger = Ledger(
+        loop, str(tmp_path / "r.db"), path, "life", send=lambda *_: None, said=lambda _: None
+    )
+
+    def kept(first: int, count: int) -> int:
+        rows = [[n, "svc:/web:default", "a", "b", "", "", n, ""] for n in range(first, count)]
+        ledger.transitions(rows)
+        ledger.write_history()
+        assert ledger._history is not None
+        base = open_readonly(path)
+        found = len(list(transitions(base, limit=1_000_000)))
+        base.close()
+        return found
+
+    assert kept(0, 5000) == 5000
+    assert ledger._history is not None
+    assert (ledger._history.rows, ledger._history.age) == (usual.history_count, usual.history_age)
+    ledger.bound(700, usual.history_age)
+    assert kept(5000, 10_000) == 700
+    ledger.close()
     loop.close()
 
 
