@@ -1,5 +1,5 @@
-"""S8: services that end again and again, with clients that ask all the while: descriptors, tasks and
-memory of our programs stay as they were.
+"""S8: services that end again and again, with clients that ask all the while: descriptors, tasks
+and memory of our programs stay as they were.
 """
 
 from __future__ import annotations
