@@ -140,10 +140,10 @@ def permissions(patient: Patient) -> None:
     if found := _stat(place.runtime):
         mode = stat.S_IMODE(found.st_mode)
         granted = mode & 0o077 & ~0o011  # the manager lets those with a role through
-        if found.st_uid != place.uid:
+        if found.st_uid != patient.owner:
             patient.error(
                 "permissions",
-                f"{place.runtime} belongs to uid {found.st_uid}, not {place.uid}",
+                f"{place.runtime} belongs to uid {found.st_uid}, not {patient.owner}",
                 "remove it, or use --runtime-dir",
             )
         elif granted:

@@ -34,7 +34,7 @@ class Patient:
     """A place, its manager's answers where one runs, its definitions; and the report on it.
 
     `about`: GET /v1, empty while no manager answers. `rows`: instances. `pids`: of "keeper",
-    "manager" and "recorder", as far as they live. `mended`: how a command for this place begins.
+    "manager" and "recorder", as far as they live. `command`: how one for this place begins.
     """
 
     def __init__(self, place: Place, command: str) -> None:
@@ -63,9 +63,17 @@ class Patient:
         return hashlib.blake2b(os.fsencode(self.place.runtime), digest_size=6).hexdigest()
 
     @property
+    def owner(self) -> int:
+        """Whose place it is: whoever made it (root may be asking about another's)."""
+        try:
+            return os.stat(self.place.state).st_uid
+        except OSError:  # not made yet, or not ours to see
+            return self.place.uid
+
+    @property
     def ours(self) -> bool:
         """Whether the place belongs to whoever asks."""
-        return self.place.uid == os.getuid()
+        return self.owner == os.getuid()
 
     def error(self, subject: str, text: str, remedy: str) -> None:
         """Something does not work."""
