@@ -392,6 +392,11 @@ class History:
         machine.calm = True
         contradiction = contradictory(self.definitions)
         self.say("  from now on all goes well")
+        if machine.mail:
+            events, machine.mail = machine.mail, []
+            self.turn(events)
+        views = self.engine.views(Now(self.mono, self.wall))
+        hopeless = [view.fmri for view in views if view.hopeless]
         for free in (False, True):
             if free:
                 for c in machine.contracts.values():
@@ -408,6 +413,13 @@ class History:
             if self.exited:
                 return
             self.look(free)
+            for name in hopeless:
+                i = self.engine.instances.get(name)
+                looped = any(other.loop for other in self.engine.instances.values())
+                if i is None or (i.override is not None and i.override.by == "wants"):
+                    continue
+                if i.stage == "up" and not (contradiction or looped):
+                    raise Broken(f"{name} was beyond hope, and came up by itself")
 
     def rest(self) -> bool:
         """Until nothing happens any more; false when that takes too long."""

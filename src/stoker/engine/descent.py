@@ -17,7 +17,7 @@ from .basics import (
 from .core import Core
 from .effects import Kill, Orphaned, Release, Signal
 from .events import Status
-from .facts import KILLED, STUCK, Cause, Instance, Override
+from .facts import KILLED, STUCK, Cause, Fault, Halt, Instance, Override
 
 __all__ = ["cleaning", "deciding", "killing", "send_rung", "stopping", "to_kill"]
 
@@ -88,6 +88,9 @@ def _next_rung(core: Core, i: Instance) -> None:
     else:
         i.rung = STUCK
         i.deadline = None
+        if i.fault is not None:
+            why = Cause(f"went to maintenance: {i.fault.text}")
+            i.halted = Halt("fault", i.fault.cls, i.fault.word, why)
         text = "processes are left that even SIGKILL does not end"
         set_fault(core, i, "stuck", text, None)
         core.emit(Orphaned(i.fmri, i.run, i.ctid, "stuck"))
@@ -110,6 +113,10 @@ def _swept(core: Core, i: Instance) -> None:
     i.pending = i.method = ""
     if i.fault is not None and i.fault.word == "stuck":
         i.fault = None
+        h = i.halted
+        if h is not None and h.kind == "fault" and i.static is None:
+            # It was to go to maintenance for another reason: that one still holds.
+            i.fault = Fault(h.reason, h.cls, h.cause.text.removeprefix("went to maintenance: "))
     if i.stopping and i.definition.unclean == "maintenance" and i.halted is not None:
         set_fault(core, i, "method_failed", i.failed_text or "it had to be killed", None)
     if (i.main_ran or i.was_up) and i.definition.decide:

@@ -14,7 +14,7 @@ from . import causes, gates
 from .core import Core
 from .effects import Outcome
 from .facts import Instance, Member, Operation
-from .values import HOPELESS, distance, set_edge, touch_group
+from .values import beyond_hope, set_edge, touch_group
 
 __all__ = [
     "at_once",
@@ -127,7 +127,7 @@ def _is_up(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, str]
         return "cancelled", f"it {causes.choice(i).text}"
     if core.shutdown is not None:
         return "cancelled", "everything is being stopped"
-    if i.stage is Stage.IDLE and distance(core, i) == HOPELESS:
+    if i.stage is Stage.IDLE and beyond_hope(core, i):
         return "impossible", "; ".join(r.text for r in gates.reasons(core, i))
     return "", ""
 

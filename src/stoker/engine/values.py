@@ -26,7 +26,7 @@ from .graph import Edge
 if TYPE_CHECKING:
     from .core import Core
 
-__all__ = ["COMING", "DORMANT", "HOPELESS", "OK", "STALLED", "distance", "propagate"]
+__all__ = ["COMING", "DORMANT", "HOPELESS", "beyond_hope", "OK", "STALLED", "distance", "propagate"]
 
 HOPELESS, DORMANT, STALLED, COMING, OK = range(5)
 
@@ -49,7 +49,9 @@ def distance(core: Core, i: Instance) -> int:
         return HOPELESS
     fault = i.static or i.fault
     if fault is not None:
-        return HOPELESS if fault.retry is None else DORMANT
+        # What is stuck may still end, and then the instance comes back.
+        own = fault.retry is None and fault.word != "stuck"
+        return HOPELESS if own else DORMANT
     if i.shown_state == State.UNINITIALIZED:
         return COMING  # not looked at yet (smf.md 3.1: 0)
     if not i.effective:
@@ -62,6 +64,15 @@ def distance(core: Core, i: Instance) -> int:
     if i.settled or not core.active:
         value = min(value, STALLED)
     return value
+
+
+def beyond_hope(core: Core, i: Instance) -> bool:
+    """It will not come up without an administrator. In an ordering loop that holds only while
+    nobody whom it waits for is under way.
+    """
+    if distance(core, i) != HOPELESS:
+        return False
+    return not (i.loop and any(not o.calm and o.stage is not Stage.IDLE for o in i.earlier))
 
 
 def _until(i: Instance) -> int | None:

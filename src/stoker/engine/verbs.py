@@ -88,8 +88,15 @@ def _start(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     return ""
 
 
+def _lift(i: Instance) -> None:
+    """What is stuck on its way to maintenance does not stay there for the old reason."""
+    if i.halted is not None and i.halted.kind == "fault":
+        i.halted = i.halted._replace(kind="cleared")
+
+
 def _revive(core: Core, i: Instance, cause: Cause) -> None:
     """A person's start: nothing that failed before counts."""
+    _lift(i)
     if i.fault is not None and i.fault.word != "stuck":
         i.fault = None
         i.reason = "clear_request"
@@ -119,6 +126,7 @@ def _stop(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
 
 
 def _lay_down(core: Core, op: Operation, i: Instance) -> None:
+    _lift(i)
     if i.fault is not None and i.fault.word != "stuck":
         i.fault = None
         i.reason = "disable_request"

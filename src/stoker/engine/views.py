@@ -17,7 +17,7 @@ from stoker.model import (
 from . import causes, gates
 from .core import Core
 from .facts import Instance, Operation
-from .values import DORMANT, HOPELESS, OK, distance
+from .values import DORMANT, HOPELESS, OK, beyond_hope
 
 __all__ = ["dependencies", "instance_view", "operation_view", "phase"]
 
@@ -72,7 +72,7 @@ def instance_view(core: Core, i: Instance) -> InstanceView:
         note=_note(core, i, up, why),
         description=i.definition.description,
         until=_until(core, i),
-        hopeless=not up and distance(core, i) == HOPELESS,
+        hopeless=not up and beyond_hope(core, i),
         essential=i.definition.essential,
         status_text=i.status_text,
     )
