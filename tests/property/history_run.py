@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from history_end import Ending
 from history_input import FILES, INPUTS, NAMES, definition, request
 from history_machine import OWN, Broken, Contract, Machine
-from history_rules import Rules, caches, contradictory
+from history_rules import Rules
 from history_words import brief, short
 
 from stoker.engine import (
@@ -60,7 +61,7 @@ _STATUSES = (
 )
 
 
-class History:
+class History(Ending):
     """One history. `trace`: a list that is told, in words, what happens."""
 
     def __init__(self, below: Below, trace: list[str] | None = None) -> None:
@@ -71,6 +72,7 @@ class History:
         self.engine = Engine(cap=self.cap)
         self.rules = Rules(self.engine)
         self.machine = Machine(below)
+        self.told: list[Event] = []
         self.count = 1 + below(8)
         self.names = list(NAMES[: self.count])
         self.definitions: dict[str, Definition] = {}
@@ -168,6 +170,8 @@ class History:
         """A new definition for NAMES[number]."""
         d = definition(self.below, number, self.count)
         self.definitions[d.fmri] = d
+        # Runs of one that was forgotten are counted from 1 again: what was told of them is void.
+        self.told = [e for e in self.told if getattr(e, "fmri", "") != d.fmri]
         if self.trace is not None:
             self.say(f"  define {brief(d)}")
         return d
@@ -383,97 +387,6 @@ class History:
         self.turn(events)
         if self.deep:
             self.appended = self.engine.records()
-
-    # -- the end
-
-    def finish(self) -> None:
-        """All goes well from now on: everything comes to rest, and is looked at."""
-        machine = self.machine
-        machine.calm = True
-        contradiction = contradictory(self.definitions)
-        self.say("  from now on all goes well")
-        if machine.mail:
-            events, machine.mail = machine.mail, []
-            self.turn(events)
-        views = self.engine.views(Now(self.mono, self.wall))
-        hopeless = [view.fmri for view in views if view.hopeless]
-        for free in (False, True):
-            if free:
-                for c in machine.contracts.values():
-                    if c.stubborn == 2:
-                        c.stubborn = 0
-                        if c.doomed:
-                            machine.sweep(c, 9)
-                if not machine.mail:
-                    return
-            if not self.rest():
-                if contradiction:
-                    return
-                raise Broken("it never comes to rest")
-            if self.exited:
-                return
-            self.look(free)
-            for name in hopeless:
-                i = self.engine.instances.get(name)
-                looped = any(other.loop for other in self.engine.instances.values())
-                if i is None or (i.override is not None and i.override.by == "wants"):
-                    continue
-                if i.stage == "up" and not (contradiction or looped):
-                    raise Broken(f"{name} was beyond hope, and came up by itself")
-
-    def rest(self) -> bool:
-        """Until nothing happens any more; false when that takes too long."""
-        machine = self.machine
-        for _ in range(400):
-            if self.exited:
-                return True
-            self.behave()
-            if machine.mail:
-                events, machine.mail = machine.mail, []
-                self.turn(events)
-            elif self.wake is not None:
-                step = max(0, self.wake - self.mono)
-                self.mono += step
-                self.wall += step
-                self.turn([Due()])
-            else:
-                return True
-        return False
-
-    def look(self, free: bool) -> None:
-        """All is quiet: every invariant that holds then."""
-        engine = self.engine
-        twin = engine.copy()
-        twin.handle([Due()], Now(self.mono, self.wall))
-        caches(engine, twin)
-        self.rules.quiet(self.machine, free)
-        engine.views(Now(self.mono, self.wall))
-        for i in engine.instances.values():
-            engine.mark(i)
-        effects = engine.handle([Due()], Now(self.mono, self.wall))
-        if effects:
-            raise Broken(f"asked again, it does more: {effects}")
-
-    def replay(self) -> None:
-        """Invariant 7: the same events give the same state."""
-        other = Engine(cap=self.cap)
-        if self.birth is not None:
-            other.restore(self.birth)
-        for events, now in self.log:
-            for e in events:
-                if isinstance(e, Asked):
-                    other.operation_number = max(other.operation_number, e.number)
-            other.handle(events, now)
-        self._same(other.records(), self.engine.records(), "7: a replay's state")
-
-    @staticmethod
-    def _same(one: dict[str, Any], two: dict[str, Any], what: str) -> None:
-        for name in dict.fromkeys([*one, *two]):
-            if one.get(name) != two.get(name):
-                mine, theirs = one.get(name) or {}, two.get(name) or {}
-                keys = [k for k in {**mine, **theirs} if mine.get(k) != theirs.get(k)]
-                pairs = [f"{k}: {mine.get(k)!r} and {theirs.get(k)!r}" for k in keys]
-                raise Broken(f"{what} differs in {name}: {', '.join(pairs)}")
 
 
 _STEPS: tuple[Callable[[History], object], ...] = (
