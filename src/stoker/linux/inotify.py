@@ -50,6 +50,14 @@ class Inotify:
             _fail(os.fspath(path))
         return watch
 
+    def add_nearest(self, directory: str, mask: int) -> tuple[int | None, str]:
+        """Watch ``directory``, or the nearest one above it that is there: the watch, and what it
+        is of. Raises OSError as `add`.
+        """
+        while (watch := self.add(directory, mask)) is None and directory not in ("/", ""):
+            directory = os.path.dirname(directory)
+        return watch, directory
+
     def remove(self, watch: int) -> None:
         """Stop a watch; harmless when the kernel has ended it already."""
         _libc.inotify_rm_watch(self.fd, watch)

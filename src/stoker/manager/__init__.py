@@ -28,6 +28,7 @@ from .restoring import Records, kept_end, take_over
 from .ring import Ring
 from .statelog import StateLog
 from .succession import succeed
+from .watching import Watching
 
 __all__ = [
     "Carrier",
@@ -38,6 +39,7 @@ __all__ = [
     "Records",
     "Ring",
     "StateLog",
+    "Watching",
     "begin",
     "changes",
     "kept_end",

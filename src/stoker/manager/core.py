@@ -37,6 +37,7 @@ from .reload import Compile, changes, mistakes
 from .ring import Ring
 from .statelog import StateLog
 from .status import status_view
+from .watching import Watching
 
 __all__ = ["Manager"]
 
@@ -84,6 +85,7 @@ class Manager:
         self._reloading: list[tuple[Callable[[Any], object], bool]] = []
         self._asked_down = 0
         self.on_settings: Callable[[], object] = lambda: None
+        self.watching = Watching(loop, place, self._files_changed, self._unwatched)
         keeper = keeping.pid if keeping is not None else 0
         self.parent = Parent(
             loop, keeper, lambda: [one.shown_state for one in engine.instances.values()]
@@ -290,6 +292,7 @@ class Manager:
         self.engine.cap = self.settings.concurrency
         self.engine.down_timeout = self.settings.down_timeout
         intents = self.link.intents if self.link is not None else {}
+        self.watching.follow(compiled)
         if self.link is not None:
             self.link.bound(self.settings.history_count, self.settings.history_age)
         found = []
@@ -386,6 +389,18 @@ class Manager:
                     self.submit(Request(verb="down", who="a signal to the keeper", why=why))
         elif number == signal.SIGHUP:
             self.reload(self._reloaded)
+
+    def _files_changed(self) -> None:
+        if self._leaving is None and self.engine.shutdown is None:
+            self.log("files may have changed: definitions are read again")
+            self.reload(self._reloaded)
+
+    def _unwatched(self, text: str) -> None:
+        if text:
+            self.log(text)
+            self.notices["watch"] = text
+        else:
+            self.notices.pop("watch", None)
 
     def _reloaded(self, answer: Any) -> None:
         if isinstance(answer, StokerError):

@@ -82,9 +82,7 @@ class FileWatches:
             if self._inotify is None:
                 self._inotify = inotify.Inotify()
                 self._loop.watch(self._inotify.fd, epoll.READ, self._changed)
-            directory = os.path.dirname(self._path(target))
-            while (watch := self._inotify.add(directory, _MASK)) is None and directory != "/":
-                directory = os.path.dirname(directory)
+            watch, _ = self._inotify.add_nearest(os.path.dirname(self._path(target)), _MASK)
         except OSError:  # no watch to be had (the user's limit): by the clock then
             watch = None
         if watch is None:
