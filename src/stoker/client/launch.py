@@ -173,6 +173,8 @@ def _environment(place: Place) -> list[bytes]:
         found["SHELL"] = account.pw_shell or "/bin/sh"
     except KeyError:
         found.update(HOME="/", SHELL="/bin/sh")
+    if place.kind == "user":  # where his definitions were found, whatever the table of users says
+        found["HOME"] = place.working_directory
     for name in ("LANG", "TZ", *(("XDG_RUNTIME_DIR",) if place.kind == "user" else ())):
         if name in os.environ:
             found[name] = os.environ[name]

@@ -131,7 +131,7 @@ def test_a_user_s_unit_lies_in_his_configuration(
     [
         ("run/systemd/system", "systemd"), ("usr/lib/systemd/systemd", "systemd"),
         ("run/openrc", "openrc"), ("sbin/openrc-run", "openrc"),
-        ("run/runit", "runit"), ("etc/runit/2", "runit"), ("etc/inittab", "sysvinit"),
+        ("run/runit", "runit"), ("sbin/runit-init", "runit"), ("etc/inittab", "sysvinit"),
     ],
 )  # fmt: skip
 def test_the_init_is_found(sign: str, init: str, tmp_path: Path) -> None:

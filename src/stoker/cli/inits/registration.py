@@ -23,14 +23,17 @@ INITS = ("systemd", "openrc", "sysvinit", "runit")
 _SIGNS = {
     "systemd": ("run/systemd/system",),
     "openrc": ("run/openrc", "lib/rc/init.d"),
-    "runit": ("run/runit", "etc/runit/stopit"),
+    "runit": ("run/runit",),
 }
 """What is there while that init runs."""
+
+_FIRST = {"systemd": "systemd", "runit": "runit", "openrc-init": "openrc"}
+"""What process 1 is called while that init runs."""
 
 _PROGRAMS = (
     ("systemd", ("usr/lib/systemd/systemd", "lib/systemd/systemd")),
     ("openrc", ("sbin/openrc-run", "usr/sbin/openrc-run")),
-    ("runit", ("sbin/runit-init", "usr/bin/runit-init", "etc/runit/2")),
+    ("runit", ("sbin/runit-init", "usr/bin/runit-init")),
     ("sysvinit", ("etc/inittab",)),
 )
 """What is there when it is installed; a root directory has nothing else to go by."""
@@ -44,6 +47,8 @@ def detect(root: str = "/") -> str:
     def there(path: str) -> bool:
         return os.path.exists(os.path.join(root, path))
 
+    if os.path.realpath(root) == "/" and (first := _FIRST.get(_name_of_the_first())):
+        return first
     for name, signs in _SIGNS.items():
         if any(there(sign) for sign in signs):
             return name
@@ -54,6 +59,14 @@ def detect(root: str = "/") -> str:
         f"found no init that we know ({', '.join(INITS)})",
         hint="name it with --init; in a container, let `stoker up DIR` be the command instead",
     )
+
+
+def _name_of_the_first() -> str:
+    try:
+        with open("/proc/1/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:  # no /proc
+        return ""
 
 
 class Act:
