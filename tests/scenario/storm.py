@@ -322,7 +322,8 @@ def kill(place: Scenario, role: str, dice: random.Random, early: bool = False) -
         return pid if pid and (early or word == "ready") else 0
 
     pid = place.until(there, f"a {role}", PATIENCE)
-    time.sleep(dice.random() * 0.15)
+    # Now and then one lives long enough for what takes long, a reload for instance.
+    time.sleep(dice.random() * (1.5 if dice.random() < 0.1 else 0.15))
     # It may have ended at this very moment: then the number is nobody's yet.
     with contextlib.suppress(ProcessLookupError):
         if programs(place).get(role, (0,))[0] == pid:

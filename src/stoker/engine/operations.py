@@ -14,7 +14,7 @@ from . import causes, gates
 from .core import Core
 from .effects import Outcome
 from .facts import Instance, Member, Operation
-from .values import beyond_hope, set_edge, touch_group
+from .values import HOPELESS, distance, set_edge, touch_group
 
 __all__ = [
     "at_once",
@@ -94,9 +94,9 @@ def end_operation(core: Core, op: Operation, outcome: str) -> None:
             core.touch(i)
     core.emit(Outcome(op.number, "", outcome, op.note))
     if len(core.ops) > _KEPT:
-        over = [n for n, o in core.ops.items() if o.outcome]
-        for number in over[: len(core.ops) - _KEPT]:
-            del core.ops[number]
+        over = sorted((o for o in core.ops.values() if o.outcome), key=lambda o: o.ended or 0)
+        for one in over[: len(core.ops) - _KEPT]:
+            del core.ops[one.number]
 
 
 def evaluate(core: Core, i: Instance) -> None:
@@ -127,7 +127,7 @@ def _is_up(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, str]
         return "cancelled", f"it {causes.choice(i).text}"
     if core.shutdown is not None:
         return "cancelled", "everything is being stopped"
-    if i.stage is Stage.IDLE and beyond_hope(core, i):
+    if i.stage is Stage.IDLE and distance(core, i) == HOPELESS:
         return "impossible", "; ".join(r.text for r in gates.reasons(core, i))
     return "", ""
 

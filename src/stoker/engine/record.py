@@ -166,10 +166,15 @@ def _intent(data: Any) -> Intent | None:
     return None if data is None else Intent(*data)
 
 
+_OVER = 20  # operations that are over and still known to a successor
+
+
 def engine_record(core: Core) -> dict[str, Any]:
     """What belongs to no instance."""
     ops = list(core.ops.values())
-    told = [op for op in ops if not op.outcome] + [op for op in ops if op.outcome][-20:]
+    # Those that ended last, not those that began last: somebody may still be waiting for them.
+    over = sorted((op for op in ops if op.outcome), key=lambda op: op.ended or 0)[-_OVER:]
+    told = sorted([op for op in ops if not op.outcome] + over, key=lambda op: op.number)
     r: dict[str, Any] = {
         "v": VERSION,
         "seq": core.seq,

@@ -134,6 +134,18 @@ def test_operations_choices_and_facts_survive(bench):
     assert engine.next_operation() > start + 2
 
 
+def test_what_ended_last_is_known_however_early_it_began(bench):
+    b = bench(web=Behaviour(ready_after=None))
+    b.define(web={"ready": Ready("notify", timeout=600.0), "enabled": False}, off={})
+    first = b.ask("start", "web", timeout=100.0)
+    for _ in range(300):
+        b.ask("stop", "off")
+    b.world.advance(101)
+    assert b.outcome(first) == "waiting"
+    engine, _ = successor(b, Adopted(b.name("web"), "alive", "never", True))
+    assert engine.operation(first).outcome == "waiting"
+
+
 def test_unknown_keys_are_kept(bench):
     b = bench()
     b.define(web={})
