@@ -23,16 +23,20 @@ def get(name: str, pid: int = 0) -> tuple[int, int] | None:
         return None
 
 
-def raise_descriptors() -> int:
-    """Allow this process as many open files as it may have; returns the soft limit it now has.
+def raise_descriptors(most: int | None = None) -> int:
+    """Allow this process as many open files as it may have, or `most`; returns the soft limit it
+    now has, which is never less than before.
 
     The hard limit is raised too, up to fs.nr_open, where we may (root).
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = int(files.read("/proc/sys/fs/nr_open") or 0)
-    for wanted in (max(most, hard), hard):
+    ceiling = int(files.read("/proc/sys/fs/nr_open") or 0)
+    for wanted in (max(ceiling, hard), hard):
+        wanted = wanted if most is None else min(wanted, most)
+        if wanted <= soft:
+            continue
         try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard)))
         except (OSError, ValueError):  # not ours to raise: the next, smaller one
             continue
         return wanted

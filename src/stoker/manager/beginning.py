@@ -246,12 +246,13 @@ def _executor(
         if executor.soft_limit is None:
             executor.soft_limit = before
 
-    budget = Budget(keeping.pid, compiled.settings.reserve, raised)
+    told = compiled.settings
+    budget = Budget(keeping.pid, told.reserve, raised, told.open_files)
     executor.budget = budget
 
     def settings() -> None:
         surroundings.base = _environment(place, manager.compiled)
-        budget.reserve = manager.settings.reserve
+        budget.reserve, budget.most = manager.settings.reserve, manager.settings.open_files
 
     manager.on_settings = settings
     return executor
@@ -262,14 +263,16 @@ def _nobody(_fmri: str, _run: int, _pattern: str) -> None:
 
 
 def _descriptors(compiled: Compiled) -> int | None:
-    """Raise our limit if so many services need it; returns the one that services then get, None if
-    it is ours.
+    """Raise our limit if so many services need it, or the settings say so; returns the one that
+    services then get, None if it is ours.
     """
     now = limits.get("nofile")
+    most = compiled.settings.open_files
     need = 4 * len(compiled.definitions) + compiled.settings.reserve + 256
-    if now is None or now[0] == -1 or need < now[0]:
+    if now is None or now[0] == -1 or (need < now[0] and most is None):
         return None
-    limits.raise_descriptors()
+    if limits.raise_descriptors(most) == now[0]:
+        return None
     return now[0]
 
 

@@ -29,12 +29,13 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     """The settings of one place.
 
     `concurrency`: how many starts may be under way at once (None: no cap). `reserve`: file
-    descriptors kept back for ourselves and clients. `open_files`: the descriptor limit that is
-    asked for at start (None: the hard limit). `watch`: read definitions again by itself when files
-    change, `watch_delay` seconds after the last change. `down_timeout`: seconds after which `down`
-    kills what is left (None: each service's own ladder decides). `environment`: added to the base
-    environment of every service. `log`: how output is kept where a definition does not say.
-    `history_age`, `history_count`: how much history is kept (seconds, rows of each kind).
+    descriptors kept back for ourselves and clients. `open_files`: the descriptor limit that the
+    manager asks for (None: what it needs, as far as it goes). `watch`: read definitions again by
+    itself when files change, `watch_delay` seconds after the last change. `down_timeout`: seconds
+    after which `down` kills what is left (None: each service's own ladder decides). `environment`:
+    added to the base environment of every service. `log`: how output is kept where a definition
+    does not say. `history_age`, `history_count`: how much history is kept (seconds, rows of each
+    kind).
     """
 
     roles: tuple[Role, ...] = ()

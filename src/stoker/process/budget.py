@@ -23,14 +23,20 @@ _FRESH = 0.25  # seconds for which what was looked at is believed
 class Budget:
     """`keeper`: the pid of who holds descriptors for us; `reserve`: how many are kept back.
 
-    `raised(soft)` is called when our own limit was raised, with the one that services are to get.
+    `raised(soft)` is called when our own limit was raised, with the one that services are to get;
+    `most`: how far it may be raised (None: as far as it goes).
     """
 
     def __init__(
-        self, keeper: int, reserve: int, raised: Callable[[int], object] = lambda _soft: None
+        self,
+        keeper: int,
+        reserve: int,
+        raised: Callable[[int], object] = lambda _soft: None,
+        most: int | None = None,
     ) -> None:
         self.keeper = keeper
         self.reserve = reserve
+        self.most = most
         self._raised = raised
         self._looked = 0.0
         self._ours = self._kept = 0
@@ -65,8 +71,8 @@ class Budget:
         return ""
 
     def _raise(self, soft: int) -> bool:
-        """Raise our own limit as far as it goes; whether that helped."""
-        if limits.raise_descriptors() <= soft:
+        """Raise our own limit as far as it may go; whether that helped."""
+        if limits.raise_descriptors(self.most) <= soft:
             return False
         self._raised(soft)
         return True

@@ -135,18 +135,6 @@ def chunks(
     yield piece, False
 
 
-def raise_limit() -> None:
-    """As many descriptors as the hard limit allows: a pipe for each instance, and open files."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (ValueError, OSError):
-            pass  # the soft one will do
-
-
 def write_line(text: str, when: str) -> None:
     """One line into stoker.log, which is descriptor 2."""
     try:

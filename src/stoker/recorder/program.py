@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-from stoker.linux import Loop, Timer, channel
+from stoker.linux import Loop, Timer, channel, limits
 
 from .book import Shelf
 from .children import Children
@@ -20,7 +20,7 @@ from .drain import Drain, Pipe, split_name
 from .held import Held
 from .ledger import Ledger
 from .lines import time_text
-from .link import Link, chunks, raise_limit, write_line
+from .link import Link, chunks, write_line
 from .output import last_lines
 from .ownlog import OwnLog
 from .settings import Settings
@@ -77,7 +77,7 @@ class Recorder:
             if packet.verb in ("HELLO", "TAKEN"):
                 self.generation = channel.Hello.of(packet).generation
             packet.close()
-        raise_limit()
+        limits.raise_descriptors()  # a pipe for each instance, and open files
         self.held = Held(keeper)
         self.shelf = Shelf(self.logs, self.held.table, self.children.compress)
         self.drain = Drain(

@@ -63,3 +63,28 @@ def test_our_own_limit_is_raised_when_it_is_needed() -> None:
     told, said, soft = json.loads(done.stdout)
     assert (told, said) == ([64], "")
     assert soft == resource.RLIM_INFINITY or soft >= min(hard, 180) > 64
+
+
+AS_TOLD = """
+import json, resource, sys
+sys.path[:0] = json.loads(sys.argv[1])
+from stoker.linux import limits
+from stoker.process import Budget
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+refused = Budget(0, 16, most=80).take(100, 0)
+raised = limits.get("nofile")
+again = limits.raise_descriptors(70)
+print(json.dumps([refused, raised, hard, again]))
+"""
+
+
+def test_our_own_limit_is_raised_no_further_than_told() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AS_TOLD, json.dumps(sys.path)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    refused, (soft, hard), hard_before, again = json.loads(done.stdout)
+    assert "in use" in refused
+    assert soft == again == 80  # raised as far as told, and never lowered
+    assert hard == hard_before
