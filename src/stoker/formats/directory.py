@@ -8,7 +8,7 @@ import os
 
 import msgspec
 
-from stoker.model import MARK, Definition, Mistaken, display
+from stoker.model import MARK, Definition, Mistaken, display, service_of
 
 from .entry import Entry, Format, Reading, Reference, Surroundings, readable
 from .registry import format_of, leftover
@@ -128,6 +128,7 @@ def _take(
 ) -> None:
     """Read the entries of one directory and settle whose each name is."""
     owners: dict[str, list[Reading]] = {}
+    stems: dict[str, str] = {}
     readings = []
     for entry, form in entries:
         reading = _read(entry, form, surroundings)
@@ -137,15 +138,23 @@ def _take(
             found.ignored.append((readable(entry.path), f"hidden by {hidden[0]}"))
             continue
         readings.append(reading)
-        for name in reading.claims:
+        # NAME.toml and the executable NAME are one service, whichever instances each has.
+        together = {service_of(name) for name in reading.claims}
+        for name in {*reading.claims, *(f"{entry.stem} {service}" for service in together)}:
             owners.setdefault(name, []).append(reading)
+        stems[reading.path] = entry.stem
     found.stems.update({entry.stem: readable(entry.path) for entry, _ in reversed(entries)})
     for reading in readings:
         found.mistakes += reading.mistakes
         found.references += reading.references
-        double = [name for name in reading.claims if len(owners[name]) > 1]
-        for name in double:
-            others = [readable(one.path) for one in owners[name] if one is not reading]
+        stem = stems[reading.path]
+        double = {
+            name: owners[name] if len(owners[name]) > 1 else owners[f"{stem} {service_of(name)}"]
+            for name in reading.claims
+        }
+        double = {name: who for name, who in double.items() if len(who) > 1}
+        for name, who in double.items():
+            others = [readable(one.path) for one in who if one is not reading]
             found.mistakes.append(
                 Mistaken(
                     f"{display(name)} is defined twice in {readable(directory)}",

@@ -62,6 +62,18 @@ def test_one_name_twice_is_refused(box: Any) -> None:
     ]
 
 
+def test_one_name_twice_is_refused_whichever_instances_each_has(box: Any) -> None:
+    box.toml("web", TOML + "[instances.blue]\n[instances.green]\n")
+    box.script("web")
+    compiled = box.compile()
+    assert compiled.definitions == []
+    assert {(Path(one.file).name, one.message.split()[0], one.hint) for one in compiled.errors} == {
+        ("web", "web", "also by web.toml"),
+        ("web.toml", "web:blue", "also by web"),
+        ("web.toml", "web:green", "also by web"),
+    }
+
+
 def test_one_id_twice_is_refused(box: Any) -> None:
     box.toml("a", TOML + 'id = "x/y"\n')
     box.toml("b", TOML + 'id = "x/y"\n')
