@@ -58,7 +58,11 @@ class Ending:
             for name in hopeless:
                 i = self.engine.instances.get(name)
                 looped = any(other.loop for other in self.engine.instances.values())
-                if i is None or (i.override is not None and i.override.by == "wants"):
+                if (
+                    i is None
+                    or any(g.dependency.condition == "completed" for g in i.groups)
+                    or (i.override is not None and i.override.by == "wants")
+                ):
                     continue
                 if i.stage == "up" and not (contradiction or looped):
                     raise Broken(f"{name} was beyond hope, and came up by itself")

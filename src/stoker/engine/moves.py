@@ -41,6 +41,12 @@ def decide(core: Core, i: Instance) -> None:
         step = _STEPS[i.stage]
     if not i.shown_next and i.stage is not Stage.IDLE and i.stage is not Stage.UP:
         core.show(i)  # an adopted one says again where it is going
+    if core.capped and core.cap is not None and core.starting < core.cap:
+        # Whose turn it was did not take it: the next one may.
+        one = next(iter(core.capped))
+        del core.capped[one]
+        if one in core.instances:
+            core.mark(core.instances[one])
     finish(core, i)
 
 
