@@ -57,7 +57,8 @@ from .effects import *  # noqa: F403
 from .events import *  # noqa: F403
 from .facts import Cause, Fault, Halt, Instance, Operation, Override
 from .gates import Reason
-from .loops import cycle, find_loops
+from .graph import hard_targets
+from .loops import cycle, draw, find_loops
 from .machine import Engine
 from .world import Behaviour, World
 
@@ -75,5 +76,7 @@ __all__ = [
     "Reason",
     "World",
     "cycle",
+    "draw",
     "find_loops",
+    "hard_targets",
 ]

@@ -8,7 +8,7 @@ from . import gates
 from .core import Core
 from .facts import Cause, Instance, Override
 from .graph import RESTART_RANK, hard_targets
-from .loops import draw, find_loops
+from .loops import cycle, draw, find_loops
 from .values import OK
 
 __all__ = [
@@ -140,7 +140,7 @@ def loop_among(core: Core, movers: list[Instance]) -> str:
     named = {i.fmri for i in movers}
     for loop in find_loops(graph):
         if named.intersection(loop):
-            return draw(graph, loop)
+            return draw(cycle(graph, loop))
     return ""
 
 

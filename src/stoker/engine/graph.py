@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from stoker.model import Dependency, Grouping, RestartOn
 
 from .facts import Fault, Instance
-from .loops import draw, find_loops
+from .loops import cycle, draw, find_loops
 
 if TYPE_CHECKING:
     from .core import Core
@@ -218,11 +218,11 @@ def _cycles(instances: list[Instance]) -> None:
         return
     by_name = {i.fmri: i for i in instances}
     tangled = {name for tangle in tangles for name in tangle}
-    for cycle in find_loops(
+    for members in find_loops(
         {n: [t for t in hard[n] if t in tangled] for n in tangled_in_order(tangled, hard)}
     ):
-        text = draw(hard, cycle)
-        for name in cycle:
+        text = draw(cycle(hard, members))
+        for name in members:
             by_name[name].static = Fault(
                 "dependency_cycle", "restart", f"it is part of a dependency cycle: {text}"
             )
@@ -232,7 +232,7 @@ def _cycles(instances: list[Instance]) -> None:
         if by_name[n].static is None
     }
     for loop in find_loops(rest):
-        text = draw(both, loop)
+        text = draw(cycle(both, loop))
         for name in loop:
             by_name[name].loop = text
 

@@ -116,7 +116,6 @@ def cycle(graph: Mapping[str, Sequence[str]], members: Sequence[str]) -> list[st
     return list(members)
 
 
-def draw(graph: Mapping[str, Sequence[str]], members: Sequence[str]) -> str:
-    """A shortest cycle through the first of `members`, as "a → b → a"."""
-    path = cycle(graph, members)
-    return " → ".join(display(one) for one in [*path, path[0]])
+def draw(way: Sequence[str]) -> str:
+    """A cycle for people: "a → b → a"."""
+    return " → ".join(display(one) for one in [*way, *way[:1]])
