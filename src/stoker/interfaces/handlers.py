@@ -17,6 +17,7 @@ from stoker.model import (
     Request,
     StatusView,
     display,
+    mask,
     parse_time,
     signal_number,
 )
@@ -369,15 +370,10 @@ def _near(verb: str) -> str:
     return f"did you mean {near}?" if near else f"one of {', '.join(VERBS)}"
 
 
-_SECRET = ("PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL")
-
-
 def masked(data: Any, name: str = "") -> Any:
-    """Plain data with the values of names that look secret replaced by "***"."""
+    """Plain data with what looks secret hidden, by the name under which it stands."""
     if isinstance(data, dict):
         return {key: masked(value, key) for key, value in data.items()}
     if isinstance(data, (list, tuple)):
         return [masked(value) for value in data]
-    if isinstance(data, str) and data and any(word in name.upper() for word in _SECRET):
-        return "***"
-    return data
+    return mask(name, data) if isinstance(data, str) else data

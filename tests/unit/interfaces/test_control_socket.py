@@ -50,7 +50,7 @@ def test_an_ambiguous_name_lists_candidates(door: Any) -> None:
 def test_the_definition_comes_with_origins_and_without_secrets(door: Any) -> None:
     _, body = door.ask("GET", "/v1/instances/svc%3A%2Fweb%3Adefault/definition")
     assert body["origins"] == {"start": "web.toml:1"}
-    assert body["definition"]["context"]["environment"] == {"DB_PASSWORD": "***", "LANG": "C"}
+    assert body["definition"]["context"]["environment"] == {"DB_PASSWORD": "********", "LANG": "C"}
 
 
 def test_an_operation_is_submitted_once_and_written_to_the_log(door: Any) -> None:
