@@ -3,7 +3,7 @@
 ``STOKER_FAULT=NAME:COUNT[:FILE]``: the COUNTth time that `point(NAME)` is passed the process kills
 itself with SIGKILL. With FILE that happens only while the file exists, and the file is removed
 first, so that the successor, which has the same environment, lives. Without the variable a point
-costs one comparison.
+costs the call of an empty function.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _left = int(_count) if _count.isdigit() else 1
 
 def point(name: str) -> None:
     """Die here if this is the place and the time."""
-    if not _name or name != _name:
+    if name != _name:
         return
     global _left
     _left -= 1
@@ -30,3 +30,9 @@ def point(name: str) -> None:
         except OSError:  # it has done its work in an earlier life of this program
             return
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+if not _name:
+
+    def point(name: str) -> None:
+        """Nothing: no place was named."""

@@ -9,7 +9,8 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable
 
-from .fault import point
+from stoker.linux import faults
+
 from .journal import Table
 from .lines import INDEX_RECORD, Encoder, State, encoder_of
 from .names import CURRENT, INDEX, closed_files, closing_name, folder_of, is_closed
@@ -241,9 +242,9 @@ class Shelf:
             os.rename(book.path + INDEX, name + INDEX)
         except FileNotFoundError:
             pass  # most have none
-        point("rotating")
+        faults.point("rotating")
         os.rename(book.path, name)
-        point("rotated")
+        faults.point("rotated")
         state = book.state
         if state.open:
             book.state = State(state.run, 0, state.broken | 1 << state.open)

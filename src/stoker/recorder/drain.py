@@ -15,8 +15,9 @@ import re
 import time
 from collections.abc import Callable
 
+from stoker.linux import faults
+
 from .book import RETRY, Book, Shelf
-from .fault import point
 from .journal import BUFFER, SLACK, Journal
 from .lines import ERR, INDEX_RECORD, OUT, OWN, Parts, State, time_text
 from .output import TAIL, last_lines, loss, pass_through, write_all
@@ -261,7 +262,7 @@ class Drain:
             book.sick = ""
             self.sick.discard(book.fmri)
             self._well("log", book.fmri)
-        point("remembered")
+        faults.point("remembered")
         self.journal.settle(end)
         if run is not None:
             book.run_at = (run, book.size)
@@ -300,7 +301,7 @@ class Drain:
         try:
             if book.index_fd >= 0 and (remark or parts):
                 index = self._index(book, remark, stream, offset, index, now, state.run)
-                point("indexed")
+                faults.point("indexed")
             written = write_all(book.fd, [*remark, *parts], offset)
         except OSError:
             try:
@@ -311,7 +312,7 @@ class Drain:
                 pass  # the first error says enough; the next block is written over the rest
             book.size = offset
             raise
-        point("written")
+        faults.point("written")
         book.size = offset + written
         book.index_size = index
         if redo is not None:

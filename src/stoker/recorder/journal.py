@@ -28,7 +28,7 @@ import struct
 import termios
 from binascii import crc32
 
-from .fault import point
+from stoker.linux import faults
 
 __all__ = ["Journal", "Table"]
 
@@ -97,7 +97,7 @@ class Journal:
         words[_OFFSET] = 0
         words[_SIZE] = 0
         words[_BUSY] = 1
-        point("begun")
+        faults.point("begun")
 
     def take(self, source: int, limit: int = BLOCK) -> int:
         """Move up to `limit` bytes from `source` behind what is in the buffer; how many came (0:
@@ -107,7 +107,7 @@ class Journal:
         """
         count = os.splice(source, self.writer, limit, flags=os.SPLICE_F_NONBLOCK)
         if count:
-            point("spliced")
+            faults.point("spliced")
             self._fetch(count)
         return count
 
@@ -115,11 +115,11 @@ class Journal:
         words = self._words
         size = words[_SIZE] >> 32
         words[_SIZE] = size << 32 | count
-        point("announced")
+        faults.point("announced")
         got = os.readv(self.reader, [self.buffer[size : size + count]])
-        point("read")
+        faults.point("read")
         words[_SIZE] = (size + got) << 32
-        point("sized")
+        faults.point("sized")
 
     @property
     def size(self) -> int:
@@ -156,20 +156,20 @@ class Journal:
         words[_STATE] = state
         words[_LINES], words[_BYTES], words[_SINCE] = lost
         words[_OFFSET] = offset + 1
-        point("planned")
+        faults.point("planned")
 
     def settle(self, end: int) -> None:
         """The part up to `end` is done (or given up), and the table says so."""
         words = self._words
         words[_DONE] = end
-        point("counted")
+        faults.point("counted")
         words[_OFFSET] = 0
-        point("closed")
+        faults.point("closed")
 
     def end(self) -> None:
         """The block is over."""
         self._words[_BUSY] = 0
-        point("ended")
+        faults.point("ended")
 
     # -- after a death --------------------------------------------------------------------------
 

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from stoker.errors import StokerError
-from stoker.linux import Loop, Timer
+from stoker.linux import Loop, Timer, faults
 from stoker.repository import History, Repository
-
-from .fault import point
 
 __all__ = ["Ledger"]
 
@@ -108,7 +106,7 @@ class Ledger:
                 self._send("unsaved", token, str(error))
             self._trouble("repository", str(error))
             return
-        point("committed")
+        faults.point("committed")
         for token, _, _ in saves:
             self._send("saved", token)
         self._tell(repository)
