@@ -44,6 +44,23 @@ class Call:
             self._place = self._find(directory)
         return self._place
 
+    def defined_place(self) -> Place:
+        """The place of `up` and `check`: the argument DIR, what -C, --user or --system say, else
+        the project that we are in, else the working directory itself. Raises UsageError.
+        """
+        import os.path
+
+        from stoker.errors import UsageError
+
+        directory = self.arguments["dir"]
+        if directory is None and not (self.get("user") or self.get("system")):
+            directory = self.get("project") or _around(os.getcwd())
+            self.options.pop("project", None)
+        place = self.place(directory)
+        if place.kind == "project" and not os.path.isdir(place.name):
+            raise UsageError(f"{place.name} is not a directory", hint="stoker up DIR")
+        return place
+
     def _find(self, directory: str | None) -> Place:
         from stoker.client import place_of
 
@@ -80,6 +97,18 @@ class Call:
             self._client.close()
 
 
+def _around(here: str) -> str:
+    """The nearest directory from `here` upward that has a place of ours, else `here`."""
+    import os.path
+
+    at = here
+    while at != os.path.dirname(at):
+        if os.path.isdir(at + "/.stoker"):
+            return at
+        at = os.path.dirname(at)
+    return here
+
+
 def _upward(directory: str, runtime: str | None) -> Place:
     """`-C DIR`: the project DIR, or, as though we were there, one that it lies in."""
     import os.path
@@ -88,9 +117,7 @@ def _upward(directory: str, runtime: str | None) -> Place:
 
     place = place_of(directory, runtime=runtime)
     if not os.path.isdir(place.state):
-        above = os.path.dirname(place.name)
-        while above != os.path.dirname(above):
-            if os.path.isdir(above + "/.stoker"):
-                return place_of(above, runtime=runtime)
-            above = os.path.dirname(above)
+        around = _around(place.name)
+        if around != place.name:
+            return place_of(around, runtime=runtime)
     return place

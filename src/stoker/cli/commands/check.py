@@ -20,7 +20,7 @@ def run(call: Call) -> int:
     from stoker.formats import compile_place
     from stoker.insight import draw_loop, loops, start_order
 
-    compiled = compile_place(call.place(call.arguments["dir"]))
+    compiled = compile_place(call.defined_place())
     mistakes = [msgspec.structs.asdict(one) for one in compiled.mistakes]
     order: list[list[str]] = start_order(compiled.definitions)
     circles = [list(loop) for loop in loops(compiled.definitions)]

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from stoker.errors import StokerError, UsageError
+from stoker.errors import StokerError
 
 from ..ask import of_all
 from ..call import Call
@@ -28,7 +28,7 @@ def run(call: Call) -> int:
     """Start the place, or reload it where it is up already; then wait or follow."""
     from stoker.client import Launch, is_up, prepare, start
 
-    place = _place(call)
+    place = call.defined_place()
     begun = time.monotonic()
     with Launch(place) as launch:
         if is_up(place):
@@ -40,30 +40,6 @@ def run(call: Call) -> int:
             return _foreground(call, place, launch, mistakes)
         call.use(start(place))
     return _detached(call, mistakes, begun)
-
-
-def _place(call: Call) -> Place:
-    """The argument, or what -C, --user, --system say, or the working directory."""
-    directory = call.arguments["dir"]
-    if directory is None and not (call.get("user") or call.get("system")):
-        directory = call.get("project")
-        call.options.pop("project", None)
-        directory = _upward() if directory is None else directory
-    place = call.place(directory)
-    if place.kind == "project" and not os.path.isdir(place.name):
-        raise UsageError(f"{place.name} is not a directory", hint="stoker up DIR")
-    return place
-
-
-def _upward() -> str:
-    """Without any word: the project that we are in, else the working directory itself."""
-    here = os.getcwd()
-    at = here
-    while at != os.path.dirname(at):
-        if os.path.isdir(at + "/.stoker"):
-            return at
-        at = os.path.dirname(at)
-    return here
 
 
 def _compiled(place: Place) -> tuple[list[dict[str, Any]], bytes]:
