@@ -47,7 +47,8 @@ def _transition(data: dict[str, Any], paints: bool) -> str:
     old, state = str(data.get("from") or ""), str(data.get("to") or "")
     shown = paint(state, state, paints)
     if data.get("next"):
-        text = f"{shown} → {data['next']}"
+        following = data["next"]
+        text = f"{shown}, " + ("refreshing" if following == state else f"becoming {following}")
     else:
         text = f"{old} → {shown}" if old and old != state else shown
     if data.get("reason") and data["reason"] != "none":

@@ -88,17 +88,23 @@ def wait_for_operation(
 
 
 def _progress(call: Call, operation: dict[str, Any], told: dict[str, str]) -> None:
-    """What the open members wait for, each sentence once."""
+    """What the open members wait for, each sentence once.
+
+    One that waits for everything to settle has no members until it ends: what moves is told.
+    """
     from stoker.errors import StokerError
 
     names = [member["fmri"] for member in operation["members"] if not member["outcome"]]
-    if not names:
+    everything = operation["verb"] in ("settle", "reload") and not operation["members"]
+    if not names and not everything:
         return
     try:
         rows = call.client().get("/v1/instances" + named(names[:50]))["instances"]
     except StokerError:  # one of them has gone meanwhile: the operation will say so
         return
     for row in rows:
+        if everything and not row["next_state"]:
+            continue
         if row["waiting_for"]:
             text = "waits: " + "; ".join(row["waiting_for"][:3])
         elif row["next_state"]:

@@ -79,7 +79,10 @@ def not_up(call: Call, operation: dict[str, Any]) -> list[str]:
 
     rows = {row["fmri"]: row for row in call.client().get("/v1/instances")["instances"]}
     lines = []
-    for member in operation["members"]:
+    members = operation["members"]
+    if not members and not operation["outcome"]:  # we stopped waiting, it has not ended
+        members = [{"fmri": fmri, "outcome": "", "note": ""} for fmri in rows if _short(rows[fmri])]
+    for member in members:
         if member["outcome"] == "done":
             continue
         row = rows.get(member["fmri"], {})
@@ -92,6 +95,12 @@ def not_up(call: Call, operation: dict[str, Any]) -> list[str]:
     if operation["note"] and not lines:
         lines.append(clean(operation["note"]))
     return lines
+
+
+def _short(row: dict[str, Any]) -> bool:
+    """Moving, or wanted and not up."""
+    up = row["state"] in ("online", "degraded")
+    return bool(row["next_state"]) or (row["wanted"] and not up)
 
 
 def summary(rows: list[dict[str, Any]]) -> str:

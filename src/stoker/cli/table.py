@@ -232,7 +232,7 @@ VERBS: tuple[Verb, ...] = (
         [NAMES], [NOW, *CHANGE], statuses=CHANGES,
     ),
     Verb(
-        "signal", "send a signal to every process of instances",
+        "signal", "send a signal to the main process of instances",
         "By name or number, with or without SIG. What the service does then is its own affair.",
         [Argument("signal", "HUP, SIGHUP or 1", kind="word"), NAMES], [*CHANGE],
         statuses=CHANGES,

@@ -229,7 +229,7 @@ def _notified(core: Core, i: Instance, e: Notified) -> None:
     elif e.kind == "extend" and i.deadline is not None:
         i.deadline = max(i.deadline, core.now.mono + e.number * 1000)
     elif e.kind == "watchdog_late" and i.stage in (Stage.UP, Stage.REFRESH):
-        bounce(core, i, "watchdog", "was silent for longer than its watchdog allows")
+        bounce(core, i, "watchdog", "ended: it was silent for longer than its watchdog allows")
 
 
 def bounce(core: Core, i: Instance, reason: str, why: str) -> None:

@@ -167,7 +167,9 @@ def _refresh(core: Core, op: Operation, named: list[Instance], r: Request) -> st
     for i in named:
         if i.stage not in (Stage.UP, Stage.REFRESH):
             at_once(core, op, i, "done", "is not running: nothing was run")
-        elif not i.definition.refresh:
+            continue
+        i.cause = causes.by_person("refreshed", r.who, r.why)
+        if not i.definition.refresh:
             depart(core, i, Class.REFRESH)
             at_once(core, op, i, "done", "has no refresh method: nothing was run")
         else:

@@ -23,7 +23,7 @@ from stoker.engine import (
     Status,
     World,
 )
-from stoker.model import Definition, Grouping, PlanStep, Request, Stage
+from stoker.model import Definition, Grouping, PlanStep, Request, Stage, signal_name
 
 __all__ = ["plan", "start_order"]
 
@@ -33,6 +33,7 @@ HORIZON = 3600.0
 _MOMENTS = 2000
 _RUNNING = ("online", "degraded")
 _FINE = Status("exit", 0)
+_WHOM = {"main": "its main process", "all": "every process of it"}
 
 
 def plan(engine: Engine, request: Request, now: Now) -> tuple[list[PlanStep], list[str]]:
@@ -94,7 +95,7 @@ def _steps(engine: Engine, request: Request, at: float, effect: Effect) -> list[
         return [PlanStep(at, effect.fmri, action, effect.cause)] if action else []
     if isinstance(effect, Signal):
         asked = request.verb == "signal" and effect.fmri in request.names
-        told = f"{effect.scope}: {effect.signo}"
+        told = f"{signal_name(effect.signo)} to " + _WHOM.get(effect.scope, effect.scope)
         return [PlanStep(at, effect.fmri, "signal", told)] if asked else []
     if isinstance(effect, Exit):
         return [PlanStep(at, "", "end", f"everything is down; status {effect.status}")]

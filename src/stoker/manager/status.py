@@ -18,7 +18,6 @@ def status_view(manager: Manager, fmri: str) -> StatusView:
     engine = manager.engine
     one = engine.instance(fmri)
     usage = manager.executor.usage(fmri)
-    log = one.definition.log
     return StatusView(
         instance=engine.view(fmri, manager.now()),
         processes=usage.processes,
@@ -32,8 +31,16 @@ def status_view(manager: Manager, fmri: str) -> StatusView:
         last_exit=_last_exit(one),
         source=one.definition.source,
         containment=manager.executor.contracts.kind,
-        log=log.path if log.mode == "file" else "" if log.mode == "none" else "stoker logs",
+        log=_log(one),
     )
+
+
+def _log(one: Instance) -> str:
+    """Where its output can be read: a file, or the command that shows it."""
+    log = one.definition.log
+    if log.mode in ("file", "none"):
+        return log.path if log.mode == "file" else ""
+    return f"stoker logs {display(one.fmri)}"
 
 
 def _choice(one: Instance) -> dict[str, Any] | None:

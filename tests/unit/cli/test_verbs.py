@@ -159,6 +159,18 @@ def test_events_are_printed_and_resume(run: Any, door: Any) -> None:
     assert [json.loads(line)["cursor"] for line in out.splitlines()] == [2]
 
 
+def test_an_event_tells_what_begins_from_what_is_done(run: Any, door: Any) -> None:
+    for data in (
+        {"from": "offline", "to": "offline", "next": "online"},
+        {"from": "offline", "to": "online", "next": None},
+        {"from": "online", "to": "online", "next": "online"},
+    ):
+        door.fake.happens("svc:/web:default", **data)
+    _, out, _ = run("events")
+    said = [line.partition("web: ")[2] for line in out.splitlines()]
+    assert said == ["offline, becoming online", "offline → online", "online, refreshing"]
+
+
 def test_a_refresh_that_ran_nothing_says_so(run: Any) -> None:
     _, out, _ = run("refresh", "web")
     assert "nothing was run" in out

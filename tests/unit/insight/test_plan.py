@@ -152,3 +152,16 @@ def test_loops_are_ways_round() -> None:
     assert found == [[name("a"), name("b"), name("c")], [name("x")]]
     assert draw_loop(found[0]) == "a → b → c → a"
     assert loops([service("a", "b"), service("b")]) == []
+
+
+def test_a_refresh_is_its_own_cause_and_a_signal_is_named() -> None:
+    world = World()
+    world.define(service("db", refresh=RUN), service("web", "db", restart_on="refresh"))
+    world.run(60)
+    steps, _ = plan(world.engine, Request("refresh", (name("db"),), who="root"), world.now)
+    causes = [(step.action, step.fmri, step.why) for step in steps]
+    assert ("refresh", name("db"), "was refreshed by root") in causes
+    assert ("stop", name("web"), "requires db, which was refreshed by root") in causes
+    request = Request("signal", (name("db"),), signal=10)
+    steps, _ = plan(world.engine, request, world.now)
+    assert [(step.action, step.why) for step in steps] == [("signal", "USR1 to its main process")]

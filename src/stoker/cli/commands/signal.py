@@ -1,4 +1,4 @@
-"""Send a signal to every process of instances."""
+"""Send a signal to the main process of instances."""
 
 from __future__ import annotations
 
