@@ -58,10 +58,6 @@ class Spot:
         self.hear(self.path, message, hint, "error")
         return BAD
 
-    def doubt(self, message: str, hint: str = "") -> None:
-        """Tell a warning."""
-        self.hear(self.path, message, hint, "warning")
-
 
 class Kind:
     """A kind of value. `words` is what people are told it is."""

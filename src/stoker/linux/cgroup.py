@@ -260,9 +260,3 @@ class Cgroup:
         """Seconds of processor time used so far (cpu.stat, there without the controller too)."""
         used = self._table("cpu.stat").get("usage_usec")
         return None if used is None else used / 1e6
-
-    def oom_kills(self) -> int | None:
-        """How many processes the kernel killed here for want of memory; None without the
-        controller.
-        """
-        return self._table("memory.events").get("oom_kill")

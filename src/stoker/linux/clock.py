@@ -14,11 +14,6 @@ def now() -> tuple[int, int]:
     return time.monotonic_ns(), time.time_ns()
 
 
-def boottime_ns() -> int:
-    """Nanoseconds since boot, sleep included."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
 def synchronised() -> bool | None:
     """Whether something (NTP, PTP) keeps the wall clock right; None when there is no telling."""
     libc = ctypes.CDLL(None, use_errno=True)

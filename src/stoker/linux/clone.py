@@ -10,10 +10,8 @@ import ctypes
 import os
 import signal
 
-CLONE_PIDFD = 0x1000
 CLONE_PARENT = 0x8000
 CLONE_INTO_CGROUP = 0x200000000
-CLONE_CLEAR_SIGHAND = 0x100000000
 
 _CLONE3 = 435  # the same number on every architecture but alpha
 _Arguments = ctypes.c_uint64 * 11

@@ -12,7 +12,6 @@ NAMES: dict[str, int] = {
     for name, number in vars(resource).items()
     if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"
 }
-INFINITY = resource.RLIM_INFINITY
 
 
 def get(name: str, pid: int = 0) -> tuple[int, int] | None:

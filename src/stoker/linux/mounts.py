@@ -47,11 +47,6 @@ def mounts() -> list[Mount]:
     return parse_mountinfo((data or b"").decode(errors="surrogateescape"))
 
 
-def is_mounted(point: str) -> bool:
-    """Whether something is mounted exactly there."""
-    return any(mount.point == point for mount in mounts())
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of fstab."""

@@ -142,12 +142,6 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def session_members(session: int) -> list[int]:
-    """All processes of a session, zombies excepted."""
-    found = (stat(pid) for pid in pids())
-    return sorted(one.pid for one in found if one and one.session == session and not one.zombie)
-
-
 def status(pid: int) -> dict[str, str]:
     """/proc/PID/status as a table; empty when it is gone."""
     lines = (files.read(f"/proc/{pid}/status") or b"").decode(errors="replace").splitlines()
@@ -169,15 +163,6 @@ def rss(pid: int) -> int | None:
     return int(data.split()[1]) * PAGE if data else None
 
 
-def pss(pid: int) -> int | None:
-    """Memory in bytes, shared pages divided by their users; needs the right to trace."""
-    data = files.read(f"/proc/{pid}/smaps_rollup")
-    for line in (data or b"").splitlines():
-        if line.startswith(b"Pss:"):
-            return int(line.split()[1]) * 1024
-    return None
-
-
 def cpu(pid: int) -> float | None:
     """Seconds of processor time used by the process so far, user and system."""
     found = stat(pid)
@@ -191,13 +176,4 @@ def cgroup_of(pid: int) -> str | None:
     for line in (files.read(f"/proc/{pid}/cgroup") or b"").splitlines():
         if line.startswith(b"0::"):
             return os.fsdecode(line[3:]).removesuffix(" (deleted)")
-    return None
-
-
-def wall_start(pid: int) -> float | None:
-    """When it started, in seconds since the epoch (precise to a clock tick)."""
-    found = start_time(pid)
-    for line in (files.read("/proc/stat", 8 << 20) or b"").splitlines():
-        if line.startswith(b"btime ") and found is not None:
-            return int(line.split()[1]) + found / TICKS
     return None

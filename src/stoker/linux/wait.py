@@ -21,13 +21,6 @@ class Ended(NamedTuple):
     code: int
     status: int
 
-    @property
-    def wait_status(self) -> int:
-        """The same in the form of waitpid(2), for os.waitstatus_to_exitcode and the like."""
-        if self.code == os.CLD_EXITED:
-            return self.status << 8
-        return self.status | (0x80 if self.code == os.CLD_DUMPED else 0)
-
 
 def _wait(kind: int, which: int, options: int) -> Ended | None:
     try:

@@ -255,11 +255,6 @@ class Definition(Frozen, frozen=True):
     none.
     """
 
-    @property
-    def is_target(self) -> bool:
-        """A service without a process (a milestone)."""
-        return not self.start
-
 
 LIVE_FIELDS = frozenset(
     {

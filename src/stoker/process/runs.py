@@ -4,7 +4,6 @@ work on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -78,6 +77,3 @@ class Run:
     def direct(self) -> bool:
         """Whether a process that we started in its contract still lives: then it is populated."""
         return any(child.contract is self.contract for child in self.children())
-
-
-Cancel = Callable[[], object]

@@ -84,7 +84,3 @@ class Children:
                 self._compressing.pop(pid, None)
                 self._readers.discard(pid)
         self._next()
-
-    def busy(self) -> bool:
-        """Whether a child runs or waits for its turn."""
-        return bool(self._waiting or self._compressing or self._readers)

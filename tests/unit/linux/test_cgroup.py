@@ -54,7 +54,6 @@ def test_files_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None:
         "cgroup.events": "populated 1\nfrozen 0\n",
         "cgroup.procs": "12\n30\n",
         "memory.current": "4096\n",
-        "memory.events": "low 0\noom 3\noom_kill 2\n",
         "pids.current": "7\n",
         "cpu.stat": "usage_usec 1500000\nuser_usec 1\n",
         "memory.max": "max\n",
@@ -69,7 +68,7 @@ def test_files_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None:
     assert not one.frozen()
     assert one.procs() == [12, 20, 30]
     assert one.own_procs() == [12, 30]
-    assert (one.memory(), one.tasks(), one.cpu(), one.oom_kills()) == (4096, 7, 1.5, 2)
+    assert (one.memory(), one.tasks(), one.cpu()) == (4096, 7, 1.5)
     one.write("memory.max", "1048576")
     assert one.read("memory.max") == "1048576"
     assert [inner.path for inner in one.below()] == [f"{tmp_path}/inner", str(tmp_path)]
@@ -88,7 +87,7 @@ def test_what_is_gone_answers_as_empty(tmp_path: Path) -> None:
     assert gone.remove()
     assert gone.controllers() == frozenset()
     assert gone.enable(frozenset({"memory"})) == frozenset()
-    assert (gone.memory(), gone.tasks(), gone.cpu(), gone.oom_kills()) == (None,) * 4
+    assert (gone.memory(), gone.tasks(), gone.cpu()) == (None,) * 3
     with pytest.raises(FileNotFoundError):
         gone.open()
 

@@ -20,24 +20,6 @@ broken line
 """
 
 
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    files.write_atomic(path, b"old", 0o640)
-    files.write_atomic(path, b"new" * 100_000, 0o600, sync=False)
-    assert files.read(path) == b"new" * 100_000
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(tmp_path) == ["file"]
-
-
-def test_a_failed_replacement_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "directory").mkdir()
-    with pytest.raises(OSError):
-        files.write_atomic(tmp_path / "directory", b"x")
-    assert os.listdir(tmp_path) == ["directory"]
-    with pytest.raises(FileNotFoundError):
-        files.write_atomic(tmp_path / "none" / "file", b"x")
-
-
 def test_reading_what_is_not_there(tmp_path: Path) -> None:
     assert files.read(tmp_path / "none") is None
     assert files.read(tmp_path) is None
@@ -57,7 +39,7 @@ def test_the_mount_table_is_read() -> None:
     ]
     odd = table[2]
     assert (odd.root, odd.kind, odd.options) == ("/a/b", "cgroup2", frozenset({"rw", "relatime"}))
-    assert mounts.is_mounted("/proc")
+    assert "/proc" in [one.point for one in mounts.mounts()]
 
 
 def test_fstab_tells_what_is_missing(tmp_path: Path) -> None:
@@ -75,14 +57,13 @@ def test_fstab_tells_what_is_missing(tmp_path: Path) -> None:
 def test_clocks_go_forward() -> None:
     before, after = clock.now(), clock.now()
     assert after[0] >= before[0]
-    assert clock.boottime_ns() >= before[0]
     assert clock.synchronised() in (True, False, None)
 
 
 def test_limits_have_names() -> None:
     soft, hard = limits.get("nofile") or (0, 0)
     assert soft > 0
-    assert hard == limits.INFINITY or hard >= soft
+    assert hard == -1 or hard >= soft
     assert limits.get("nofile", 2**22 + 7) is None
     assert (limits.open_descriptors() or 0) >= 1
     assert (limits.open_descriptors(os.getpid()) or 0) >= 1

@@ -76,7 +76,6 @@ def test_a_child_as_proc_shows_it(child: subprocess.Popen[bytes]) -> None:
     assert environment["EMPTY"] == ""
     assert child.pid in proc.children(os.getpid())
     assert child.pid in proc.descendants(os.getpid())
-    assert proc.session_members(child.pid) == [child.pid]
     assert child.pid in proc.pids()
     assert proc.owner(child.pid) == (os.geteuid(), os.getegid())
     assert (proc.rss(child.pid) or 0) > 100_000
@@ -84,22 +83,12 @@ def test_a_child_as_proc_shows_it(child: subprocess.Popen[bytes]) -> None:
     assert proc.status(child.pid)["Pid"] == str(child.pid)
 
 
-def test_the_memory_share_of_this_process() -> None:
-    share, resident = proc.pss(os.getpid()), proc.rss(os.getpid())
-    assert resident is not None
-    assert share is None or 0 < share < 2 * resident
-
-
 def test_identity_is_pid_and_start(child: subprocess.Popen[bytes]) -> None:
     start = proc.start_time(child.pid)
     assert start is not None
     assert proc.is_same(child.pid, start)
     assert not proc.is_same(child.pid, start + 1)
-    mine = proc.wall_start(os.getpid())
-    its = proc.wall_start(child.pid)
-    assert mine is not None
-    assert its is not None
-    assert its >= mine
+    assert start >= (proc.start_time(os.getpid()) or 0) > 0
 
 
 def test_the_boot_has_an_id() -> None:
@@ -117,7 +106,6 @@ def test_a_zombie_counts_until_it_is_reaped(child: subprocess.Popen[bytes]) -> N
     assert found.zombie
     assert proc.cmdline(child.pid) in ([], None)
     assert child.pid in proc.children(os.getpid())
-    assert proc.session_members(child.pid) == []
     os.close(fd)
 
 
@@ -129,10 +117,8 @@ def test_nobody_is_an_ordinary_answer() -> None:
         proc.environ,
         proc.owner,
         proc.rss,
-        proc.pss,
         proc.cpu,
         proc.cgroup_of,
-        proc.wall_start,
         pidfd.open_pid,
     ):
         assert ask(NOBODY) is None, ask
@@ -171,25 +157,10 @@ def test_peeking_leaves_the_child_and_reaping_takes_it(child: subprocess.Popen[b
     os.close(fd)
     seen = wait.peek(child.pid)
     assert seen == (child.pid, os.CLD_KILLED, signal.SIGTERM)
-    assert seen.wait_status == signal.SIGTERM
     assert wait.peek(child.pid) == seen
     assert wait.reap(child.pid) == seen
     assert wait.peek(child.pid) is None
     child.returncode = -signal.SIGTERM
-
-
-@pytest.mark.parametrize(
-    ("ended", "status"),
-    [
-        (wait.Ended(1, os.CLD_EXITED, 7), 7 << 8),
-        (wait.Ended(1, os.CLD_KILLED, 9), 9),
-        (wait.Ended(1, os.CLD_DUMPED, 11), 11 | 0x80),
-    ],
-)
-def test_the_same_end_as_waitpid_says_it(ended: wait.Ended, status: int) -> None:
-    assert ended.wait_status == status
-    assert os.WIFEXITED(status) == (ended.code == os.CLD_EXITED)
-    assert os.WCOREDUMP(status) == (ended.code == os.CLD_DUMPED)
 
 
 def test_being_a_subreaper_can_be_set_and_asked() -> None:
@@ -198,14 +169,3 @@ def test_being_a_subreaper_can_be_set_and_asked() -> None:
     assert prctl.get_subreaper()
     prctl.set_subreaper(False)
     assert not prctl.get_subreaper()
-
-
-def test_the_signal_at_the_parents_death() -> None:
-    prctl.set_pdeathsig(signal.SIGURG)
-    try:
-        assert prctl.get_pdeathsig() == signal.SIGURG
-    finally:
-        prctl.set_pdeathsig(0)
-    assert prctl.get_pdeathsig() == 0
-    with pytest.raises(OSError, match="prctl"):
-        prctl.set_pdeathsig(1000)
