@@ -149,7 +149,7 @@ def state_of(row: dict[str, Any]) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes as people read them: 512, 1.5K, 12.3M. (The model's own loads more.)"""
+    """Bytes as people read them: 512, 1.5K, 12.3M."""
     value = float(count)
     for unit in ("", "K", "M", "G", "T"):
         if value < 1024 or unit == "T":

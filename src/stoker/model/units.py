@@ -17,7 +17,6 @@ __all__ = [
     "parse_time",
     "rfc3339",
     "show_duration",
-    "show_size",
     "signal_name",
     "signal_number",
     "size",
@@ -110,18 +109,6 @@ def size(text: str) -> int:
             scale: int = base**power
             return int(number) * scale if number.isdigit() else round(float(number) * scale)
     raise UsageError(f"not a size: {text[:40]!r}", hint='write "10M", "1.5G" or a number of bytes')
-
-
-def show_size(count: int) -> str:
-    """Bytes as people read them: "512", "1.5K", "12.3M"."""
-    value, unit = float(count), ""
-    for letter in "KMGTP":
-        if abs(value) < 1024:
-            break
-        value, unit = value / 1024, letter
-    if not unit:
-        return str(count)
-    return f"{value:.1f}".removesuffix(".0") + unit
 
 
 def rfc3339(wall: int) -> str:

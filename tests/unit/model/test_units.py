@@ -15,7 +15,6 @@ from stoker.model import (
     parse_time,
     rfc3339,
     show_duration,
-    show_size,
     signal_name,
     signal_number,
     size,
@@ -100,14 +99,6 @@ def test_sizes(text: str, count: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(UsageError):
         size(text)
-
-
-@pytest.mark.parametrize(
-    ("count", "shown"),
-    [(0, "0"), (512, "512"), (1024, "1K"), (1536, "1.5K"), (10 * 1024**2, "10M")],
-)
-def test_shown_sizes(count: int, shown: str) -> None:
-    assert show_size(count) == shown
 
 
 def test_rfc3339() -> None:
