@@ -191,7 +191,10 @@ class Scenario:
 
     def keeper(self) -> int:
         """The keeper's pid, from its lock file."""
-        return int((self.runtime / "lock").read_text().split()[0])
+        # Its successor writes the file anew: for a moment there is nothing in it.
+        lock = self.runtime / "lock"
+        words: list[str] = self.until(lambda: lock.read_text().split(), "the keeper's pid", 10)
+        return int(words[0])
 
     def manager(self) -> int:
         """The manager's pid, as it tells it itself."""
@@ -258,7 +261,7 @@ class Scenario:
             return
         try:
             keeper = self.keeper()
-        except (OSError, ValueError, IndexError):
+        except (OSError, ValueError, Deadline):
             return
         if not alive(keeper) or not self._ours(keeper):
             return
