@@ -2,8 +2,9 @@
 
     python tests/property/histories.py FIRST LAST [JOBS]
 
-runs the histories FIRST to LAST - 1 and prints each seed that breaks an invariant, with a shortened
-history. A history is a function of the numbers it draws: the same numbers give the same history.
+runs the histories FIRST to LAST - 1 and prints each seed that breaks an invariant, a line for every
+ten thousand, and at the end a shortened history of the first. A history is a function of the
+numbers it draws: the same numbers give the same history.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -116,24 +117,30 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     chunks = [(n, min(n + 1000, last)) for n in range(first, last, 1000)]
     bad: list[tuple[int, str]] = []
-    if jobs == 1:
-        for chunk in chunks:
-            bad += bad_seeds(*chunk)
-            if len(bad) >= 10:
-                break
-    else:
-        from concurrent.futures import ProcessPoolExecutor
-
-        with ProcessPoolExecutor(jobs) as pool:
-            for found in pool.map(bad_seeds, *zip(*chunks, strict=True)):
-                bad += found
-    for seed, text in bad:
-        print(f"seed {seed}: {text[:300]}")
+    for done, found in enumerate(_results(chunks, jobs), 1):
+        for seed, text in found:
+            print(f"seed {seed}: {text[:300]}", flush=True)
+        bad += found
+        if done % 10 == 0:
+            count, seconds = done * 1000, time.monotonic() - began
+            rate = f"{seconds:.0f} s, {count / seconds:.0f} each second"
+            print(f"{count} done, {len(bad)} bad, {rate}", flush=True)
     if bad:
         print(report(bad[0][0]))
     count = last - first
     print(f"{count} histories, {len(bad)} bad, {time.monotonic() - began:.1f} s")
     return 1 if bad else 0
+
+
+def _results(chunks: list[tuple[int, int]], jobs: int) -> Iterator[list[tuple[int, str]]]:
+    """What is bad in each chunk, in order."""
+    if jobs == 1:
+        yield from (bad_seeds(*chunk) for chunk in chunks)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(bad_seeds, *zip(*chunks, strict=True))
 
 
 if __name__ == "__main__":
