@@ -25,12 +25,14 @@ from __future__ import annotations
 
 from .adoption import Found, KeptEnd, Remains, adopt, end_process, recognise
 from .budget import Budget
+from .cgroups import CgroupContracts
 from .command import Command, SpawnError
-from .contracts import CgroupContracts, Contract, Contracts, SessionContracts, contract_name
+from .contracts import Contract, Contracts, contract_name
 from .executor import Executor, Holder
 from .output import Outputs, marker
 from .reaper import End
 from .report import Report, Start
+from .sessions import SessionContracts
 from .spawn import Spawning
 from .surroundings import Surroundings
 from .usage import Usage
