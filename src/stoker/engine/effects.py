@@ -8,7 +8,7 @@ successor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stoker.model import Definition, Intent, Step
 
@@ -31,8 +31,7 @@ __all__ = [
 ]
 
 
-@dataclass(slots=True, frozen=True)
-class Spawn:
+class Spawn(Struct, frozen=True):
     """Start a process of `method` ("prepare", "start", "decide", "cleanup", "stop", "refresh").
 
     start with ready spawn/notify/fd/probe/log/delay is the main process; it lives in contract
@@ -51,8 +50,7 @@ class Spawn:
     arguments: tuple[str, ...] = ()
 
 
-@dataclass(slots=True, frozen=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """Send `signo` to: "all" processes of the contract, the "main" process, or the running
     "method"."""
 
@@ -62,8 +60,7 @@ class Signal:
     signo: int
 
 
-@dataclass(slots=True, frozen=True)
-class Kill:
+class Kill(Struct, frozen=True):
     """KILL everything: scope "contract" (and what the run's methods left), or only the running
     "method"'s contract.
     """
@@ -73,8 +70,7 @@ class Kill:
     scope: str = "contract"
 
 
-@dataclass(slots=True, frozen=True)
-class Release:
+class Release(Struct, frozen=True):
     """The run is over: its contract is given back (an abandoned one keeps its processes)."""
 
     fmri: str
@@ -82,8 +78,7 @@ class Release:
     abandon: bool = False
 
 
-@dataclass(slots=True, frozen=True)
-class ProbeOn:
+class ProbeOn(Struct, frozen=True):
     """Begin to look: `names` are "ready" or those of health probes; `after` seconds from now."""
 
     fmri: str
@@ -93,8 +88,7 @@ class ProbeOn:
     after: float = 0.0
 
 
-@dataclass(slots=True, frozen=True)
-class ProbeOff:
+class ProbeOff(Struct, frozen=True):
     """Stop looking."""
 
     fmri: str
@@ -102,8 +96,7 @@ class ProbeOff:
     names: tuple[str, ...]
 
 
-@dataclass(slots=True, frozen=True)
-class Save:
+class Save(Struct, frozen=True):
     """Make a choice durable (None: forget it); answered by Saved or NotSaved with the same
     token."""
 
@@ -112,8 +105,7 @@ class Save:
     intent: Intent | None
 
 
-@dataclass(slots=True, frozen=True)
-class Publish:
+class Publish(Struct, frozen=True):
     """The shown state changed. `next_state` "" is none. `cause`: why, down to a person or a
     process; for people.
 
@@ -131,8 +123,7 @@ class Publish:
     text: str = ""
 
 
-@dataclass(slots=True, frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """An operation, or one of its members (`fmri` not ""), ended with `outcome`."""
 
     number: int
@@ -141,8 +132,7 @@ class Outcome:
     note: str = ""
 
 
-@dataclass(slots=True, frozen=True)
-class Orphaned:
+class Orphaned(Struct, frozen=True):
     """Processes are left running on purpose, or cannot be ended: list contract `ctid` until it is
     empty.
     """
@@ -153,31 +143,27 @@ class Orphaned:
     why: str
 
 
-@dataclass(slots=True, frozen=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """Begin to watch a file target ("file:///path"); its present value comes back as a Fact at
     once."""
 
     target: str
 
 
-@dataclass(slots=True, frozen=True)
-class Unwatch:
+class Unwatch(Struct, frozen=True):
     """Nobody needs the file target any more."""
 
     target: str
 
 
-@dataclass(slots=True, frozen=True)
-class Wake:
+class Wake(Struct, frozen=True):
     """Send Due at monotonic nanoseconds `at`. Each one replaces the last; None: no deadline is
     left."""
 
     at: int | None
 
 
-@dataclass(slots=True, frozen=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """Everything is down: the manager may end with `status`."""
 
     status: int

@@ -6,8 +6,9 @@ nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from stoker.model import Definition, Intent, Request
 
@@ -56,8 +57,7 @@ class Status(NamedTuple):
         return self.kind == "exit" and self.number == 0
 
 
-@dataclass(slots=True, frozen=True)
-class Defined:
+class Defined(Struct, frozen=True):
     """A definition was read, for the first time or again. `intent`: the administrator's stored
     choice, None if none.
     """
@@ -66,23 +66,20 @@ class Defined:
     intent: Intent | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """The definition is gone: the instance is stopped, then forgotten."""
 
     fmri: str
 
 
-@dataclass(slots=True, frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """An administrative request became operation `number`."""
 
     number: int
     request: Request
 
 
-@dataclass(slots=True, frozen=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """An input or file changed: target "input:NAME", "file:///path", or "active" (the system is
     awake).
     """
@@ -91,8 +88,7 @@ class Fact:
     value: bool
 
 
-@dataclass(slots=True, frozen=True)
-class Spawned:
+class Spawned(Struct, frozen=True):
     """A process asked for by a Spawn effect exists. `start`: its start time in clock ticks since
     boot, 0 if not read.
     """
@@ -104,8 +100,7 @@ class Spawned:
     start: int = 0
 
 
-@dataclass(slots=True, frozen=True)
-class NotSpawned:
+class NotSpawned(Struct, frozen=True):
     """A process could not be started: `errno` and a sentence for people."""
 
     fmri: str
@@ -115,8 +110,7 @@ class NotSpawned:
     text: str
 
 
-@dataclass(slots=True, frozen=True)
-class Exited:
+class Exited(Struct, frozen=True):
     """A process of ours ended. `method`: "main" or prepare, start, decide, cleanup, stop,
     refresh."""
 
@@ -126,16 +120,14 @@ class Exited:
     status: Status
 
 
-@dataclass(slots=True, frozen=True)
-class Empty:
+class Empty(Struct, frozen=True):
     """The run's contract has no process any more."""
 
     fmri: str
     run: int
 
 
-@dataclass(slots=True, frozen=True)
-class Hurt:
+class Hurt(Struct, frozen=True):
     """A process of the contract that is not main died badly. kind: "core", "signal", "oom"."""
 
     fmri: str
@@ -143,8 +135,7 @@ class Hurt:
     kind: str
 
 
-@dataclass(slots=True, frozen=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """The readiness that the definition declares was seen. `pid`: the new main process where a
     pidfile named one.
     """
@@ -154,8 +145,7 @@ class Ready:
     pid: int = 0
 
 
-@dataclass(slots=True, frozen=True)
-class Notified:
+class Notified(Struct, frozen=True):
     """sd_notify words other than READY. kind: status, mainpid, reloading, stopping, extend,
     watchdog, watchdog_late.
     """
@@ -167,8 +157,7 @@ class Notified:
     number: int = 0
 
 
-@dataclass(slots=True, frozen=True)
-class Probed:
+class Probed(Struct, frozen=True):
     """A health probe answered."""
 
     fmri: str
@@ -178,8 +167,7 @@ class Probed:
     text: str = ""
 
 
-@dataclass(slots=True, frozen=True)
-class Adopted:
+class Adopted(Struct, frozen=True):
     """A new manager found what is left of a run. `main`, `method`: "alive", "never", "unknown" or a
     Status.
 
@@ -192,23 +180,20 @@ class Adopted:
     populated: bool = False
 
 
-@dataclass(slots=True, frozen=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """The choice that effect Save `token` carried is durable."""
 
     token: int
 
 
-@dataclass(slots=True, frozen=True)
-class NotSaved:
+class NotSaved(Struct, frozen=True):
     """It could not be made durable."""
 
     token: int
     why: str
 
 
-@dataclass(slots=True, frozen=True)
-class Due:
+class Due(Struct, frozen=True):
     """Time passed: look at every deadline that is over."""
 
 
