@@ -66,7 +66,7 @@ class Reporter:
         some = ", ".join(pids[:6]) + (" …" if len(pids) > 6 else "")
         what = f"{'processes' if len(pids) > 1 else 'process'} {some}" if pids else "its end"
         more = row["note"] or f"{row['stage']} for {age(seconds)}"
-        if row["until"]:
+        if row["until"] and more.endswith("is next"):
             more += f" in {age(seconds_of(row['until']) - time.time())}"
         key = f"{what} {row['stage']}"
         before, when = self._told.get(row["fmri"], ("", 0.0))

@@ -166,7 +166,7 @@ VERBS: tuple[Verb, ...] = (
         "a second one escalates. On a place that is up it is `reload`, and Ctrl-C only detaches.",
         [Argument("dir", "the project's directory; the working directory, if none is given",
                   many="?", kind="directory")],
-        [Option("--detach", "return when all is settled", short="-d"), TIMEOUT, JSON],
+        [Option("--detach", "return when all is settled", short="-d"), TIMEOUT, DRY_RUN, JSON],
         statuses={0: "all is up", 1: "something is not up, or another manager has the place",
                   5: STATUSES[5]}, fast=False,
     ),

@@ -262,6 +262,22 @@ def test_check_says_what_would_start_in_order(
     assert not (project / ".stoker").exists()
 
 
+def test_a_dry_run_of_up_where_it_is_up_is_a_reload_s(run: Any, door: Any) -> None:
+    status, out, _ = run("up", "--dry-run", "--json")
+    assert (status, json.loads(out)["changes"]) == (0, [])
+    assert door.fake.reloads == 1
+
+
+def test_a_dry_run_of_up_where_nothing_runs_is_check(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", str(project)]) == 0
+    checked = capsys.readouterr().out
+    assert main(["up", "--dry-run", str(project)]) == 0
+    assert capsys.readouterr().out == checked
+    assert not (project / ".stoker").exists()
+
+
 def test_check_finds_all_mistakes_at_once(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

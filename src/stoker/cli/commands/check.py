@@ -10,17 +10,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["run"]
+    from stoker.model import Place
+
+__all__ = ["look_over", "run"]
 
 
 def run(call: Call) -> int:
     """Read everything as `up` would; start nothing."""
+    return look_over(call, call.defined_place())
+
+
+def look_over(call: Call, place: Place) -> int:
+    """Say what `place` defines: mistakes, what is ignored, what would start, in order."""
     import msgspec
 
     from stoker.formats import compile_place
     from stoker.insight import draw_loop, loops, start_order
 
-    compiled = compile_place(call.defined_place())
+    compiled = compile_place(place)
     mistakes = [msgspec.structs.asdict(one) for one in compiled.mistakes]
     order: list[list[str]] = start_order(compiled.definitions)
     circles = [list(loop) for loop in loops(compiled.definitions)]

@@ -29,6 +29,8 @@ def run(call: Call) -> int:
     from stoker.client import Launch, is_up, prepare, start
 
     place = call.defined_place()
+    if call.get("dry_run"):
+        return _dry(call, place)
     begun = time.monotonic()
     with Launch(place) as launch:
         if is_up(place):
@@ -40,6 +42,19 @@ def run(call: Call) -> int:
             return _foreground(call, place, launch, mistakes)
         call.use(start(place))
     return _detached(call, mistakes, begun)
+
+
+def _dry(call: Call, place: Place) -> int:
+    """What would happen: the start of the place, or (where it is up) the reload of it."""
+    from stoker.client import is_up
+
+    if is_up(place):
+        from .reload import run as reload
+
+        return reload(call)
+    from .check import look_over
+
+    return look_over(call, place)
 
 
 def _compiled(place: Place) -> tuple[list[dict[str, Any]], bytes]:
