@@ -32,6 +32,7 @@ RETRY_FIRST, RETRY_MOST = (
     10_000_000_000,
 )  # ns between attempts at logs that cannot be written
 SMALL = 16384  # bytes; a block worth its system calls
+READERS = "records"  # the socket that readers of logs and history come to
 AT_ONCE = 2_000_000  # ns between two blocks of one pipe that count as one stream
 LINGER = 0.0001  # seconds; measured: a fifth less work, and no less throughput
 LAST_BLOCKS = (
@@ -61,6 +62,7 @@ class Recorder:
         self.own = OwnLog(os.path.join(self.logs, "stoker.log"), self.children.compress)
         self.link: Link | None = None
         self.listener: socket.socket | None = None
+        self._inode = 0  # of its path
         self._retry: Timer | None = None
         self._patience = RETRY_FIRST
         self._said_error = ""
@@ -130,6 +132,16 @@ class Recorder:
         self.shelf.close_all()
         if self.listener is not None:
             self.listener.close()
+            self._clear_away()
+
+    def _clear_away(self) -> None:
+        """Remove the readers' socket, unless a successor has put its own in place already."""
+        path = os.path.join(self.run_folder, READERS)
+        try:
+            if os.stat(path).st_ino == self._inode:
+                os.unlink(path)
+        except OSError:
+            pass  # it is gone, or the directory is: nothing is left to remove
 
     def _after(self) -> None:
         self.ledger.commit()
@@ -365,7 +377,7 @@ class Recorder:
     # -- readers --------------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        path = os.path.join(self.run_folder, "records")
+        path = os.path.join(self.run_folder, READERS)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         try:
             # Under another name first: a client finds the old one, the new one, or none, never
@@ -374,6 +386,7 @@ class Recorder:
             listener.bind(fresh)
             os.chmod(fresh, 0o600)
             listener.listen(64)
+            self._inode = os.stat(fresh).st_ino
             os.rename(fresh, path)
         except OSError as error:
             say(f"{path}: {error.strerror}; logs can be read, but not through me")

@@ -260,6 +260,7 @@ def test_told_to_end_it_reads_what_is_left(recorder: Recorder) -> None:
     recorder.settle()
     assert recorder.stop() == 0
     assert (recorder.logs / "web" / "current").read_bytes().endswith(b" o 0 last words\n")
+    assert not (recorder.run / "records").exists()
     base = sqlite3.connect(recorder.state / "history.db")
     assert base.execute("SELECT count(*) FROM transitions").fetchone() == (1,)
     base.close()
