@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -266,6 +267,17 @@ def test_a_dry_run_of_up_where_it_is_up_is_a_reload_s(run: Any, door: Any) -> No
     status, out, _ = run("up", "--dry-run", "--json")
     assert (status, json.loads(out)["changes"]) == (0, [])
     assert door.fake.reloads == 1
+
+
+def test_up_of_somebody_else_s_place_is_a_reload_and_leaves_its_environment_alone(
+    run: Any, door: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: mine + 1)
+    status, _, err = run("up", "-d")
+    assert (status, err) == (0, "")
+    assert door.fake.reloads == 1
+    assert not Path(door.fake.place.runtime, "environment").exists()
 
 
 def test_a_dry_run_of_up_where_nothing_runs_is_check(

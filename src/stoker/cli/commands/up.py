@@ -32,6 +32,8 @@ def run(call: Call) -> int:
     if call.get("dry_run"):
         return _dry(call, place)
     begun = time.monotonic()
+    if _theirs(place) and is_up(place):
+        return _again(call, place, begun)
     with Launch(place) as launch:
         if is_up(place):
             launch.release()
@@ -42,6 +44,14 @@ def run(call: Call) -> int:
             return _foreground(call, place, launch, mistakes)
         call.use(start(place))
     return _detached(call, mistakes, begun)
+
+
+def _theirs(place: Place) -> bool:
+    """Whether somebody else has started it: then we are a client of it, and start nothing."""
+    try:
+        return os.stat(place.runtime).st_uid != os.getuid()
+    except OSError:
+        return False
 
 
 def _dry(call: Call, place: Place) -> int:
@@ -116,7 +126,7 @@ def _again(call: Call, place: Place, begun: float) -> int:
     from stoker.client import record_environment
 
     client = call.client()
-    if place.uid == os.getuid():
+    if not _theirs(place):
         record_environment(place)
     answer = client.post("/v1/reload", {}, patience=300)
     if call.get("detach"):
