@@ -269,7 +269,9 @@ def test_requests_one_behind_the_other_on_one_connection(door: Any) -> None:
         sock.sendall(b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
         found = b""
         while found.count(b"HTTP/1.1 200") < 20 or not found.endswith(b"}\n"):
-            found += sock.recv(65536)
+            piece = sock.recv(65536)
+            assert piece, "the connection was closed before all were answered"
+            found += piece
 
 
 def test_a_client_that_hangs_up_in_the_middle(door: Any) -> None:

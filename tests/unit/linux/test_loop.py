@@ -119,6 +119,11 @@ def test_forgetting_what_is_closed_or_unknown_is_harmless(
     here.watch(pipe[0], loop.READ, lambda events: None)
     os.close(pipe[0])
     here.forget(pipe[0])
+    passed: list[str] = []
+    here.at(time.monotonic_ns(), lambda: passed.append("on it goes"))
+    here.at(time.monotonic_ns(), here.stop)
+    here.run()
+    assert passed == ["on it goes"]
 
 
 def test_watching_again_replaces(here: Loop, pipe: tuple[int, int]) -> None:
@@ -228,10 +233,13 @@ def test_a_broken_hook_does_not_end_the_loop() -> None:
 
     here = Loop(hook)
     now = time.monotonic_ns()
+    passed: list[str] = []
     here.at(now, lambda: [][0])
+    here.at(now, lambda: passed.append("the next one"))
     here.at(now, here.stop)
     here.run()
     here.close()
+    assert passed == ["the next one"]
 
 
 def test_a_request_to_exit_ends_it(here: Loop) -> None:

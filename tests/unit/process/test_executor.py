@@ -63,6 +63,7 @@ def test_what_ignores_term_is_killed(bench: Any) -> None:
     bench.executor.signal(A, 1, "all", signal.SIGTERM)
     bench.executor.kill(A, 1, "contract")
     bench.heard("empty")
+    assert bench.told.of("exited")[0][2:5] == ("main", "signal", signal.SIGKILL)
 
 
 def test_term_to_all_reaches_children_too(bench: Any, alive: Any) -> None:
@@ -78,6 +79,7 @@ def test_kill_of_an_empty_contract_is_answered(bench: Any) -> None:
     bench.heard("empty")
     bench.executor.kill(A, 1, "contract")
     bench.heard("empty", count=2)
+    assert [row[:2] for row in bench.told.of("empty")] == [(A, 1), (A, 1)]
 
 
 def test_a_program_that_is_missing_is_told_with_its_name(bench: Any) -> None:

@@ -163,6 +163,7 @@ def test_health_is_looked_at_again_and_again(bench: Any) -> None:
     with open(bench.path("there"), "w"):
         pass
     bench.until(lambda: bench.told.of("probed")[-1][3])
+    assert [row[3] for row in bench.told.of("probed")[:3]] == [False] * 3
 
 
 @pytest.mark.parametrize("kind", ["file", "probe"])
