@@ -57,14 +57,13 @@ class Ending:
             self.look(free)
             for name in hopeless:
                 i = self.engine.instances.get(name)
-                looped = any(other.loop for other in self.engine.instances.values())
                 if (
                     i is None
                     or any(g.dependency.condition == "completed" for g in i.groups)
                     or (i.override is not None and i.override.by == "wants")
                 ):
                     continue
-                if i.stage == "up" and not (contradiction or looped):
+                if i.stage == "up" and not contradiction:
                     raise Broken(f"{name} was beyond hope, and came up by itself")
 
     def rest(self) -> bool:

@@ -63,8 +63,8 @@ class Rules:
             return MAYBE  # it is on its way to maintenance
         if state == "uninitialized" or fmri in seen:
             return 0
-        if condition == Condition.STARTED and (following == "online" or i.stage is Stage.START):
-            return MAYBE
+        if condition == Condition.STARTED and (following == "online" or i.stage is not Stage.IDLE):
+            return MAYBE  # a new manager decides before it has published whom it found
         if not i.effective or i.removed:
             return MAYBE  # it is on its way to disabled
         groups = i.definition.dependencies
@@ -200,6 +200,8 @@ class Rules:
                     raise Broken(f"4: {fmri} stays in {i.stage}")
                 if free:
                     raise Broken(f"4: {fmri} is stuck without reason")
+            if i.stage is Stage.IDLE and i.fault is not None and i.fault.word == "stuck":
+                raise Broken(f"4: {fmri} is at rest and counts as stuck")
             if i.stage is Stage.IDLE and c is not None and c.inside and not c.orphaned:
                 raise Broken(f"3: {fmri} is at rest, its contract {c.ctid} is not empty")
             if up and c is not None and i.main_alive and c.main != "alive":
@@ -221,12 +223,19 @@ class Rules:
         if all(one.code == "dependency" for one in why):
             raise Broken(f"3: {fmri} is wanted, its dependencies are satisfied: {why}")
         if any(one.code in ("order", "concurrency") for one in why) and not any(
-            other.loop or any(one.condition != "ready" for one in other.definition.dependencies)
-            for other in i.earlier
+            other.loop or self._for_an_end(other) for other in i.earlier
         ):
             raise Broken(f"3: {fmri} waits for nothing: {why}")
         if not any(one.code in ("contract", "order", "ordering_loop") for one in why):
             raise Broken(f"3: {fmri} is down at the end: {why}")
+
+    def _for_an_end(self, i: Any) -> bool:
+        """It waits for a task to complete, and so does whoever comes after it."""
+        return any(
+            group.dependency.condition == Condition.COMPLETED
+            and any(o.definition.restart.when != "always" for e in group.edges for o in e.instances)
+            for group in i.groups
+        )
 
     def _kept_up(self, fmri: str, i: Any) -> None:
         """What runs has no reason to stop that the rules know (exclusion, sleep)."""

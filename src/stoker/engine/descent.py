@@ -88,7 +88,7 @@ def _next_rung(core: Core, i: Instance) -> None:
     else:
         i.rung = STUCK
         i.deadline = None
-        if i.fault is not None:
+        if i.fault is not None and i.fault.word != "stuck":
             why = Cause(f"went to maintenance: {i.fault.text}")
             i.halted = Halt("fault", i.fault.cls, i.fault.word, why)
         text = "processes are left that even SIGKILL does not end"
@@ -117,6 +117,7 @@ def _swept(core: Core, i: Instance) -> None:
         if h is not None and h.kind == "fault" and i.static is None:
             # It was to go to maintenance for another reason: that one still holds.
             i.fault = Fault(h.reason, h.cls, h.cause.text.removeprefix("went to maintenance: "))
+            i.reason, i.cause = h.reason, h.cause
     if i.stopping and i.definition.unclean == "maintenance" and i.halted is not None:
         set_fault(core, i, "method_failed", i.failed_text or "it had to be killed", None)
     if (i.main_ran or i.was_up) and i.definition.decide:

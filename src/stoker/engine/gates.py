@@ -236,7 +236,8 @@ def halt(core: Core, i: Instance) -> Halt | None:
         return Halt("withdrawn", Class.RESTART, "disable_request", causes.choice(i), True)
     fault = i.static or i.fault
     if fault is not None:
-        return Halt("fault", fault.cls, fault.word, Cause(f"went to maintenance: {fault.text}"))
+        kind = "fault" if i.static is None else "static"
+        return Halt(kind, fault.cls, fault.word, Cause(f"went to maintenance: {fault.text}"))
     if not core.active:
         return Halt("inactive", Class.RESTART, "dependency_activity", core.active_cause, True)
     for group in i.groups:

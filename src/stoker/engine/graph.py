@@ -99,6 +99,7 @@ def build(core: Core) -> None:
         services.setdefault(i.fmri.rpartition(":")[0], []).append(i)
     core.services = services
     core.cited_facts = {}
+    cycled = [i for i in instances if i.static is not None]
     for i in instances:
         i.watchers, i.earlier, i.later, i.downs = [], [], [], []
         i.held = i.after_waits = 0
@@ -117,6 +118,11 @@ def build(core: Core) -> None:
     _closures(core, instances)
     if not plain:
         _cycles(instances)
+    core.looped = any(i.loop for i in instances)
+    for i in cycled:
+        if i.static is None and i.fault is None and i.effective:
+            i.settled = False  # what kept it from ever trying is mended
+            core.touch(i)
     for i in instances:
         _downs(i)
     _resume(core, instances)

@@ -124,6 +124,7 @@ def _forget(core: Core, i: Instance) -> None:
     if several is not None and i in several:
         several.remove(i)
     core.show(i)
+    i.settled = True  # an ordering does not wait for what is gone, not even within a loop
     if i.leaving:
         set_leaving(core, i, False)  # while it still knows whom it held up
     unlink(i)

@@ -14,7 +14,7 @@ from . import causes, gates
 from .core import Core
 from .effects import Outcome
 from .facts import Instance, Member, Operation
-from .values import HOPELESS, distance, set_edge, touch_group
+from .values import beyond_hope, set_edge, touch_group
 
 __all__ = [
     "at_once",
@@ -127,7 +127,7 @@ def _is_up(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, str]
         return "cancelled", f"it {causes.choice(i).text}"
     if core.shutdown is not None:
         return "cancelled", "everything is being stopped"
-    if i.stage is Stage.IDLE and distance(core, i) == HOPELESS:
+    if i.stage is Stage.IDLE and beyond_hope(core, i):
         return "impossible", "; ".join(r.text for r in gates.reasons(core, i))
     return "", ""
 
@@ -220,6 +220,13 @@ def run_out(core: Core) -> None:
 
 def settle_operations(core: Core) -> None:
     """End the operations that wait for quiet, when it is quiet."""
+    if core.looped:
+        # In a loop the hope of one may end with that of another who is no neighbour.
+        for op in [op for op in core.ops.values() if op.open > 0]:
+            for m in list(op.members.values()):
+                i = core.instances.get(m.fmri)
+                if i is not None and not m.outcome and op.number in i.ops:
+                    evaluate(core, i)
     if core.settling and core.moving == 0 and not core.unknown:
         for number in list(core.settling):
             conclude(core, core.ops[number])

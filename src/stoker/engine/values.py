@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from stoker.model import Condition, Grouping, Stage, State
 
 from .facts import Instance
-from .graph import Edge
+from .graph import Edge, calm_for
 
 if TYPE_CHECKING:
     from .core import Core
@@ -67,12 +67,58 @@ def distance(core: Core, i: Instance) -> int:
 
 
 def beyond_hope(core: Core, i: Instance) -> bool:
-    """It will not come up without an administrator. In an ordering loop that holds only while
-    nobody whom it waits for is under way.
+    """It will not come up without an administrator.
+
+    A member of an ordering loop counts as hopeless while it waits for others of it; whether it is
+    depends on what those wait for, so that is looked into when somebody asks.
     """
     if distance(core, i) != HOPELESS:
         return False
-    return not (i.loop and any(not o.calm and o.stage is not Stage.IDLE for o in i.earlier))
+    return not core.looped or i not in _hopeful(core, i)
+
+
+def _hopeful(core: Core, i: Instance) -> set[Instance]:
+    """Of all that `i` waits for, those that may come, or will have failed: a least fixpoint."""
+    around: dict[Instance, None] = {}
+    work = [i]
+    while work:
+        one = work.pop()
+        if one not in around and one.stage is Stage.IDLE:
+            around[one] = None
+            work += [o for g in one.groups for e in g.edges for o in e.instances]
+            work += one.earlier
+    found: set[Instance] = set()
+    more = True
+    while more:
+        more = False
+        for one in around:
+            if one not in found and _may_come(core, one, found):
+                found.add(one)
+                more = True
+    return found
+
+
+def _may_come(core: Core, i: Instance, found: set[Instance]) -> bool:
+    if distance(core, i) != HOPELESS:
+        return True
+    if i.static or i.fault or i.removed or not i.effective or core.shutdown is not None:
+        return False
+
+    def coming(edge: Edge) -> bool:
+        return edge.value != HOPELESS or any(o in found for o in edge.instances)
+
+    for group in i.groups:
+        some = any if group.kind == Grouping.REQUIRE_ANY and group.edges else all
+        if not some(coming(edge) for edge in group.edges):
+            return False
+    return all(
+        calm_for(o, i)
+        or o in found
+        or o.stage is not Stage.IDLE
+        or not o.loop
+        or _until(o) is not None  # it is wanted for a time only
+        for o in i.earlier
+    )
 
 
 def _until(i: Instance) -> int | None:
@@ -90,7 +136,7 @@ def signature(core: Core, i: Instance) -> int:
     started = OK if here or (i.stage is Stage.START and i.main_alive and i.effective) else base
     healthy = ready
     if here and not _healthy(i):
-        healthy = COMING
+        healthy = STALLED if _unwell(i) else COMING
     sig = ready | started << 3 | healthy << 6 | _completed(i, base, up) << 9
     sig |= _excluded(i, here) << _EXCLUDE
     if (i.fault or i.static) and i.stage is Stage.IDLE:
@@ -106,11 +152,19 @@ def _healthy(i: Instance) -> bool:
     return all(i.probe_ok.get(h.name, False) for h in i.running_definition().health)
 
 
+def _unwell(i: Instance) -> bool:
+    """A probe has said no: for how long, nobody knows."""
+    return any(name != "admin" for name in i.degraders) or False in i.probe_ok.values()
+
+
 def _completed(i: Instance, base: int, up: bool) -> int:
     """A run ended well: exit 0 of its main process, or of a start method that is all there is."""
     status = i.records.get("start")
     if status is not None and status.ok and (up or i.stage is Stage.IDLE):
         return OK
+    d = i.running_definition()
+    if up and (d.restart.when == "always" or d.ends == "never"):
+        return min(base, STALLED)  # it is there to stay: an ordering does not wait for its end
     return base
 
 

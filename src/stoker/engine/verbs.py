@@ -11,7 +11,7 @@ from .basics import depart, fresh, shut_down
 from .closures import companions, enemies, force, goes_down, loop_among, requirements, wishes
 from .core import Core
 from .effects import Signal
-from .facts import Cause, Fault, Instance, Member, Operation, Override
+from .facts import Cause, Fault, Halt, Instance, Member, Operation, Override
 from .operations import at_once, close_member, end_operation, maybe_end, set_goal
 
 __all__ = ["asked"]
@@ -217,6 +217,7 @@ def _clear(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
         if i.static is not None:
             at_once(core, op, i, "failed", f"{i.static.text}; change its definition")
         elif i.fault is not None and i.fault.word == "stuck":
+            _lift(i)  # what else it was in maintenance for is over
             at_once(core, op, i, "failed", i.fault.text)
         elif i.fault is not None:
             _revive(core, i, cause)
@@ -245,10 +246,16 @@ def _mark(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
             i.degraders["admin"] = cause.text.removeprefix("was ")
             i.reason, i.cause = "administrative_request", cause
             at_once(core, op, i)
+            continue
+        text = cause.text.removeprefix("was ")
+        if i.fault is not None and i.fault.word == "stuck":
+            # Kept for when nothing is left of its run: it must not start again then.
+            why = Cause(f"went to maintenance: {text}")
+            i.halted = Halt("fault", Class.RESTART, "administrative_request", why)
+            at_once(core, op, i, "done", f"is in maintenance already: {i.fault.text}")
         elif i.fault is not None or i.static is not None:
             at_once(core, op, i, "done", "is in maintenance already")
         else:
-            text = cause.text.removeprefix("was ")
             i.fault = Fault("administrative_request", Class.RESTART, text)
             if i.stage is Stage.IDLE:
                 i.reason, i.cause = "administrative_request", cause

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stoker.engine import Behaviour, Fact, Status
-from stoker.model import Condition, Grouping, Ready, Restart, RestartOn
+from stoker.model import Condition, Grouping, Health, Probe, Ready, Restart, RestartOn
 
 ALL, ANY = Grouping.REQUIRE_ALL, Grouping.REQUIRE_ANY
 OPTIONAL, EXCLUDE = Grouping.OPTIONAL_ALL, Grouping.EXCLUDE_ALL
@@ -347,6 +347,40 @@ def test_down_is_the_reverse_of_everything(bench):
     assert b.outcome(number) == "done"
 
 
+def test_waiting_for_the_end_of_a_service_that_stays_holds_up_nobody(bench):
+    """`completed` on what always runs again: whoever comes after the one that waits goes on."""
+    b = bench()
+    b.define(
+        db={},
+        report={"dependencies": (b.needs("db", condition="completed"),)},
+        web={"after": (b.name("report"),)},
+    )
+    assert b.states("db", "report", "web") == "online offline online"
+
+
+def test_what_comes_after_a_task_s_follower_waits_for_the_task(bench):
+    b = bench(load=Behaviour(exit_after=5.0))
+    b.define(
+        load={"restart": Restart(when="never")},
+        report={"dependencies": (b.needs("load", condition="completed"),)},
+        web={"after": (b.name("report"),)},
+    )
+    assert b.states("load", "report", "web") == "online offline offline"
+    b.world.advance(6)
+    assert b.states("load", "report", "web") == "disabled online online"
+
+
+def test_waiting_for_health_that_does_not_come_holds_up_nobody(bench):
+    b = bench(db=Behaviour(healthy=False))
+    b.define(
+        db={"health": (Health("alive", Probe("exec", argv=("/look",)), threshold=1),)},
+        report={"dependencies": (b.needs("db", condition="healthy"),)},
+        web={"after": (b.name("report"),)},
+    )
+    b.world.advance(1)
+    assert b.states("db", "report", "web") == "degraded offline online"
+
+
 # -- cycles and loops
 
 
@@ -400,6 +434,65 @@ def test_a_loop_of_dependency_and_order_is_an_ordering_loop(bench):
     number = b.ask("start", "a", "b")
     assert b.outcome(number) == "failed"
     assert b.states("a", "b") == "offline offline"
+
+
+def test_a_loop_with_a_way_out_is_not_hopeless(bench):
+    """b needs a or an input; a comes after b. Once the input is given, both come up."""
+    b = bench()
+    b.define(
+        a={"after": (b.name("b"),)},
+        b={"dependencies": (b.needs("a", "input:TIME", grouping=ANY),)},
+    )
+    assert b.states("a", "b") == "offline offline"
+    assert not b.view("a").hopeless
+    assert not b.view("b").hopeless
+    b.ask("input", input="TIME")
+    assert b.states("a", "b") == "online online"
+
+
+def test_a_loop_without_a_way_out_is_hopeless(bench):
+    b = bench()
+    b.define(
+        a={"after": (b.name("b"),)},
+        b={"dependencies": (b.needs("a"),)},
+        c={"dependencies": (b.needs("b"),)},
+    )
+    assert [b.view(word).hopeless for word in "abc"] == [True, True, True]
+    assert b.outcome(b.ask("start", "c")) == "impossible"
+
+
+def test_hope_that_ends_ends_the_operation_of_another_in_the_loop(bench):
+    """a comes after b, b needs a or c: while c may still come, so may a, and web with it."""
+    b = bench(c=slow(None))
+    b.define(
+        a={"after": (b.name("b"),)},
+        b={"dependencies": (b.needs("a", "c", grouping=ANY),)},
+        c={"ready": Ready("notify", timeout=5.0), "restart": Restart(limit=0)},
+        web={"dependencies": (b.needs("a"),)},
+    )
+    number = b.ask("start", "web")
+    assert b.outcome(number) == ""
+    assert [b.view(word).hopeless for word in ("a", "b", "web")] == [False] * 3
+    b.world.advance(10)
+    assert b.states("a", "b", "c", "web") == "offline offline maintenance offline"
+    assert [b.view(word).hopeless for word in ("a", "b", "web")] == [True] * 3
+    assert b.outcome(number) == "impossible"
+
+
+def test_a_mended_cycle_is_waited_for(bench):
+    """What could never be tried is settled; mended it is not, and whoever comes after it waits."""
+    b = bench(b=slow(3.0))
+    b.define(
+        a={"dependencies": (b.needs("b"),)},
+        b={"dependencies": (b.needs("a"),)},
+        web={"after": (b.name("a"),), "enabled": False},
+    )
+    assert b.states("a", "b", "web") == "maintenance maintenance disabled"
+    b.define(b=NOTIFY)
+    b.ask("start", "web")
+    assert b.states("a", "b", "web") == "offline offline/online offline"
+    b.world.advance(4)
+    assert b.states("a", "b", "web") == "online online online"
 
 
 def test_an_ordering_loop_does_not_hinder_the_way_down(bench):

@@ -191,6 +191,54 @@ def test_what_kill_does_not_end_is_stuck_and_blocks_a_new_run(bench):
     assert b.run("web") == 2
 
 
+def _stuck(bench):
+    b = bench(web=Behaviour(unkillable=True))
+    b.define(web={"ladder": (Rung((15,), 1.0),)})
+    b.ask("restart", "web")
+    b.world.advance(60)
+    assert b.state("web") == "maintenance"
+    return b
+
+
+def _free(b):
+    b.world.with_behaviour(b.name("web"), unkillable=False)
+    b.world.kill(b.name("web"))
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_mark_made_while_stuck_holds_when_nothing_is_left(bench, replaced):
+    b = _stuck(bench)
+    assert b.outcome(b.ask("mark", "web", state="maintenance", why="disk swap")) == "done"
+    if replaced:
+        b.world.replace_manager()
+    _free(b)
+    assert b.state("web") == "maintenance"
+    assert (b.run("web"), b.view("web").stage) == (1, "idle")
+    assert "disk swap" in b.view("web").note
+    assert b.view("web").reason == "administrative_request"
+    assert b.outcome(b.ask("clear", "web")) == "done"
+    assert (b.state("web"), b.run("web")) == ("online", 2)
+
+
+@pytest.mark.parametrize("verb", ["clear", "start"])
+def test_a_mark_made_while_stuck_can_be_taken_back(bench, verb):
+    b = _stuck(bench)
+    b.ask("mark", "web", state="maintenance")
+    b.ask(verb, "web")
+    assert b.state("web") == "maintenance"
+    _free(b)
+    assert (b.state("web"), b.run("web")) == ("online", 2)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_stuck_and_not_marked_starts_again_when_nothing_is_left(bench, replaced):
+    b = _stuck(bench)
+    if replaced:
+        b.world.replace_manager()
+    _free(b)
+    assert (b.state("web"), b.run("web")) == ("online", 2)
+
+
 def test_leftovers_are_swept_before_the_next_run(bench):
     b = bench(web=Behaviour(leaves=True, dies_after=3.0))
     b.define(web={})
