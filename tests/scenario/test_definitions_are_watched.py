@@ -22,3 +22,5 @@ def test_a_change_is_read_by_itself_and_touches_nothing_else(place: Scenario) ->
     place.until(lambda: "web" not in place.instances(), "web is gone")
 
     assert place.pid("db") == db
+    said = place.stoker("events").ok().out
+    assert "reload by a change of files" in said

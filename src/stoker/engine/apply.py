@@ -218,11 +218,19 @@ def _ready(core: Core, i: Instance, e: Ready) -> None:
         i.gone = None
     if i.stage is Stage.START and i.pending != "asked":
         i.ready_seen = True
+    elif i.status_text in _SAYS_ITSELF:
+        i.status_text = ""
+
+
+_SAYS_ITSELF = ("reloading", "stopping")
+"""Words of sd_notify that are shown as what the service says, until its next READY or STATUS."""
 
 
 def _notified(core: Core, i: Instance, e: Notified) -> None:
     if e.kind == "status":
         i.status_text = e.text
+    elif e.kind in _SAYS_ITSELF:
+        i.status_text = e.kind
     elif e.kind == "mainpid" and e.number:
         i.main, i.main_alive, i.main_ran = e.number, True, True
         i.gone = None

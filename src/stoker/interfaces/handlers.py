@@ -340,7 +340,7 @@ def reload(ask: Ask) -> None:
             ask.door.open_to_others()
         ask.exchange.answer(200, {"version": 1, **result})
 
-    ask.manager.reload(ended, dry_run=dry)
+    ask.manager.reload(ended, dry_run=dry, who=ask.who)
 
 
 def reexec(ask: Ask) -> dict[str, Any]:

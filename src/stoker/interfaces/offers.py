@@ -59,7 +59,9 @@ class Offers(Protocol):
         """Call `call` after each turn that made events; returns what ends that."""
         ...
 
-    def reload(self, call: Callable[[dict[str, Any]], object], dry_run: bool = False) -> None:
+    def reload(
+        self, call: Callable[[dict[str, Any]], object], dry_run: bool = False, who: str = ""
+    ) -> None:
         """Read the definitions again; `call` gets {changes, mistakes, operation} at the end."""
         ...
 

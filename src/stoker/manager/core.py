@@ -82,7 +82,7 @@ class Manager:
         self._said: dict[str, int] = {}
         self._leaving: int | None = None
         self._stop_sent = False
-        self._reloading: list[tuple[Callable[[Any], object], bool]] = []
+        self._reloading: list[tuple[Callable[[Any], object], bool, str]] = []
         self._asked_down = 0
         self.on_settings: Callable[[], object] = lambda: None
         self.watching = Watching(loop, place, self._files_changed, self._unwatched)
@@ -304,14 +304,16 @@ class Manager:
 
     # -- reload
 
-    def reload(self, call: Callable[[Any], object], dry_run: bool = False) -> None:
+    def reload(
+        self, call: Callable[[Any], object], dry_run: bool = False, who: str = "the manager"
+    ) -> None:
         """Read the definitions again; `call` gets {changes, mistakes, operation} or an error."""
-        self._reloading.append((call, dry_run))
+        self._reloading.append((call, dry_run, who))
         if len(self._reloading) == 1:
             self._compile()
 
     def _compile(self) -> None:
-        _call, dry = self._reloading[0]
+        _call, dry, _who = self._reloading[0]
         if not dry:
             self.parent.reloading()
         Compile(self.executor, self.place, self._compiled, dry)
@@ -320,10 +322,10 @@ class Manager:
         if self.link is not None and isinstance(found, Compiled) and not self.link.known:
             self.link.when_known(lambda: self._compiled(found))
             return
-        call, dry = self._reloading[0]
+        call, dry, who = self._reloading[0]
         answer: Any
         try:
-            answer = found if isinstance(found, StokerError) else self._take_over(found, dry)
+            answer = found if isinstance(found, StokerError) else self._take_over(found, dry, who)
         except StokerError as error:
             answer = error
         except Exception as error:
@@ -336,7 +338,7 @@ class Manager:
             self._compile()
         call(answer)
 
-    def _take_over(self, compiled: Compiled, dry: bool) -> dict[str, Any]:
+    def _take_over(self, compiled: Compiled, dry: bool, who: str) -> dict[str, Any]:
         old = {i.fmri: i.definition for i in self.engine.instances.values() if not i.removed}
         new = {one.fmri: one for one in compiled.definitions}
         running = [i.fmri for i in self.engine.instances.values() if i.live]
@@ -360,7 +362,7 @@ class Manager:
                 self.happenings.add(Removed(fmri))
         self.on_settings()
         self.log(f"definitions read again: {len(rows)} changed, {len(compiled.errors)} mistakes")
-        answer["operation"] = self.submit(Request(verb="reload", who="reload"))
+        answer["operation"] = self.submit(Request(verb="reload", who=who))
         return answer
 
     def _wanted(self, fmri: str, definition: Definition) -> bool:
@@ -388,12 +390,12 @@ class Manager:
                     why = f"signal {signal.Signals(number).name}"
                     self.submit(Request(verb="down", who="a signal to the keeper", why=why))
         elif number == signal.SIGHUP:
-            self.reload(self._reloaded)
+            self.reload(self._reloaded, who="a signal to the keeper")
 
     def _files_changed(self) -> None:
         if self._leaving is None and self.engine.shutdown is None:
             self.log("files may have changed: definitions are read again")
-            self.reload(self._reloaded)
+            self.reload(self._reloaded, who="a change of files")
 
     def _unwatched(self, text: str) -> None:
         if text:

@@ -99,6 +99,25 @@ def test_what_never_says_it_is_ready_is_never_online(bench):
     assert "not ready in time" in b.view("web").note
 
 
+def test_what_reloads_or_ends_by_its_own_word_is_shown_until_it_says_otherwise(bench):
+    b = bench()
+    b.define(web={"ready": Ready("notify")})
+    web = b.name("web")
+    said = []
+    for event in (
+        machine.Notified(web, 1, "reloading"),
+        machine.Ready(web, 1),
+        machine.Notified(web, 1, "reloading"),
+        machine.Notified(web, 1, "status", "3 clients"),
+        machine.Ready(web, 1),
+        machine.Notified(web, 1, "stopping"),
+    ):
+        b.world.tell(event)
+        said.append(b.view("web").status_text)
+    assert said == ["reloading", "", "reloading", "3 clients", "3 clients", "stopping"]
+    assert b.state("web") == "online"
+
+
 def test_a_deadline_counts_from_the_process_and_not_from_the_decision(bench):
     b = bench()
     e = b.world.engine

@@ -134,7 +134,7 @@ class Fake:
         self.callers.append(call)
         return lambda: self.callers.remove(call)
 
-    def reload(self, call: Callable[[Any], object], dry_run: bool = False) -> None:
+    def reload(self, call: Callable[[Any], object], dry_run: bool = False, who: str = "") -> None:
         self.reloads += 1
         call({"changes": [], "mistakes": [], "operation": None})
 
