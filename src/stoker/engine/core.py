@@ -234,7 +234,7 @@ _RUNNING = (State.ONLINE, State.DEGRADED)
 
 
 def shown(core: Core, i: Instance) -> tuple[str, str]:
-    """SMF's state and next state of an instance ("" is none), from its stage: see STAGES."""
+    """SMF's state and next state of an instance ("" is none), from its stage: see the package."""
     stage = i.stage
     if stage is Stage.UP:
         return (State.DEGRADED if i.degraders else State.ONLINE), ""
