@@ -229,13 +229,16 @@ class Rules:
         if not any(one.code in ("contract", "order", "ordering_loop") for one in why):
             raise Broken(f"3: {fmri} is down at the end: {why}")
 
-    def _for_an_end(self, i: Any) -> bool:
+    def _for_an_end(self, i: Any, seen: tuple[str, ...] = ()) -> bool:
         """It waits for a task to complete, and so does whoever comes after it."""
-        return any(
-            group.dependency.condition == Condition.COMPLETED
-            and any(o.definition.restart.when != "always" for e in group.edges for o in e.instances)
-            for group in i.groups
-        )
+        for group in i.groups:
+            for other in [o for edge in group.edges for o in edge.instances]:
+                ends = other.definition.restart.when != "always"
+                if group.dependency.condition == Condition.COMPLETED and ends:
+                    return True
+                if other.fmri not in seen and self._for_an_end(other, (*seen, other.fmri)):
+                    return True
+        return any(o.fmri not in seen and self._for_an_end(o, (*seen, o.fmri)) for o in i.earlier)
 
     def _kept_up(self, fmri: str, i: Any) -> None:
         """What runs has no reason to stop that the rules know (exclusion, sleep)."""

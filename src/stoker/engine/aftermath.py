@@ -60,6 +60,8 @@ def _set_calm(core: Core, i: Instance, calm: bool) -> None:
         if now != was:
             other.after_waits += -1 if now else 1
             core.mark(other)
+            if other.loop and other.watchers:
+                core.flow.append(other)  # its hope hangs on whom it waits for
 
 
 def _alarm(core: Core, i: Instance) -> int | None:

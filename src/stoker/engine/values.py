@@ -179,6 +179,8 @@ def _excluded(i: Instance, here: bool) -> int:
         return COMING
     if i.stage is Stage.IDLE and (i.fault or i.static or i.removed or not i.effective):
         return OK
+    if i.fault is not None and i.fault.word == "stuck":
+        return STALLED
     if not i.effective or i.removed:
         return COMING
     # Wanted and not up: it will not go away by itself, and may wait for the very one that excludes

@@ -370,6 +370,20 @@ def test_what_comes_after_a_task_s_follower_waits_for_the_task(bench):
     assert b.states("load", "report", "web") == "disabled online online"
 
 
+def test_what_is_excluded_and_stuck_holds_up_nobody_but_who_excludes_it(bench):
+    b = bench(night=Behaviour(unkillable=True))
+    b.define(
+        night={},
+        day={"dependencies": (b.needs("night", grouping=EXCLUDE),)},
+        web={"after": (b.name("day"),)},
+    )
+    b.ask("restart", "web")
+    b.ask("stop", "night")
+    b.world.advance(60)
+    b.ask("restart", "web")
+    assert b.states("night", "day", "web") == "maintenance offline online"
+
+
 def test_waiting_for_health_that_does_not_come_holds_up_nobody(bench):
     b = bench(db=Behaviour(healthy=False))
     b.define(
@@ -493,6 +507,28 @@ def test_a_mended_cycle_is_waited_for(bench):
     assert b.states("a", "b", "web") == "offline offline/online offline"
     b.world.advance(4)
     assert b.states("a", "b", "web") == "online online online"
+
+
+def test_what_leaves_a_loop_frees_the_next_before_anyone_passes_it(bench):
+    """d, within a loop, waits for two, which goes: then d may come, and b waits for it."""
+    b = bench(two=Behaviour(dies_after=2.0), d=slow(3.0))
+    b.define(
+        a={"enabled": False},
+        b={
+            "dependencies": (b.needs("two", "d", grouping=OPTIONAL, restart_on=REFRESH),),
+            "before": (b.name("a"),),
+        },
+        two={"after": (b.name("a"),)},
+        d={"after": (b.name("two"),), **NOTIFY},
+    )
+    b.world.advance(4)
+    assert b.states("b", "two", "d") == "online online online"
+    b.world.remove(b.name("two"))
+    b.world.exit(b.name("d"))
+    b.forget()
+    b.world.advance(10)
+    assert b.states("b", "d") == "online online"
+    assert b.order("started") == ["d", "b"]
 
 
 def test_an_ordering_loop_does_not_hinder_the_way_down(bench):
