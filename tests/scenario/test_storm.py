@@ -1,6 +1,8 @@
 """Our own programs are killed at random moments in the middle of a storm of services, and nothing
 is lost: see `storm.py` for what that means.
 
+All forms are long ones: on a busy machine each takes up to a minute.
+
 The moments are drawn from a seed. A few deaths come before the program was ready; each of those
 makes the keeper wait longer before it tries again, which a test has no time for.
 """
@@ -15,6 +17,7 @@ import pytest
 from storm import have_flock, kill, programs, storm
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.skipif(not have_flock(), reason="the services need flock(1)"),
     pytest.mark.timeout(900),  # of a machine that is busy with other things
 ]

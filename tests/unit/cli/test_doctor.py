@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,15 @@ RUN = "#!/bin/sh\nexec sleep infinity\n"
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("STOKER_RUNTIME_DIR", str(tmp_path / "run"))
-    folder = tmp_path / "services"
-    folder.mkdir()
-    (folder / "web").write_text(RUN)
-    (folder / "web").chmod(0o755)
-    return folder
+def project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory with a short path: pytest's own are too long for sockets."""
+    with tempfile.TemporaryDirectory(prefix="stoker-") as base:
+        monkeypatch.setenv("STOKER_RUNTIME_DIR", f"{base}/run")
+        folder = Path(base) / "services"
+        folder.mkdir()
+        (folder / "web").write_text(RUN)
+        (folder / "web").chmod(0o755)
+        yield folder
 
 
 def state_of(project: Path) -> Path:
