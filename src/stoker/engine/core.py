@@ -80,6 +80,11 @@ class Core:
         self.told: int | None = None
         self.kept: dict[str, dict[str, object]] = {}
 
+    @property
+    def hurried(self) -> bool:
+        """Everything goes down, and what is left is killed."""
+        return self.shutdown is not None and self.shutdown.hurry
+
     # -- small acts
 
     def emit(self, effect: Effect) -> None:

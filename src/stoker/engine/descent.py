@@ -26,8 +26,7 @@ KILL_GRACE = 10.0
 
 
 def stopping(core: Core, i: Instance) -> bool:
-    hurry = core.shutdown is not None and core.shutdown.hurry
-    if hurry and i.pending:
+    if core.hurried and i.pending:
         methods.abort(core, i)
         to_kill(core, i)
         return True
@@ -59,9 +58,8 @@ def killing(core: Core, i: Instance) -> bool:
     if not i.populated and i.pending != "asked":
         _swept(core, i)
         return True
-    hurry = core.shutdown is not None and core.shutdown.hurry
     last = len(i.definition.ladder)
-    if hurry and i.rung < last:
+    if core.hurried and i.rung < last:
         i.rung = last - 1
         _next_rung(core, i)
     elif i.rung < 0 or (i.deadline is not None and core.now.mono >= i.deadline):
@@ -218,8 +216,7 @@ def _to_cleanup(core: Core, i: Instance) -> None:
 
 
 def cleaning(core: Core, i: Instance) -> bool:
-    hurry = core.shutdown is not None and core.shutdown.hurry
-    if hurry and i.pending:
+    if core.hurried and i.pending:
         methods.abort(core, i)
         _rest(core, i)
         return True

@@ -50,7 +50,7 @@ def stay_up(core: Core, i: Instance) -> bool:
 def _may_part(core: Core, i: Instance, found: Halt) -> bool:
     """Withdrawn: may it leave now? First all that depends on it is told and looked at."""
     i.halted = found
-    if core.shutdown is not None and core.shutdown.hurry:
+    if core.hurried:
         return True
     if not i.parting:
         i.parting = True
@@ -115,9 +115,8 @@ def leave(
     if i.was_up:
         depart(core, i, cls)
     d = i.definition
-    hurry = core.shutdown is not None and core.shutdown.hurry
     something = i.populated or d.stop_when_empty or d.ends == "never"
-    if i.was_up and d.stop and not hurry and something and (found or d.stop_when_empty):
+    if i.was_up and d.stop and not core.hurried and something and (found or d.stop_when_empty):
         enter_stage(core, i, Stage.STOP)
         methods.run(core, i, "stop", d.stop)
     else:
