@@ -85,6 +85,8 @@ def _hopeful(core: Core, i: Instance) -> set[Instance]:
         one = work.pop()
         if one not in around and one.stage is Stage.IDLE:
             around[one] = None
+            if distance(core, one) != HOPELESS:
+                continue
             work += [o for g in one.groups for e in g.edges for o in e.instances]
             work += one.earlier
     found: set[Instance] = set()
