@@ -46,7 +46,7 @@ class Rules:
         state, following = self.state(fmri)
         if state in RUNNING:
             i = self.engine.instances[fmri]
-            if following not in ("", *RUNNING) or (seen and not i.effective):
+            if following not in ("", *RUNNING) or (seen and (not i.effective or i.removed)):
                 return MAYBE  # going down: as good as gone
             if condition == Condition.COMPLETED or (
                 condition == Condition.HEALTHY
@@ -103,7 +103,11 @@ class Rules:
                     stays = d.ends == "never" or d.restart.when == "always"
                     return -1 if stays and i.effective else MAYBE if seen else 0
             down = all(self.state(f)[0] in ("disabled", "maintenance") for f in several)
-            stuck = any(self.engine.instances[f].stage is not Stage.IDLE for f in several)
+            there = [self.engine.instances[f] for f in several]
+            stuck = any(i.stage is not Stage.IDLE for i in there)
+            if not down and not stuck:  # decided in this turn, and not published yet
+                aside = (i.fault or i.static or i.removed or not i.effective for i in there)
+                return MAYBE if all(aside) else 0
             return (MAYBE if stuck else 1) if down else 0
         values = [self.entity(f, group.condition, seen) for f in several]
         if kind == Grouping.OPTIONAL_ALL:
