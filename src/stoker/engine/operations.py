@@ -253,7 +253,7 @@ def conclude(core: Core, op: Operation, late: str = "") -> None:
 
 
 def _settled(core: Core, op: Operation, i: Instance) -> tuple[str, str]:
-    """Up means: up, and not ended by itself since the operation began (issue: Settled)."""
+    """Up means: up, and not ended by itself since the operation began."""
     if i.ended > op.stamp and i.definition.ends != "never":
         why = i.fault.text if i.fault is not None else i.cause.text
         if i.stage in (Stage.UP, Stage.REFRESH):

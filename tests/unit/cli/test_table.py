@@ -13,7 +13,7 @@ import stoker.cli
 from stoker.cli.shells import script
 from stoker.cli.table import GLOBAL, VERBS
 
-ISSUE = [
+PROMISED = [
     *("check", "up", "ls", "status", "explain", "stop", "start", "restart", "refresh", "signal"),
     *("enable", "disable", "clear", "mark", "logs", "wait", "cat", "events", "reload", "down"),
     *("schema", "new", "completion", "help", "input", "history", "reexec", "version"),
@@ -28,7 +28,7 @@ def test_every_verb_has_its_module() -> None:
 
 
 def test_the_verbs_are_those_promised() -> None:
-    assert sorted(verb.name for verb in VERBS) == sorted(ISSUE)
+    assert sorted(verb.name for verb in VERBS) == sorted(PROMISED)
     assert stoker.cli.verbs() is VERBS
 
 
