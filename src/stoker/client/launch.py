@@ -34,6 +34,13 @@ DEADLINE = 60.0
 
 _NOT_FOR_SERVICES = ("STOKER_", "LISTEN_", "NOTIFY_SOCKET", "WATCHDOG_", "INVOCATION_ID")
 
+# Imported, not run as a script: then it comes from compiled bytecode, and never has the compiler's
+# memory. The path as the last: nothing that lies there is taken for the standard library.
+_KEEPER = (
+    "import sys; sys.path.append({0!r}); "
+    "from stoker.keeper import main; sys.exit(main(sys.argv[1:]))"
+)
+
 
 def is_up(place: Place) -> bool:
     """True if somebody listens on the control socket. Raises Refused when we may not ask."""
@@ -208,7 +215,7 @@ def keeper_argv(place: Place) -> list[str]:
 
     return [
         *python,
-        os.path.join(package, "keeper.py"),
+        *("-c", _KEEPER.format(os.path.dirname(package))),
         *("--run", place.runtime, "--socket", place.socket, "--log", place.log),
         *(["--pid1"] if os.getpid() == 1 else []),
         "--",

@@ -106,7 +106,8 @@ def test_a_keeper_that_is_gone_leaves_its_log(place: Place) -> None:
 def test_the_keeper_s_command_is_isolated(place: Place) -> None:
     argv = launch.keeper_argv(place)
     assert argv[:3] == [sys.executable, "-I", "-S"]
-    assert argv[3].endswith("keeper.py")
+    assert argv[3] == "-c"
+    assert "from stoker.keeper import main" in argv[4]
     assert argv.count(";") == 1
     manager = argv[argv.index("--") + 1 :]
     assert manager[:3] == [sys.executable, "-I", "-S"]
