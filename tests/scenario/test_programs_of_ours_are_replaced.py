@@ -62,6 +62,21 @@ def test_a_killed_keeper_is_followed_by_the_manager(place: Scenario) -> None:
         place.gone(pid)
 
 
+def test_a_keeper_that_a_manager_became_can_be_replaced(place: Scenario) -> None:
+    before = with_two(place)
+    manager, keeper = place.manager(), place.keeper()
+    os.kill(keeper, signal.SIGKILL)
+    lock = place.runtime / "lock"
+    place.until(lambda: lock.read_text().split() == [str(manager)], "the manager is the keeper")
+    place.until(lambda: place.stoker("ls").status == 0, "a manager serves")
+    first = generation(place)
+    place.stoker("reexec").ok()
+    assert generation(place) > first
+    assert place.keeper() == manager
+    assert (place.pid("one"), place.pid("two")) == before
+    place.down()
+
+
 def test_hup_to_the_keeper_reads_the_definitions_again(place: Scenario) -> None:
     before = with_two(place)
     place.script("three", "exec sleep infinity")

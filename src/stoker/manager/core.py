@@ -418,13 +418,10 @@ class Manager:
         """
         if self.keeping is None or self._leaving is not None:
             raise Failed("there is no keeper to be replaced, or all is going down")
-        try:
-            with open(f"/proc/{self.keeping.pid}/cmdline", "rb") as file:
-                argv = file.read().rstrip(b"\0").split(b"\0")
-        except OSError as error:
-            raise Failed(f"the keeper's command cannot be read: {error.strerror}") from None
+        if not self.keeping.command:
+            raise Failed("the keeper's command cannot be read")
         self.log("keeper and manager are replaced by what is installed now")
-        self.keeping.exec([os.fsdecode(word) for word in argv])
+        self.keeping.exec(self.keeping.command)
         # A moment later, so that whoever asked has the answer.
         self.loop.at(time.monotonic_ns() + _PARTING, self.loop.stop)
 
