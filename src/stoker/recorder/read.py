@@ -249,6 +249,9 @@ def _too_old(path: str, since: str | None) -> bool:
 
 def history(path: str, asked: dict[str, Any], write: Any) -> None:
     """Answer a question about history. Raises StokerError, ValueError."""
+    import sqlite3
+
+    from stoker.errors import RepositoryError
     from stoker.repository import open_readonly, operations, runs, transitions
 
     kinds = {"runs": runs, "transitions": transitions, "operations": operations}
@@ -269,6 +272,8 @@ def history(path: str, asked: dict[str, Any], write: Any) -> None:
         )
         for row in rows:
             write(json.dumps(row).encode("ascii") + b"\n", False)
+    except sqlite3.Error as error:
+        raise RepositoryError(f"{path}: {error}", hint="stoker doctor looks at it") from error
     finally:
         base.close()
 

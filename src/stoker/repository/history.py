@@ -5,6 +5,7 @@ read-only.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ __all__ = ["History", "open_readonly", "operations", "runs", "transitions"]
 
 APPLICATION = 0x53746F68  # "Stoh"
 PRUNE_EVERY = 2000  # rows written between two looks at the bounds
+MAKING = 2.0  # seconds that a reader waits for a file that is just being made
 
 
 def _first(base: sqlite3.Connection) -> None:
@@ -155,12 +157,20 @@ class History:
 def open_readonly(path: str) -> sqlite3.Connection:
     """Open a history (or repository) for reading, beside its writer. Raises `RepositoryError`."""
     name = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    try:
-        base = sqlite3.connect(f"file:{name}?mode=ro", uri=True, timeout=5.0)
-        base.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error as error:
-        raise explain(error, path) from error
-    return base
+    end = time.monotonic() + MAKING
+    while True:
+        try:
+            base = sqlite3.connect(f"file:{name}?mode=ro", uri=True, timeout=5.0)
+            base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            # In the moment in which it is made, or its writer goes, it cannot be opened.
+            if time.monotonic() > end:
+                raise explain(error, path) from error
+            time.sleep(0.01)
+        except sqlite3.Error as error:
+            raise explain(error, path) from error
+        else:
+            return base
 
 
 def _where(
@@ -185,6 +195,9 @@ def _newest(
 ) -> Iterator[dict[str, Any]]:
     text, values = where
     names = columns.split(", ")
+    there = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+    if not base.execute(there, [table]).fetchone()[0]:
+        return  # it is just being made: nothing has happened yet
     newest = f"SELECT id, {columns} FROM {table}{text} ORDER BY id DESC LIMIT ?"
     rows = base.execute(f"SELECT * FROM ({newest}) ORDER BY id", [*values, limit])
     for row in rows:

@@ -197,13 +197,14 @@ class Recorder:
             asking.settimeout(DEADLINE)
             asking.connect(str(self.run / "records"))
             asking.sendall(json.dumps(question).encode() + b"\n")
+            answer = None
             with asking.makefile("rb") as answers:
                 for line in answers:
                     answer = json.loads(line)
                     if answer == {"end": True}:
                         return
                     yield answer
-        raise AssertionError("the answer has no end")
+        raise AssertionError(f"the answer has no end, but {answer}")
 
     def stop(self) -> int:
         assert self.process is not None
