@@ -129,10 +129,13 @@ def _point_to(place: Place) -> None:
             f"keeper {keeper} has {place.name}, with the runtime directory {other}",
             hint=f"stoker --runtime-dir {other} -C {place.name} down",
         )
-    if os.path.islink(link):
+    if os.path.islink(link) and (place.runtime == link or os.readlink(link) != place.runtime):
         os.unlink(link)
     if place.runtime != link and not os.path.lexists(link):
-        os.symlink(place.runtime, link)
+        try:
+            os.symlink(place.runtime, link)
+        except FileExistsError:
+            pass  # another `up` of this place, at the same moment, with the same meaning
 
 
 def _ours(path: str, place: Place) -> None:
