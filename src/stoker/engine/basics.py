@@ -140,6 +140,7 @@ def shut_down(core: Core, status: int, cause: Cause, hurry: bool = False) -> Non
     for i in core.instances.values():
         if i.stage is not Stage.IDLE:
             i.settled = False
+            core.touch(i)
         elif i.shown_state == "offline":
             i.reason, i.cause = "disable_request", cause
         core.mark(i)

@@ -71,7 +71,7 @@ class Core:
         self.effects: list[Effect] = []
         self.changed: dict[str, None] = {}
         self.rebuild = False
-        self.looped = False  # somebody is part of an ordering loop
+        self.looped: list[Instance] = []  # members of ordering loops and of cycles
         self.moving = 0
         self.live = 0
         self.starting = 0

@@ -118,7 +118,7 @@ def build(core: Core) -> None:
     _closures(core, instances)
     if not plain:
         _cycles(instances)
-    core.looped = any(i.loop for i in instances)
+    core.looped = [i for i in instances if i.loop or i.static is not None]
     for i in cycled:
         if i.static is None and i.fault is None and i.effective:
             i.settled = False  # what kept it from ever trying is mended

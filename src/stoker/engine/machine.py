@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from stoker.model import InstanceView, OperationView, Stage
@@ -15,7 +16,7 @@ from .effects import Effect, Exit
 from .events import Adopted, Event, Now
 from .facts import Cause, Instance, Member
 from .graph import build
-from .moves import decide
+from .moves import change_of_mind, decide
 from .record import adopt, engine_record, instance_record, load, resend, restore
 from .values import propagate
 
@@ -54,6 +55,14 @@ class Engine(Core):
             self._rebuild()
         self.due()
         self._hurry()
+        known = 0
+        while known < len(self.queue):  # all of them before anybody acts on what others want
+            new = list(islice(self.queue, known, None))
+            known = len(self.queue)
+            for i in new:
+                change_of_mind(self, i)
+                if i.watchers:
+                    self.flow.append(i)
         self._settle()
         while self.rebuild:
             self._rebuild()

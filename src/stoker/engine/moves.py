@@ -27,15 +27,20 @@ from .facts import Cause, Halt, Instance, Override
 from .graph import RESTART_RANK, unlink
 from .running import leave, refreshing, stay_up
 
-__all__ = ["decide"]
+__all__ = ["change_of_mind", "decide"]
 
 
-def decide(core: Core, i: Instance) -> None:
-    """Bring an instance as far as it can go now, then tell whoever depends on it."""
+def change_of_mind(core: Core, i: Instance) -> None:
+    """Take in what is wanted of an instance now."""
     _expire(core, i)
     now_effective = gates.effective(i)
     if now_effective != i.effective:
         _flip(core, i, now_effective)
+
+
+def decide(core: Core, i: Instance) -> None:
+    """Bring an instance as far as it can go now, then tell whoever depends on it."""
+    change_of_mind(core, i)
     step = _STEPS[i.stage]
     while step(core, i):
         step = _STEPS[i.stage]

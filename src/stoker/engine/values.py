@@ -74,7 +74,11 @@ def beyond_hope(core: Core, i: Instance) -> bool:
     """
     if distance(core, i) != HOPELESS:
         return False
-    return not core.looped or i not in _hopeful(core, i)
+    if not core.looped:
+        return True
+    if any(o.removed for o in core.looped):
+        return False  # when that one is gone, those of its circle are looked at anew
+    return i not in _hopeful(core, i)
 
 
 def _hopeful(core: Core, i: Instance) -> set[Instance]:

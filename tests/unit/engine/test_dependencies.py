@@ -395,6 +395,19 @@ def test_waiting_for_health_that_does_not_come_holds_up_nobody(bench):
     assert b.states("db", "report", "web") == "degraded offline online"
 
 
+def test_what_is_started_together_waits_for_each_other(bench):
+    """In whatever order they are named: the one that is optional for the other is wanted, too."""
+    b = bench(db=slow(3.0))
+    b.define(
+        db={"enabled": False, **NOTIFY},
+        web={"enabled": False, "dependencies": (b.needs("db", grouping=OPTIONAL),)},
+    )
+    b.ask("start", "web", "db")
+    assert b.states("db", "web") == "offline/online offline"
+    b.world.advance(4)
+    assert b.states("db", "web") == "online online"
+
+
 # -- cycles and loops
 
 
@@ -507,6 +520,18 @@ def test_a_mended_cycle_is_waited_for(bench):
     assert b.states("a", "b", "web") == "offline offline/online offline"
     b.world.advance(4)
     assert b.states("a", "b", "web") == "online online online"
+
+
+def test_there_is_hope_while_a_member_of_a_cycle_is_being_removed(bench):
+    b = bench(a=Behaviour(dies_after=5.0))
+    b.define(a={})
+    b.define(a={"dependencies": (b.needs("b"),)}, b={"dependencies": (b.needs("a"),)})
+    assert b.view("b").hopeless
+    b.world.remove(b.name("a"))
+    assert not b.view("b").hopeless
+    b.world.advance(6)
+    assert b.state("b") == "offline"
+    assert b.view("b").hopeless
 
 
 def test_what_leaves_a_loop_frees_the_next_before_anyone_passes_it(bench):
