@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 import struct
 import time
+from abc import ABC, abstractmethod
 from json.encoder import encode_basestring_ascii
 from typing import NamedTuple
 
@@ -85,26 +86,26 @@ class State(NamedTuple):
 Parts = list["bytes | memoryview"]
 
 
-class Encoder:
+class Encoder(ABC):
     """What the modes have in common. `encode` and the others return what to write and the state
     afterwards.
     """
 
     indexed = False
 
+    @abstractmethod
     def head(self, when: str, stream: int, run: int, part: bool) -> bytes:
         """What stands before a line's text."""
-        raise NotImplementedError
 
+    @abstractmethod
     def body(self, data: bytes, head: bytes) -> bytes | memoryview:
         """The text of `data` with `head` at the beginning of each line but the first."""
-        raise NotImplementedError
 
     tail = b"\n"
 
+    @abstractmethod
     def fits(self, first: bytes, indexed: bool) -> bool:
         """Whether a file that begins so (and has an index or not) is of this mode."""
-        raise NotImplementedError
 
     def texts(self, data: bytes) -> list[tuple[int | None, str]]:
         """The run (None: not told) and text of each line of a piece of a file that begins with a
