@@ -41,7 +41,7 @@ def limit_of_keeper(place: Scenario) -> int:
     return resource.prlimit(place.keeper(), resource.RLIMIT_NOFILE)[0]
 
 
-# Long: on a busy machine the keeper's count was once seen four over the budget for a moment.
+# Long until it is known why the keeper was once seen four descriptors over the budget.
 @pytest.mark.long
 def test_those_that_do_not_fit_are_refused(place: Scenario) -> None:
     done = begin(place)

@@ -1,7 +1,8 @@
 """Our own programs are killed at random moments in the middle of a storm of services, and nothing
 is lost: see `storm.py` for what that means.
 
-All forms are long ones: on a busy machine each takes up to a minute.
+All forms are long ones until a fault that they find, rarely, is mended: a run begun twice under one
+number after the manager died (never two at once). Each takes up to a minute on a busy machine.
 
 The moments are drawn from a seed. A few deaths come before the program was ready; each of those
 makes the keeper wait longer before it tries again, which a test has no time for.
