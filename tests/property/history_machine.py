@@ -340,6 +340,9 @@ class Machine:
                 method = c.methods[asked]
                 if method != "alive" and self.below(3) == 2:
                     method = "unknown"
+            for m in c.alive():
+                if m in OWN and m != asked:  # a contract that no record knows: it is ended first
+                    c.methods[m] = Status("signal", 9)
             if not c.inside:
                 c.told = True
             found.append(Adopted(fmri, main, method, c.inside))

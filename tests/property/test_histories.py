@@ -7,8 +7,12 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 from histories import bad_seeds, replayed, report, trouble
+from history_machine import Machine
 from hypothesis import given
 from hypothesis import strategies as st
+
+from stoker.engine import Adopted, Spawn
+from stoker.model import Definition, Step
 
 PARTS = 20
 EACH = 500
@@ -51,3 +55,18 @@ def test_a_history_can_be_had_again() -> None:
     History(replayed(tape), two).run()
     assert one == two
     assert len(one) > 20
+
+
+def test_a_method_that_no_record_tells_of_does_not_outlive_its_manager() -> None:
+    """As the executor's adoption: what was to be killed when the manager died is killed then."""
+    machine = Machine(lambda n: 0)
+    refresh = Step(argv=("/refresh",))
+    d = Definition("svc:/a:default", start=(Step(argv=("/run",)),), refresh=(refresh,))
+    machine.spawn(Spawn(d.fmri, 1, 1, "start", d.start[0], d))
+    machine.spawn(Spawn(d.fmri, 1, 1, "refresh", refresh, d))
+    record = {"stage": "stop", "run": 1, "ctid": 1, "main_alive": True, "populated": True}
+    found = machine.adopted({d.fmri: {**record, "method": "stop", "pending": "asked"}})
+    assert [(e.main, e.method) for e in found if isinstance(e, Adopted)] == [("alive", "never")]
+    assert machine.contracts[d.fmri].alive() == []
+    found = machine.adopted({d.fmri: {**record, "stage": "up"}})
+    assert [(e.main, e.populated) for e in found if isinstance(e, Adopted)] == [("alive", True)]

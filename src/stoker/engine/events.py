@@ -171,7 +171,8 @@ class Adopted(Struct, frozen=True):
     """A new manager found what is left of a run. `main`, `method`: "alive", "never", "unknown" or a
     Status.
 
-    Sent once for each instance restored from records, before anything is settled.
+    Sent once for each instance restored from records, before anything is settled. `method` is the
+    one that the record tells of; any other that had a contract of its own was ended before.
     """
 
     fmri: str
