@@ -14,7 +14,7 @@ A program finds its end of the channel (SOCK_SEQPACKET) by STOKER_KEEPER. A pack
                     TAKEN, as HELLO      a new keeper took over by EXEC: what was asked and not
                                          yet answered is to be asked again
                     ITEM names + fds · END flags · REFUSED verb why
-    to the manager  EXIT seq pid start code status cgroup (code: si_code) · SIGNAL number count
+    to the manager  EXIT seq pid start code status cgroup mark (code: si_code) · SIGNAL number count
     from a program  LIST prefix · PUT names + fds · DROP names · WANT prefix · READY
     from the manager  ACK seq · STOP status grace-seconds · EXEC count argv… [prefixes to keep]
 
@@ -120,6 +120,18 @@ def cgroup(pid: int) -> str:
     except OSError:
         pass  # no /proc, or gone: both are ordinary
     return ""
+
+
+def mark(pid: int) -> int:
+    """What a process, also a zombie, and all that descends from it was marked with by whoever
+    started it: its limit on file locks, which no Linux since 2.4 looks at; 0 when there is none.
+    """
+    try:
+        with open(f"/proc/{pid}/limits", "rb") as file:
+            word = file.read().partition(b"\nMax file locks")[2].split(None, 1)[0]
+        return int(word) if word.isdigit() else 0
+    except (OSError, IndexError):
+        return 0  # no /proc, or gone: both are ordinary
 
 
 def own_proc() -> bool:
@@ -442,7 +454,8 @@ class Keeper:
                 group = cgroup(pid) if known else ""
                 self.lost = self.lost or len(self.exits) == MOST_EXITS
                 self.seq += 1
-                self.exits.append(pack("EXIT", self.seq, pid, start, code, status, group))
+                told = (self.seq, pid, start, code, status, group, mark(pid) if known else 0)
+                self.exits.append(pack("EXIT", *told))
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | WALL)
             if ours:
                 self.died(ours, status if code == os.CLD_EXITED else -status)

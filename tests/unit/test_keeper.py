@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import random
+import resource
 import select
 import shutil
 import signal
@@ -27,6 +28,7 @@ from pathlib import Path
 import pytest
 
 from stoker import keeper as keeper_module
+from stoker.linux import limits
 from stoker.linux.channel import Channel, Exit, Hello, Packet
 
 PATIENCE = 60.0
@@ -413,6 +415,18 @@ def test_the_cgroup_of_an_exit_is_that_of_the_process(place: Place) -> None:
     successor = place.next("manager")
     place.let_go()
     assert Exit.of(successor.packet("EXIT")).cgroup == group
+
+
+def test_the_mark_of_an_exit_is_that_of_the_process(place: Place) -> None:
+    manager, _ = place.both()
+    child = int(manager.do("result = sleeper()"))
+    hard = resource.prlimit(child, limits.LOCKS)[1]
+    resource.prlimit(child, limits.LOCKS, (4242, hard))
+    assert limits.mark_of(child) == 4242
+    manager.kill()
+    successor = place.next("manager")
+    place.let_go()
+    assert Exit.of(successor.packet("EXIT")).mark == 4242
 
 
 def test_signals_wait_for_a_manager_that_serves_and_are_counted(place: Place) -> None:

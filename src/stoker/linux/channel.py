@@ -51,12 +51,14 @@ class Exit(NamedTuple):
     code: int
     status: int  # exit status or signal, as `code` says
     cgroup: str  # path in cgroup2, "" when it could not be read
+    mark: int = 0  # what it was marked with by whoever started it (see `limits.mark_of`)
 
     @classmethod
     def of(cls, packet: Packet) -> Exit:
         """What an EXIT packet says."""
         numbers = [int(word) for word in packet.args[:5]]
-        return cls(*numbers, packet.args[5])  # type: ignore[call-arg, arg-type]
+        mark = int(packet.args[6]) if len(packet.args) > 6 else 0  # an older keeper tells of none
+        return cls(*numbers, packet.args[5], mark)  # type: ignore[call-arg, arg-type]
 
 
 class Hello(NamedTuple):

@@ -13,6 +13,11 @@ NAMES: dict[str, int] = {
     if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"
 }
 
+LOCKS = 10
+"""RLIMIT_LOCKS (setrlimit(2)): nothing in the kernel has looked at it since Linux 2.4. So its soft
+limit can carry a mark, which exec, another session, user or environment does not take off, which
+all descendants inherit, and which can be read from a zombie too."""
+
 
 def get(name: str, pid: int = 0) -> tuple[int, int] | None:
     """(soft, hard) of this process or another; -1 is unlimited; None when it is gone or refused."""
@@ -20,6 +25,24 @@ def get(name: str, pid: int = 0) -> tuple[int, int] | None:
         return resource.prlimit(pid, NAMES[name])
     except (ProcessLookupError, PermissionError):
         return None
+
+
+def mark_of(pid: int) -> int:
+    """The mark of a process (see `LOCKS`); 0 when it has none, is gone, or may not be looked at."""
+    try:
+        return max(resource.prlimit(pid, LOCKS)[0], 0)
+    except ProcessLookupError:
+        return 0
+    except PermissionError:  # another user's; /proc tells it to everybody
+        text = files.read(f"/proc/{pid}/limits") or b""
+    word = text.partition(b"\nMax file locks")[2].split(None, 1)[:1]
+    return int(word[0]) if word and word[0].isdigit() else 0
+
+
+def marking(mark: int) -> tuple[int, int] | None:
+    """The (soft, hard) limit on locks that is this mark; None when we may not have it."""
+    hard = resource.getrlimit(LOCKS)[1]
+    return None if 0 <= hard < mark else (mark, hard)
 
 
 def raise_descriptors(most: int | None = None) -> int:
