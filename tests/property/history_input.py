@@ -193,6 +193,8 @@ def request(below: Below, names: Sequence[str], wall: int) -> Request:
     until = None
     if verb in ("start", "stop", "enable", "disable") and below(6) == 5:
         until = wall + (1 + below(100)) * 1_000_000_000
+    if verb == "input":
+        return _told(("net", "power", "active")[below(3)], below(3))
     return Request(
         verb,
         several,
@@ -203,6 +205,14 @@ def request(below: Below, names: Sequence[str], wall: int) -> Request:
         timeout=timeout,
         signal=(1, 15, 9)[below(3)] if verb == "signal" else 0,
         state=("degraded", "maintenance")[below(2)] if verb == "mark" else "",
-        input=("net", "power", "active")[below(3)] if verb == "input" else "",
         value=below(3) != 2,
     )
+
+
+def _told(name: str, how: int) -> Request:
+    """What a person says of the machine: a sleep or a wake; a condition met, unmet, or unset."""
+    if name == "active":
+        return Request("sleep" if how == 2 else "wake", who="root")
+    if how == 1:
+        return Request("unset", who="root", input=name)
+    return Request("set", who="root", input=name, value=how == 0)

@@ -23,13 +23,15 @@ CALLS: dict[str, tuple[int, list[str]]] = {
     "cat": (READ, ["cat", "web"]),
     "events": (READ, ["events"]),
     "wait": (READ, ["wait", "--for", "online", "web"]),
+    "logs": (READ, ["logs", "web"]),
+    "history": (READ, ["history", "web"]),
     "start": (OPERATE, ["start", "web"]),
     "restart": (OPERATE, ["restart", "web"]),
     "refresh": (OPERATE, ["refresh", "web"]),
     "signal": (OPERATE, ["signal", "CONT", "web"]),
     "mark": (OPERATE, ["mark", "degraded", "web"]),
     "clear": (OPERATE, ["clear", "web"]),
-    "input": (OPERATE, ["input", "TIME", "on"]),
+    "system": (OPERATE, ["system", "set", "TIME", "met"]),
     "stop": (OPERATE, ["stop", "web"]),
     "disable": (ADMINISTER, ["disable", "web"]),
     "enable": (ADMINISTER, ["enable", "web"]),
@@ -40,7 +42,7 @@ CALLS: dict[str, tuple[int, list[str]]] = {
 
 # These ask no manager: they read or write files of the asker, under the modes of those files.
 LOCAL = {
-    *("up", "check", "logs", "history", "new", "schema", "completion", "help", "version"),
+    *("up", "check", "new", "schema", "completion", "help", "version"),
     *("doctor", "install", "uninstall"),
 }
 
@@ -97,9 +99,18 @@ def test_a_role_for_some_services_only(place: Scenario) -> None:
     os.chmod(place.base, 0o755)
     text = f'[[role]]\nmay = "operate"\nusers = ["{STRANGER}"]\nservices = ["web*"]\n'
     (place.directory / ".stoker.toml").write_text(text)
-    place.script("web", "exec sleep infinity")
-    place.script("db", "exec sleep infinity")
+    place.script("web", "echo hello from web\nexec sleep infinity")
+    place.script("db", "echo hello from db\nexec sleep infinity")
     place.up()
+    place.until(lambda: "hello from db" in place.stoker("logs").out, "both have said it")
+    place.until(lambda: "hello from web" in ask(place, ["logs"]).stdout, "it is there")
+    assert "db" not in ask(place, ["logs"]).stdout
+    assert "hello from web" in ask(place, ["status", "web"]).stdout
+    assert "web" in ask(place, ["history"]).stdout
+    assert "db" not in ask(place, ["history"]).stdout
+    assert ask(place, ["logs", "db"]).returncode in (1, 4)
+    assert ask(place, ["logs", "--manager"]).returncode == 1
+    assert oct((place.directory / ".stoker" / "logs").stat().st_mode & 0o777) == "0o700"
     assert ask(place, ["stop", "web"]).returncode == 0
     assert place.instance("web")["state"] == "disabled"
     refused = ask(place, ["stop", "db"])

@@ -28,7 +28,12 @@ DONE = {
     "disable": "disabled",
     "clear": "cleared",
     "mark": "marked",
-    "input": "told",
+}
+SAID = {
+    "sleep": "the system sleeps: nothing runs",
+    "wake": "the system is active",
+    "set": "",
+    "unset": "",
 }
 SLICE = 20.0  # seconds that one question may stay unanswered while we wait
 FIRST = 1.0  # seconds after which a person is told what is waited for
@@ -95,7 +100,7 @@ def _progress(call: Call, operation: dict[str, Any], told: dict[str, str]) -> No
     from stoker.errors import StokerError
 
     names = [member["fmri"] for member in operation["members"] if not member["outcome"]]
-    everything = operation["verb"] in ("settle", "reload") and not operation["members"]
+    everything = operation["verb"] in ("settle", "reload", "wake") and not operation["members"]
     if not names and not everything:
         return
     try:
@@ -129,14 +134,16 @@ def report(call: Call, operation: dict[str, Any]) -> int:
     for member in operation["members"]:
         name, outcome, text = display(member["fmri"]), member["outcome"], member["note"]
         if outcome == "done":
+            if verb in SAID:
+                continue  # it is about everything, not about these
             print(clean(f"{DONE.get(verb, verb)} {name}" + (f": {text}" if text else "")))
         elif outcome in ("", "waiting"):
             note(clean(f"{name}: not yet" + (f": {text}" if text else _waits(call, member))))
         else:
             note(clean(f"{name}: {outcome}" + (f": {text}" if text else "")))
     _also(operation)
-    if verb == "input" and status == 0 and not operation["note"]:
-        print(clean(f"input {call.arguments['name']} is {call.arguments['value'] or 'on'}"))
+    if verb in SAID and status == 0 and not operation["note"]:
+        print(SAID[verb] or clean(f"{call.arguments['name']} is {call.arguments['value']}"))
     if operation["note"]:
         print(clean(operation["note"]), file=sys.stdout if status == 0 else sys.stderr)
     if verb == "refresh" and status == 0:

@@ -325,11 +325,13 @@ VERBS: tuple[Verb, ...] = (
                   5: STATUSES[5]},
     ),
     Verb(
-        "input", "tell the manager something about the machine",
-        "active, TIME, MOUNTS, or a name of your own; definitions depend on input:NAME. Without a "
-        "word after the name: on.",
-        [Argument("name", "the input", kind="word"),
-         Argument("value", "on or off", many="?", kind="choice", choices=("on", "off"))],
+        "system", "show what is known of the machine, or tell the manager",
+        "sleep stops every service, wake brings them back. set says that a condition (TIME, "
+        "MOUNTS, NETWORK, or a name of your own) is met or unmet; unset leaves it to its watcher.",
+        [Argument("action", "what to say; nothing: show all", many="?", kind="choice",
+                  choices=("sleep", "wake", "set", "unset")),
+         Argument("name", "the condition", many="?", kind="word"),
+         Argument("value", "met or unmet", many="?", kind="choice", choices=("met", "unmet"))],
         [*CHANGE], statuses=CHANGES,
     ),
     Verb(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .fast import Client, Stream, connect, quote
     from .finding import place_of
+    from .inputs import give, put_to_sleep, set_input, system, unset_input, wake
     from .launch import (
         Launch,
         exec_keeper,
@@ -40,6 +41,12 @@ _PARTS = {
     "connect": "fast",
     "quote": "fast",
     "place_of": "finding",
+    "give": "inputs",
+    "put_to_sleep": "inputs",
+    "set_input": "inputs",
+    "system": "inputs",
+    "unset_input": "inputs",
+    "wake": "inputs",
     "Launch": "launch",
     "exec_keeper": "launch",
     "is_up": "launch",
@@ -59,15 +66,21 @@ __all__ = [
     "Stream",
     "connect",
     "exec_keeper",
+    "give",
     "is_up",
     "last_lines",
     "place_of",
     "prepare",
+    "put_to_sleep",
     "quote",
     "record_environment",
     "records",
+    "set_input",
     "start",
+    "system",
+    "unset_input",
     "wait_for",
+    "wake",
 ]
 
 

@@ -17,6 +17,7 @@ from .events import Now
 from .facts import SECOND, STUCK, Cause, Instance, Operation
 
 if TYPE_CHECKING:
+    from .given import Given
     from .graph import Edge
 
 __all__ = ["Core", "Shutdown"]
@@ -55,6 +56,7 @@ class Core:
         self.fact_stamps: dict[str, int] = {}
         self.watched: dict[str, None] = {}
         self.unknown: dict[str, None] = {}
+        self.inputs: dict[str, Given] = {}
         self.active = True
         self.active_cause = Cause("the system is not active")
         self.shutdown: Shutdown | None = None

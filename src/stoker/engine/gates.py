@@ -12,6 +12,7 @@ from stoker.model import Class, Condition, Grouping, Stage, display, restart_dig
 
 from . import causes
 from .facts import SECOND, Cause, Halt, Instance
+from .given import lacking
 from .graph import RESTART_RANK, Edge, Group, calm_for
 from .values import OK
 
@@ -80,8 +81,8 @@ def blocked(core: Core, i: Instance) -> Reason | None:
     for group in i.groups:
         if group.going and group.rank >= RESTART_RANK and not group.excludes:
             return _going(group)
-    if not core.active:
-        return Reason("inactive", "the system is not active", lambda: ["active"])
+    if not core.active and not i.definition.gives:
+        return _asleep(core)
     if i.after_waits:
         return _ordered(i)
     if i.not_before is not None and core.now.mono < i.not_before:
@@ -114,8 +115,8 @@ def reasons(core: Core, i: Instance) -> list[Reason]:
         for group in i.groups
         if group.value == OK and group.going and group.rank >= RESTART_RANK and not group.excludes
     ]
-    if not core.active:
-        found.append(Reason("inactive", "the system is not active", lambda: ["active"]))
+    if not core.active and not i.definition.gives:
+        found.append(_asleep(core))
     if i.after_waits:
         found.append(_ordered(i))
     if i.stage is not Stage.IDLE:
@@ -130,6 +131,14 @@ def reasons(core: Core, i: Instance) -> list[Reason]:
             Reason("concurrency", f"{core.starting} others are starting, which is the limit")
         )
     return found
+
+
+def _asleep(core: Core) -> Reason:
+    return Reason(
+        "inactive",
+        lambda: f"the system is not active: it {core.active_cause.text}",
+        lambda: ["active"],
+    )
 
 
 def _going(group: Group) -> Reason:
@@ -189,7 +198,7 @@ def _target(core: Core, edge: Edge) -> str:
         if kind == "file":
             state = "is there" if edge.group.excludes else "is not there"
             return f"file {name.removeprefix('//')} ({state})"
-        return f"input {name} ({'given' if edge.group.excludes else 'not given'})"
+        return f"input {name} ({'met' if edge.group.excludes else lacking(core, name)})"
     name = display(edge.target)
     if not edge.instances:
         return f"{name} (does not exist)"
@@ -238,7 +247,7 @@ def halt(core: Core, i: Instance) -> Halt | None:
     if fault is not None:
         kind = "fault" if i.static is None else "static"
         return Halt(kind, fault.cls, fault.word, Cause(f"went to maintenance: {fault.text}"))
-    if not core.active:
+    if not core.active and not i.definition.gives:
         return Halt("inactive", Class.RESTART, "dependency_activity", core.active_cause, True)
     for group in i.groups:
         found = _group_halt(core, i, group)
@@ -281,16 +290,18 @@ def _group_halt(core: Core, i: Instance, group: Group) -> Halt | None:
         if isinstance(source, Instance):
             cause = causes.of_target(_relation(group), source.name, source.cause)
             return Halt("stale", Class.RESTART, "dependency_activity", cause)
-        text = _fact_gone(source)
+        text = _fact_gone(core, source)
         return Halt("yield", Class.RESTART, "dependency_activity", Cause(text), True)
     return None
 
 
-def _fact_gone(target: str) -> str:
+def _fact_gone(core: Core, target: str) -> str:
     kind, _, name = target.partition(":")
     if kind == "file":
         return f"needs file {name.removeprefix('//')}, which is gone"
-    return f"needs input {name}, which is no longer given"
+    if core.facts.get(target):
+        return f"needs input {name}, which was unmet meanwhile"
+    return f"needs input {name} ({lacking(core, name)})"
 
 
 def _relation(group: Group) -> str:

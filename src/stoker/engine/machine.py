@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from stoker.model import InstanceView, OperationView, Stage
+from stoker.model import InputView, InstanceView, OperationView, Stage
 
 from . import closures, gates, operations, views
 from .apply import apply
@@ -16,6 +16,7 @@ from .effects import Effect, Exit
 from .events import Adopted, Event, Now
 from .facts import Cause, Instance, Member
 from .graph import build
+from .inputs import input_views
 from .moves import change_of_mind, decide
 from .record import adopt, engine_record, instance_record, load, resend, restore
 from .values import propagate
@@ -180,6 +181,11 @@ class Engine(Core):
         return other
 
     # -- questions
+
+    def input_views(self) -> list[InputView]:
+        """What the manager was told about the machine, "active" first."""
+        return input_views(self)
+
 
     def view(self, fmri: str, now: Now | None = None) -> InstanceView:
         """One instance for people; raises KeyError."""

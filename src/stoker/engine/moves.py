@@ -25,6 +25,7 @@ from .descent import cleaning, deciding, killing, stopping, to_kill
 from .effects import ProbeOff, ProbeOn
 from .facts import Cause, Halt, Instance, Override
 from .graph import RESTART_RANK, unlink
+from .inputs import withdraw
 from .running import leave, refreshing, stay_up
 
 __all__ = ["change_of_mind", "decide"]
@@ -109,6 +110,8 @@ def _idle(core: Core, i: Instance) -> bool:
             elif not i.cause.text:
                 i.reason, i.cause = "per_configuration", causes.choice(i)
         core.show(i)
+        if core.inputs and i.definition.gives and core.shutdown is None:
+            withdraw(core, i)
         return False
     core.show(i)
     reason = gates.blocked(core, i)
@@ -133,6 +136,7 @@ def _forget(core: Core, i: Instance) -> None:
     if i.leaving:
         set_leaving(core, i, False)  # while it still knows whom it held up
     unlink(i)
+    withdraw(core, i)
     if i.loop or i.static is not None:
         core.rebuild = True  # the others of its circle are free now
     core.touch(i)

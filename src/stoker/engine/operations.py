@@ -150,6 +150,16 @@ def _is_aside(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, s
     return "", ""
 
 
+def _is_asleep(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, str]:
+    if core.active and core.shutdown is None:
+        return "superseded", "the system was woken"
+    if i.stage is Stage.IDLE:
+        return "done", m.note
+    if i.fault is not None and i.fault.word == "stuck":
+        return "failed", i.fault.text
+    return "", ""
+
+
 def _is_refreshed(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, str]:
     if i.refreshed > op.stamp:
         return "done", m.note
@@ -165,6 +175,7 @@ _GOALS: dict[str, Callable[[Core, Operation, Instance, Member], tuple[str, str]]
     "restart": _is_up,
     "down": _is_down,
     "aside": _is_aside,
+    "asleep": _is_asleep,
     "refresh": _is_refreshed,
 }
 
@@ -243,6 +254,8 @@ def conclude(core: Core, op: Operation, late: str = "") -> None:
             op.members[name] = Member(name, "settle", 0, "failed", "no such service")
             continue
         outcome, note = _settled(core, op, i)
+        if op.verb == "wake" and outcome == "waiting":
+            outcome = "done"  # as before the sleep, it waits for something else
         if late and i.moving:
             outcome, note = "waiting", "is not settled yet"
         op.members[name] = Member(name, "settle", i.run, outcome, note)

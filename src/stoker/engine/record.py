@@ -16,6 +16,7 @@ from .core import Core, Shutdown
 from .effects import ProbeOn, Save
 from .events import Adopted, Status
 from .facts import Cause, Fault, Halt, Instance, Member, Operation, Override, as_list, as_status
+from .given import as_data, from_data
 
 __all__ = ["adopt", "engine_record", "instance_record", "restore"]
 
@@ -184,9 +185,10 @@ def engine_record(core: Core) -> dict[str, Any]:
         "facts": dict(core.facts),
         "fact_stamps": dict(core.fact_stamps),
         "active": core.active,
+        "inputs": as_data(core),
         "settled": core.settled_before,
         "settling": list(core.settling),
-        "operations": [_operation_record(op) for op in told],
+        "operations": [_operation_record(core, op) for op in told],
         "saves": [
             [token, number, fmri, None if n is None else [n.enabled, n.by, n.when, n.why, n.until]]
             for token, (number, fmri, n) in core.saves.items()
@@ -198,8 +200,8 @@ def engine_record(core: Core) -> dict[str, Any]:
     return {**core.kept.get("engine", {}), **r}
 
 
-def _operation_record(op: Operation) -> dict[str, Any]:
-    settling = op.verb in ("settle", "reload") and not op.outcome
+def _operation_record(core: Core, op: Operation) -> dict[str, Any]:
+    settling = op.number in core.settling
     members = [
         [m.fmri, m.goal, m.run, m.outcome, m.note]
         for m in op.members.values()
@@ -231,6 +233,7 @@ def _load_engine(core: Core, r: dict[str, Any]) -> None:
     core.fact_stamps = dict(r.get("fact_stamps", {}))
     core.seq = max([core.seq, *core.fact_stamps.values()])
     core.active = r.get("active", True)
+    from_data(core, r.get("inputs", {}))
     core.settled_before = r.get("settled", False)
     core.settling = list(r.get("settling", []))
     for o in r.get("operations", []):
@@ -248,7 +251,7 @@ def _load_engine(core: Core, r: dict[str, Any]) -> None:
         status, cause, *rest = r["shutdown"]
         core.shutdown = Shutdown(status, Cause(*cause), *rest)
     known = {"v", "seq", "ctid", "token", "operation", "facts", "fact_stamps", "active", "settled"}
-    known |= {"settling", "operations", "saves", "shutdown"}
+    known |= {"settling", "operations", "saves", "shutdown", "inputs"}
     others = {name: value for name, value in r.items() if name not in known}
     if others:
         core.kept["engine"] = others

@@ -61,7 +61,7 @@ def distance(core: Core, i: Instance) -> int:
     value = min(i.deps, COMING)
     if i.loop and i.after_waits:
         return HOPELESS
-    if i.settled or not core.active:
+    if i.settled or not (core.active or i.definition.gives):
         value = min(value, STALLED)
     return value
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from stoker.model import Class, Intent, Request, Stage, display
 
-from . import causes
+from . import causes, inputs
 from .basics import depart, fresh, shut_down
 from .closures import companions, enemies, force, goes_down, loop_among, requirements, wishes
 from .core import Core
@@ -273,19 +273,6 @@ def _signal(core: Core, op: Operation, named: list[Instance], r: Request) -> str
     return ""
 
 
-def _input(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
-    if not r.input:
-        return "the name of an input is missing"
-    from .apply import fact
-
-    if r.input == "active":
-        core.active_cause = causes.by_person("put to sleep", r.who, r.why)
-        fact(core, "active", r.value)
-    else:
-        fact(core, f"input:{r.input.removeprefix('input:')}", r.value)
-    return ""
-
-
 def _settle(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     if not core.settled_before:
         # The first time what counts is everything since the place came up.
@@ -319,7 +306,11 @@ _VERBS: dict[str, Callable[[Core, Operation, list[Instance], Request], str]] = {
     "clear": _clear,
     "mark": _mark,
     "signal": _signal,
-    "input": _input,
+    "sleep": inputs.put_to_sleep,
+    "wake": inputs.wake,
+    "set": inputs.set_input,
+    "unset": inputs.unset_input,
+    "give": inputs.give,
     "reload": _settle,
     "settle": _settle,
     "down": _down,

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from stoker.errors import StokerError, UsageError
-from stoker.model import Rung, canonical, signal_number, size
+from stoker.model import Rung, canonical, is_input, signal_number, size
 
 from .kinds import BAD, Duration, Kind, Number, Size, Spot, Strings, Text, Whole, clean, told
 
@@ -291,7 +291,7 @@ class Targets(Strings):
 
     def input(self, item: str, spot: Spot) -> Any:
         name = item.removeprefix("input:")
-        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
+        if not is_input(name):
             return spot.wrong(f"{told(item)} is not the name of an input", "write input:NAME")
         return item
 

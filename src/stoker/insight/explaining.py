@@ -182,7 +182,7 @@ class _Answer:
         if target == "active":
             cause = self.engine.active_cause.text
             self.link(target, "off", cause, "inactive", depth)
-            self.change("waking the system", "stoker input active on")
+            self.change("waking the system", "stoker system wake")
             return
         kind, _, name = target.partition(":")
         given = bool(self.engine.facts.get(target))
@@ -192,10 +192,24 @@ class _Answer:
             self.link(target, "present" if given else "absent", text, "file", depth)
             self.change(f"{'removing' if given else 'creating'} the file {path}")
         else:
-            text = "it is given" if given else "nobody has given it"
-            self.link(target, "on" if given else "off", text, "input", depth)
-            word = "off" if given else "on"
-            self.change(f"turning the input {name} {word}", f"stoker input {name} {word}")
+            self._input(name, given, depth)
+
+    def _input(self, name: str, met: bool, depth: int) -> None:
+        """A condition, who says so, and who else could say otherwise."""
+        row = next((one for one in self.engine.input_views() if one.name == name), None)
+        if row is None or not row.by:
+            text = f"nobody gives {name}"
+            if row is not None and row.watcher:
+                text += f"; its watcher {row.watcher} has said nothing yet"
+                self.change(f"what {row.watcher} finds", f"stoker logs {row.watcher}")
+        else:
+            text = f"it is {'met' if met else 'unmet'}, says {row.who or 'somebody'}"
+            text += f" ({row.why})" if row.why else ""
+        self.link(f"input:{name}", "met" if met else "unmet", text, "input", depth)
+        if row is not None and row.by == "person" and row.watcher_says not in (None, met):
+            self.change(f"leaving it to {row.watcher}", f"stoker system unset {name}")
+        word = "unmet" if met else "met"
+        self.change(f"saying that {name} is {word}", f"stoker system set {name} {word}")
 
     # -- what would help
 

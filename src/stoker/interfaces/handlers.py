@@ -11,12 +11,14 @@ from stoker import __version__
 from stoker.errors import Failed, StokerError, UsageError
 from stoker.model import (
     Definition,
+    InputView,
     InstanceView,
     OperationView,
     PlanStep,
     Request,
     StatusView,
     display,
+    is_input,
     mask,
     parse_time,
     signal_number,
@@ -62,6 +64,7 @@ RELOAD: dict[str, Any] = {
     "mistakes": list[dict[str, Any]],
     "operation": int | None,
 }
+SYSTEM: dict[str, Any] = {"inputs": list[InputView]}
 CHECK: dict[str, Any] = {"mistakes": list[dict[str, Any]], "ignored": list[tuple[str, str]]}
 
 # What each verb of an operation needs; what is not here cannot be asked.
@@ -73,13 +76,19 @@ VERBS = {
     "signal": Role.OPERATE,
     "clear": Role.OPERATE,
     "mark": Role.OPERATE,
-    "input": Role.OPERATE,
+    "sleep": Role.OPERATE,
+    "wake": Role.OPERATE,
+    "set": Role.OPERATE,
+    "unset": Role.OPERATE,
+    "give": Role.OPERATE,
     "settle": Role.OPERATE,
     "enable": Role.ADMINISTER,
     "disable": Role.ADMINISTER,
     "down": Role.ADMINISTER,
 }
-_WHOLE = ("down", "settle", "input")
+_INPUTS = ("set", "unset", "give")
+_UNNAMED = ("down", "sleep", "wake", "set", "unset")
+_WHOLE = (*_UNNAMED, "settle", "give")
 
 
 def about(ask: Ask) -> dict[str, Any]:
@@ -199,15 +208,18 @@ def ask(ask: Ask) -> dict[str, Any] | None:
 def _request(ask: Ask) -> Request:
     body = ask.body
     names: list[str] = []
-    if body.verb not in ("down", "input"):
+    if body.verb not in _UNNAMED:
         if body.names:
             names = ask.resolve(body.names)
         elif body.verb != "settle":
             raise UsageError(f"{body.verb} needs the name of a service", hint="'*' means all")
     if body.verb == "mark" and body.state not in ("degraded", "maintenance"):
         raise UsageError(f"cannot mark {body.state!r}", hint="degraded or maintenance")
-    if body.verb == "input" and not body.input:
-        raise UsageError("input needs the name of an input")
+    if body.verb in _INPUTS and not input_name(body.input):
+        raise UsageError(
+            f"{body.verb} needs the name of an input, not {body.input[:40]!r}",
+            hint="at most 64 letters, digits and . _ -",
+        )
     until = None
     if body.until is not None:
         until = parse_time(body.until, time.time_ns())
@@ -228,6 +240,21 @@ def _request(ask: Ask) -> Request:
         input=body.input,
         value=body.value,
     )
+
+
+def input_name(text: str) -> bool:
+    """Whether an input may be called so: as definitions may name it in input:NAME."""
+    return is_input(text.removeprefix("input:"))
+
+
+def system(ask: Ask) -> dict[str, Any]:
+    """What the manager was told about the machine."""
+    rows = ask.manager.engine.input_views()
+    if not ask.rights.sees_all():
+        mine = {display(fmri) for fmri in ask.visible()}
+        for row in rows:
+            row.needed_by = [name for name in row.needed_by if name in mine]
+    return {"version": 1, "inputs": rows}
 
 
 def _plan(ask: Ask, request: Request) -> dict[str, Any]:

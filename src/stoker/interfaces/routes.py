@@ -90,6 +90,11 @@ ROUTES: tuple[Route, ...] = (
         answers={"definition": dict[str, Any], "origins": dict[str, str]},
     ),
     Route(
+        "GET", "/v1/system", Role.READ, handlers.system,
+        "What the manager was told about the machine: \"active\" first, then the conditions",
+        answers=handlers.SYSTEM,
+    ),
+    Route(
         "GET", "/v1/operations", Role.READ, handlers.operations, "Operations under way and recent",
         answers=handlers.OPERATIONS,
     ),

@@ -2,8 +2,8 @@
 Frozen data.
 
 Invariants: nothing here does anything but describe, parse and format; nothing touches the disk, the
-clock or a process. A difference between formats is a field of `Definition`, never a format's name
-elsewhere. Names are canonical FMRIs (`svc:/web:default`) everywhere behind the door at which a
+clock or a process (`rights` alone asks the system's accounts for a name). A difference between
+formats is a field of `Definition`, never a format's name elsewhere. Names are canonical FMRIs (`svc:/web:default`) everywhere behind the door at which a
 person typed them.
 
 The parts are imported when first used, because the fast commands must not pay for those that they
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         display,
         escape,
         fmri,
+        is_input,
         is_instance,
         matching,
         of_name,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         unescape,
     )
     from .place import MARK, Place, find_place, project_place, system_place, user_place
+    from .rights import Level, Peer, Rights, rights_of
     from .settings import Role, Settings
     from .units import (
         duration,
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from .wire import (
         WIRE_VERSION,
         EventView,
+        InputView,
         InstanceView,
         MemberView,
         OperationView,
@@ -98,6 +101,7 @@ _PARTS = {
         "display",
         "escape",
         "fmri",
+        "is_input",
         "is_instance",
         "matching",
         "of_name",
@@ -106,6 +110,16 @@ _PARTS = {
         "unescape",
     ),
     "place": ("MARK", "Place", "find_place", "project_place", "system_place", "user_place"),
+    "rights": ("Level", "Peer", "Rights", "rights_of"),
+    "properties": (
+        "LONGEST_VALUE",
+        "VALUE_TYPES",
+        "Group",
+        "Property",
+        "check_name",
+        "checked",
+        "compose",
+    ),
     "settings": ("Role", "Settings"),
     "units": (
         "duration",
@@ -119,6 +133,7 @@ _PARTS = {
     "wire": (
         "WIRE_VERSION",
         "EventView",
+        "InputView",
         "InstanceView",
         "MemberView",
         "OperationView",
@@ -132,6 +147,13 @@ _PARTS = {
 _HOME = {name: part for part, names in _PARTS.items() for name in names}
 
 __all__ = [
+    "compose",
+    "checked",
+    "check_name",
+    "Property",
+    "Group",
+    "VALUE_TYPES",
+    "LONGEST_VALUE",
     "LIVE_FIELDS",
     "MARK",
     "WIRE_VERSION",
@@ -142,15 +164,18 @@ __all__ = [
     "Definition",
     "Dependency",
     "EventView",
+    "InputView",
     "Grouping",
     "Health",
     "InstanceView",
     "Intent",
+    "Level",
     "Limits",
     "LogSettings",
     "MemberView",
     "Mistaken",
     "OperationView",
+    "Peer",
     "Phase",
     "Place",
     "PlanStep",
@@ -161,6 +186,7 @@ __all__ = [
     "RequestBody",
     "Restart",
     "RestartOn",
+    "Rights",
     "Role",
     "Rung",
     "Settings",
@@ -178,6 +204,7 @@ __all__ = [
     "escape",
     "find_place",
     "fmri",
+    "is_input",
     "is_instance",
     "mask",
     "matching",
@@ -186,6 +213,7 @@ __all__ = [
     "project_place",
     "restart_digest",
     "rfc3339",
+    "rights_of",
     "service_of",
     "show_duration",
     "signal_name",

@@ -210,8 +210,9 @@ class Definition(Frozen, frozen=True):
     (nothing is watched). `interrupt`: a stop during prepare or start: "abort" or "finish".
     `stop_when_empty`: run the stop method although nothing is left. `unclean`: a stop that had to
     kill is "ok" or means "maintenance". `rebegin`: a restart begins at "prepare" or "start".
-    `transient`: success of the start method is the whole of being up. `source`: the file it came
-    from; `origins`: key to "file:line" for `cat`. Neither takes part in comparison of runs.
+    `transient`: success of the start method is the whole of being up. `gives`: inputs that it tells
+    the manager of; such a watcher runs while the system is not active too. `source`: the file it
+    came from; `origins`: key to "file:line" for `cat`. Neither takes part in comparison of runs.
     """
 
     fmri: str
@@ -247,6 +248,7 @@ class Definition(Frozen, frozen=True):
     part_of: tuple[str, ...] = ()
     required_by: tuple[str, ...] = ()
     health: tuple[Health, ...] = ()
+    gives: tuple[str, ...] = ()
     context: Context = Context()
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
@@ -285,6 +287,7 @@ LIVE_FIELDS = frozenset(
         "part_of",
         "required_by",
         "health",
+        "gives",
         "log",
         "fault",
         "prepare",

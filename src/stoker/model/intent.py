@@ -23,10 +23,11 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     """One administrative request, as a client asks it.
 
     `verb`: start, stop, restart, refresh, enable, disable, clear, mark, signal, reload, down,
-    input, settle. `names`: canonical instance FMRIs (an interface resolves what people type
-    before). `who`: the asker ("root", "uid 1000"). `timeout`: seconds that the asker waits.
-    `until`: wall nanoseconds. `later`: only record (enable, disable). `state`: for mark: "degraded"
-    or "maintenance". `signal`: number. `value`: for input. `name`: the input's name.
+    settle, sleep, wake, set, unset, give. `names`: canonical instance FMRIs (an interface resolves
+    what people type before); for give: the watcher. `who`: the asker ("root", "uid 1000").
+    `timeout`: seconds that the asker waits. `until`: wall nanoseconds. `later`: only record
+    (enable, disable). `state`: for mark: "degraded" or "maintenance". `signal`: number. `input`:
+    the name of one, for set, unset and give, with its `value`: met or not.
     """
 
     verb: str

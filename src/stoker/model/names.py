@@ -23,6 +23,7 @@ __all__ = [
     "display",
     "escape",
     "fmri",
+    "is_input",
     "is_instance",
     "matching",
     "of_name",
@@ -139,6 +140,11 @@ def display(name: str) -> str:
     if instance == _DEFAULT or not colon:
         return _shown(service)
     return f"{_shown(service)}:{_shown(instance)}"
+
+
+def is_input(name: str) -> bool:
+    """Whether an input (a condition of the machine) may be called so."""
+    return 0 < len(name) <= 64 and all(c.isascii() and (c.isalnum() or c in "_.-") for c in name)
 
 
 def matching(patterns: Iterable[str], known: Iterable[str]) -> list[str]:

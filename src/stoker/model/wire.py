@@ -12,6 +12,7 @@ import msgspec
 
 __all__ = [
     "EventView",
+    "InputView",
     "InstanceView",
     "MemberView",
     "OperationView",
@@ -118,6 +119,25 @@ class OperationView(msgspec.Struct):
     ended: str | None = None
     note: str = ""
     affected: list[str] = []
+
+
+class InputView(msgspec.Struct):
+    """One thing that the manager is told about the machine: a condition, or "active".
+
+    `met`: what holds now. `by`: "person", "watcher", or "" when nobody gives it; `who` that is,
+    `why` and since when. `watcher`: the service that is to tell of it, "" where there is none, and
+    what that one says (null: nothing yet). `needed_by`: the services that name it.
+    """
+
+    name: str
+    met: bool
+    by: str = ""
+    who: str = ""
+    why: str = ""
+    since: str | None = None
+    watcher: str = ""
+    watcher_says: bool | None = None
+    needed_by: list[str] = []
 
 
 class PlanStep(msgspec.Struct):

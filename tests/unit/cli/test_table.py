@@ -16,7 +16,7 @@ from stoker.cli.table import GLOBAL, VERBS
 PROMISED = [
     *("check", "up", "ls", "status", "explain", "stop", "start", "restart", "refresh", "signal"),
     *("enable", "disable", "clear", "mark", "logs", "wait", "cat", "events", "reload", "down"),
-    *("schema", "new", "completion", "help", "input", "history", "reexec", "version"),
+    *("schema", "new", "completion", "help", "system", "history", "reexec", "version"),
     *("doctor", "install", "uninstall"),
 ]
 
@@ -48,7 +48,7 @@ def test_everything_that_lists_or_shows_has_json() -> None:
 def test_what_changes_something_can_be_tried_waited_for_and_explained() -> None:
     for verb in VERBS:
         if verb.name in ("start", "stop", "restart", "refresh", "signal", "enable", "disable",
-                         "clear", "mark", "input"):  # fmt: skip
+                         "clear", "mark", "system"):  # fmt: skip
             longs = {option.long for option in verb.options}
             assert {"--no-wait", "--timeout", "--dry-run", "--reason"} <= longs, verb.name
 

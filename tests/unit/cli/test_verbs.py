@@ -81,8 +81,9 @@ def test_the_request_says_all_that_was_said(run: Any, door: Any) -> None:
     assert door.fake.requests[1].signal == 1
     run("mark", "degraded", "web")
     assert door.fake.requests[2].state == "degraded"
-    run("input", "TIME", "off")
-    assert (door.fake.requests[3].input, door.fake.requests[3].value) == ("TIME", False)
+    run("system", "set", "TIME", "unmet")
+    told = door.fake.requests[3]
+    assert (told.verb, told.input, told.value) == ("set", "TIME", False)
 
 
 def test_without_waiting_the_number_is_printed(run: Any, door: Any) -> None:

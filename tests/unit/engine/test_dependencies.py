@@ -256,7 +256,7 @@ def test_an_input_is_a_target_and_active_is_everybodys(bench):
     )
     assert b.states("clock", "web") == "offline offline"
     assert not b.view("web").hopeless
-    b.ask("input", input="TIME", value=True)
+    b.ask("set", input="TIME", value=True)
     assert b.states("clock", "web") == "online online"
     b.forget()
     b.world.tell(Fact("active", False))
@@ -473,7 +473,7 @@ def test_a_loop_with_a_way_out_is_not_hopeless(bench):
     assert b.states("a", "b") == "offline offline"
     assert not b.view("a").hopeless
     assert not b.view("b").hopeless
-    b.ask("input", input="TIME")
+    b.ask("set", input="TIME")
     assert b.states("a", "b") == "online online"
 
 

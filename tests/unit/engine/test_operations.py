@@ -132,7 +132,7 @@ def test_waiting_ends_at_the_time_given_and_the_goal_stays(bench):
     b.world.advance(2)
     assert b.outcome(number) == "waiting"
     assert "input TIME" in b.member(number, "web")[1]
-    b.ask("input", input="TIME")
+    b.ask("set", input="TIME")
     assert b.state("web") == "online"
 
 
@@ -211,7 +211,7 @@ def test_restart_while_waiting_for_a_dependency_joins_the_wait(bench):
     b.define(web={"dependencies": (b.needs("input:TIME"),)})
     number = b.ask("restart", "web")
     assert b.outcome(number) == ""
-    b.ask("input", input="TIME")
+    b.ask("set", input="TIME")
     assert b.outcome(number) == "done"
     assert b.run("web") == 1
 

@@ -122,7 +122,7 @@ def test_operations_choices_and_facts_survive(bench):
     b.define(web={"ready": Ready("notify", timeout=600.0), "enabled": False}, off={})
     start = b.ask("start", "web", timeout=100.0)
     b.ask("stop", "off", why="because")
-    b.ask("input", input="TIME")
+    b.ask("set", input="TIME")
     engine, _ = successor(b, Adopted(b.name("web"), "alive", "never", True))
     assert engine.operation(start).outcome == ""
     assert engine.operation(start).members[0].goal == "up"

@@ -80,9 +80,10 @@ def test_files_inputs_and_names_that_do_not_exist() -> None:
     found = ask(world, "web")
     by_target = {link["fmri"]: link for link in found["why"]}
     assert by_target["file:///data"]["state"] == "absent"
-    assert by_target["input:net"]["state"] == "off"
+    assert by_target["input:net"]["state"] == "unmet"
     assert by_target["svc:/databse:default"]["reason"] == "absent"
-    assert "stoker input net on" in commands(found)
+    assert "nobody gives net" in by_target["input:net"]["text"]
+    assert "stoker system set net met" in commands(found)
 
 
 def test_a_start_that_waits_says_for_what() -> None:

@@ -345,7 +345,7 @@ def test_what_the_asker_may_not_see_does_not_exist(
     assert door.ask("POST", "/v1/operations", {"verb": "stop", "names": ["a"]})[0] == 202
     assert door.ask("POST", "/v1/operations", {"verb": "disable", "names": ["a"]})[0] == 403
     assert door.ask("POST", "/v1/operations", {"verb": "down"})[0] == 403
-    assert door.ask("POST", "/v1/operations", {"verb": "input", "input": "TIME"})[0] == 403
+    assert door.ask("POST", "/v1/operations", {"verb": "set", "input": "TIME"})[0] == 403
     assert door.ask("POST", "/v1/reload", {})[0] == 403
     assert [request.names for request in door.fake.requests] == [("svc:/a:default",)]
     door.fake.happens("svc:/b:default", what="hidden")
