@@ -26,7 +26,8 @@ __all__ = ["Records", "records"]
 def records(place: Place, question: dict[str, Any]) -> Records:
     """Ask `question` (see `stoker.recorder`: {"do": "logs" | "history" | "names", …}).
 
-    Raises Refused where the files are another's, UsageError when the question makes no sense.
+    Raises Refused where the files are another's and no role lets us read them, UsageError when the
+    question makes no sense.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0)
     text = json.dumps(question).encode("ascii") + b"\n"
@@ -45,7 +46,11 @@ def _reader(place: Place, question: bytes) -> tuple[int, int, int]:
     if not os.path.isdir(place.logs):
         raise Failed(f"nothing was ever logged for {place.name}: there is no {place.logs}")
     if not os.access(place.logs, os.R_OK | os.X_OK):
-        raise Refused(f"you may not read {place.logs}", hint="ask its owner, or root")
+        raise Refused(
+            f"you may not read {place.logs}",
+            hint="who has a role in the place's settings ([[role]]) may while it is up; else ask "
+            "its owner, or root",
+        )
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     text = (
         f"import sys; sys.path[:0] = {[package]!r}; "
@@ -96,6 +101,8 @@ class Records:
     def _said(self, record: dict[str, Any]) -> bool:
         """Take what is about the answer itself."""
         if "error" in record:
+            if record.get("refused"):
+                raise Refused(str(record["error"]), hint=str(record.get("hint", "")))
             raise UsageError(str(record["error"]), hint=str(record.get("hint", "")))
         if record.get("end") is True:
             self.ended = True

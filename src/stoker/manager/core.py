@@ -295,6 +295,7 @@ class Manager:
         self.watching.follow(compiled)
         if self.link is not None:
             self.link.bound(self.settings.history_count, self.settings.history_age)
+            self.link.grant(self.settings.roles)
         found = []
         for definition in compiled.definitions:
             if self.link is not None:

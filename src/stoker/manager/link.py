@@ -18,7 +18,7 @@ import msgspec
 
 from stoker.linux import Loop, faults
 from stoker.linux import loop as epoll
-from stoker.model import Intent, LogSettings, Settings
+from stoker.model import Intent, LogSettings, Role, Settings
 
 __all__ = ["Link"]
 
@@ -47,6 +47,7 @@ class Link:
         self._unanswered: dict[int, tuple[str, Intent | None]] = {}
         self._settings: dict[str, LogSettings] = {}
         self._bounds = _BOUNDS
+        self._roles: tuple[Role, ...] = ()
         self._waited: dict[str, str] = {}
         self.intents: dict[str, Intent] = {}
         self.known = False  # all intents have come
@@ -92,6 +93,16 @@ class Link:
         if (count, age) != self._bounds:
             self._bounds = (count, age)
             self._send("bounds", count, age)
+
+    def grant(self, roles: tuple[Role, ...]) -> None:
+        """Who besides root and the owner may read logs and history."""
+        if roles != self._roles:
+            self._roles = roles
+            rows = [[one.may, one.users, one.groups, one.services] for one in roles]
+            if len(_encode(rows)) > LONGEST // 2:
+                self.said("the roles are too many to be told: only root and the owner read logs")
+                rows = []
+            self._send("roles", rows)
 
     def wait_for(self, fmri: str, pattern: str) -> None:
         """Tell (`matched`) when a line of its output matches."""
@@ -242,6 +253,8 @@ class Link:
             self._send("log", fmri, settings)
         if self._bounds != _BOUNDS:
             self._send("bounds", *self._bounds)
+        roles, self._roles = self._roles, ()
+        self.grant(roles)
         for token, (fmri, intent) in list(self._unanswered.items()):
             self._send("save", token, fmri, intent)
         for fmri, pattern in self._waited.items():

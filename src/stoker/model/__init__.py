@@ -3,8 +3,8 @@ Frozen data.
 
 Invariants: nothing here does anything but describe, parse and format; nothing touches the disk, the
 clock or a process (`rights` alone asks the system's accounts for a name). A difference between
-formats is a field of `Definition`, never a format's name elsewhere. Names are canonical FMRIs (`svc:/web:default`) everywhere behind the door at which a
-person typed them.
+formats is a field of `Definition`, never a format's name elsewhere. Names are canonical FMRIs
+(`svc:/web:default`) everywhere behind the door at which a person typed them.
 
 The parts are imported when first used, because the fast commands must not pay for those that they
 do not need.

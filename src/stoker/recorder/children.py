@@ -11,6 +11,8 @@ from collections.abc import Callable
 __all__ = ["Children"]
 
 MOST_READERS = 32
+MOST_OF_ONE = 8
+"""Readers for one account that is neither root's nor ours: one of them never holds up the rest."""
 
 
 class Children:
@@ -23,7 +25,7 @@ class Children:
         self._said = said
         self._waiting: dict[str, None] = {}
         self._compressing: dict[int, str] = {}
-        self._readers: set[int] = set()
+        self._readers: dict[int, int] = {}  # pid to the uid that is served
 
     def compress(self, path: str) -> None:
         """Compress a closed log file when its turn comes."""
@@ -39,17 +41,21 @@ class Children:
             if pid:
                 self._compressing[pid] = path
 
-    def read(self, connection: int, arguments: list[str]) -> bool:
-        """Serve one question on `connection`, which the caller closes afterwards. False: too many
-        are being served.
+    def read(self, connection: int, arguments: list[str], uid: int) -> bool:
+        """Serve one question of `uid` on `connection`, which the caller closes afterwards. False:
+        too many are being served.
         """
+        others = [one for one in self._readers.values() if one not in (0, os.getuid())]
+        strange = uid not in (0, os.getuid())
         if len(self._readers) >= MOST_READERS:
+            return False
+        if strange and (others.count(uid) >= MOST_OF_ONE or len(others) >= MOST_READERS // 2):
             return False
         # Through a high number first: `connection` itself may be 0 or 1 only in a broken start.
         actions = ((os.POSIX_SPAWN_DUP2, connection, 0), (os.POSIX_SPAWN_DUP2, connection, 1))
         pid = self._start("read", arguments, actions)
         if pid:
-            self._readers.add(pid)
+            self._readers[pid] = uid
         return bool(pid)
 
     def _start(
@@ -82,5 +88,5 @@ class Children:
                 done = pid  # somebody else has reaped it
             if done:
                 self._compressing.pop(pid, None)
-                self._readers.discard(pid)
+                self._readers.pop(pid, None)
         self._next()

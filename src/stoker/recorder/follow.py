@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from stoker.linux import inotify
 
@@ -94,13 +94,19 @@ def _stem(name: str) -> str:
 class Watch:
     """Waits until one of the followed logs may have grown, or whoever listens has gone.
 
-    `everything`: logs of instances that appear later are followed too.
+    `newcomers`: logs of instances that appear later are followed too, if it is true of their FMRI.
     """
 
-    def __init__(self, root: str, followers: list[Follower], output: int, everything: bool) -> None:
+    def __init__(
+        self,
+        root: str,
+        followers: list[Follower],
+        output: int,
+        newcomers: Callable[[str], bool] | None,
+    ) -> None:
         self._root = root
         self.followers = {follower.folder: follower for follower in followers}
-        self._everything = everything
+        self._wanted = newcomers
         self._output = output
         self._poll = select.poll()
         self._poll.register(output, select.POLLRDHUP)
@@ -168,12 +174,12 @@ class Watch:
                 self._give_up()
 
     def _newcomers(self) -> list[Follower]:
-        if not self._everything:
+        if self._wanted is None:
             return []
         found = []
         for name in folders(self._root):
             path = os.path.join(self._root, name)
-            if path not in self.followers:
+            if path not in self.followers and self._wanted(fmri_of(name)):
                 follower = Follower(path, fmri_of(name))
                 # Watched before it is read, so that nothing falls between.
                 self._watch_late(follower)

@@ -7,7 +7,6 @@ import os
 import re
 import select
 import signal
-import socket
 import sys
 import time
 from typing import Any
@@ -23,6 +22,7 @@ from .lines import time_text
 from .link import Link, chunks, write_line
 from .output import last_lines
 from .ownlog import OwnLog
+from .readers import Readers
 from .settings import Settings
 
 __all__ = ["Recorder", "main"]
@@ -32,7 +32,6 @@ RETRY_FIRST, RETRY_MOST = (
     10_000_000_000,
 )  # ns between attempts at logs that cannot be written
 SMALL = 16384  # bytes; a block worth its system calls
-READERS = "records"  # the socket that readers of logs and history come to
 AT_ONCE = 2_000_000  # ns between two blocks of one pipe that count as one stream
 LINGER = 0.0001  # seconds; measured: a fifth less work, and no less throughput
 LAST_BLOCKS = (
@@ -61,8 +60,7 @@ class Recorder:
         self.children = Children(say)
         self.own = OwnLog(os.path.join(self.logs, "stoker.log"), self.children.compress)
         self.link: Link | None = None
-        self.listener: socket.socket | None = None
-        self._inode = 0  # of its path
+        self.readers = Readers(self.loop, self.children, run, [self.logs, self.state], say)
         self._retry: Timer | None = None
         self._patience = RETRY_FIRST
         self._said_error = ""
@@ -113,7 +111,7 @@ class Recorder:
                 self.loop, links["link/recorder"], self._message, self._manager_gone, say
             )
         self._send("hello", self.generation)
-        self._listen()
+        self.readers.listen()
         self.loop.watch(keeper.fileno(), select.EPOLLIN, self._keeper_said)
         self.loop.signals([signal.SIGTERM], lambda _: self.loop.stop())
         self.loop.signals([signal.SIGCHLD], lambda _: self.children.reap())
@@ -130,18 +128,7 @@ class Recorder:
         self.held.store()
         self.ledger.close()
         self.shelf.close_all()
-        if self.listener is not None:
-            self.listener.close()
-            self._clear_away()
-
-    def _clear_away(self) -> None:
-        """Remove the readers' socket, unless a successor has put its own in place already."""
-        path = os.path.join(self.run_folder, READERS)
-        try:
-            if os.stat(path).st_ino == self._inode:
-                os.unlink(path)
-        except OSError:
-            pass  # it is gone, or the directory is: nothing is left to remove
+        self.readers.close()
 
     def _after(self) -> None:
         self.ledger.commit()
@@ -302,6 +289,9 @@ class Recorder:
     def _on_bounds(self, rows: int, age: float) -> None:
         self.ledger.bound(int(rows), float(age))
 
+    def _on_roles(self, grants: list[list[Any]]) -> None:
+        self.readers.grant(grants)
+
     def _on_history(self, rows: list[list[Any]]) -> None:
         self.ledger.transitions(rows)
 
@@ -373,48 +363,6 @@ class Recorder:
             os.close(pipe.fd)
         self.pipes.clear()
         self.loop.stop()
-
-    # -- readers --------------------------------------------------------------------------------
-
-    def _listen(self) -> None:
-        path = os.path.join(self.run_folder, READERS)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        try:
-            # Under another name first: a client finds the old one, the new one, or none, never
-            # half of one.
-            fresh = f"{path}.{os.getpid()}"
-            listener.bind(fresh)
-            os.chmod(fresh, 0o600)
-            listener.listen(64)
-            self._inode = os.stat(fresh).st_ino
-            os.rename(fresh, path)
-        except OSError as error:
-            say(f"{path}: {error.strerror}; logs can be read, but not through me")
-            listener.close()
-            return
-        listener.setblocking(False)
-        self.listener = listener
-        self.loop.watch(listener.fileno(), select.EPOLLIN, self._connected)
-
-    def _connected(self, _events: int) -> None:
-        assert self.listener is not None
-        try:
-            connection, _ = self.listener.accept()
-        except OSError:
-            return  # the client has gone, or descriptors are short: it starts a reader itself
-        with connection:
-            connection.setblocking(True)
-            arguments = [self.logs, os.path.join(self.state, "history.db")]
-            if not self.children.read(connection.fileno(), arguments):
-                answer = {
-                    "error": "too many readers at once",
-                    "hint": "try again when one has ended",
-                }
-                connection.setblocking(False)
-                try:
-                    connection.send(json.dumps(answer).encode() + b"\n")
-                except OSError:
-                    pass  # it will see the end of the connection
 
 
 def main(argv: list[str] | None = None) -> int:

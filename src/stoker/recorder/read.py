@@ -16,6 +16,11 @@ standard output, the last being ``{"end": true}`` or ``{"error": ..., "hint": ..
   ``since``, ``until``, ``limit`` (the newest so many, default 1000). Answer: the rows, oldest
   first, as `stoker.repository` describes them.
 - ``{"do": "names"}``: ``{"fmri", "folder", "bytes"}`` for each instance that has a log.
+
+Who is neither root nor the place's owner gets what the settings' roles let him read: with the roles
+as a third argument (JSON: rows of may, users, groups, services) standard input is his connection,
+and the kernel says who he is. ``"refused": true`` stands beside the error of a question that goes
+further; what is named by nobody is left out silently.
 """
 
 from __future__ import annotations
@@ -25,8 +30,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from .follow import Follower, Watch, folders
 from .lines import time_text
@@ -102,9 +107,12 @@ def _time(asked: dict[str, Any], key: str) -> str | None:
 class Reader:
     """Answers `Question`s from the files below `root`."""
 
-    def __init__(self, root: str, write: Any) -> None:
+    def __init__(
+        self, root: str, write: Any, visible: Callable[[str], bool] = lambda _fmri: True
+    ) -> None:
         self.root = root
         self._write = write
+        self._visible = visible
 
     def places(self, question: Question) -> list[tuple[str, str, str]]:
         """Folder, FMRI, and for stoker.log its path, of each log that is asked for."""
@@ -116,7 +124,10 @@ class Reader:
                 (os.path.join(self.root, folder_of(n)), n, "")
                 for n in dict.fromkeys(question.names)
             ]
-        return [(os.path.join(self.root, n), fmri_of(n), "") for n in folders(self.root)]
+        return [(os.path.join(self.root, n), fmri_of(n), "") for n in self._folders()]
+
+    def _folders(self) -> list[str]:
+        return [name for name in folders(self.root) if self._visible(fmri_of(name))]
 
     def logs(self, question: Question, output: int = 1) -> None:
         """Write what is there, and with `follow` what comes."""
@@ -128,7 +139,8 @@ class Reader:
             return
         followers = [Follower(folder, fmri, own=own) for folder, fmri, own in places]
         # Watched before it is read, so that nothing falls between.
-        watch = Watch(self.root, followers, output, not question.names and not question.own)
+        everything = not question.names and not question.own
+        watch = Watch(self.root, followers, output, self._visible if everything else None)
         before = [
             (one.fmri, one.begin(), own) for one, (_, _, own) in zip(followers, places, strict=True)
         ]
@@ -213,7 +225,7 @@ class Reader:
 
     def names(self) -> None:
         """Which instances have logs."""
-        for folder in folders(self.root):
+        for folder in self._folders():
             size = sum(os.stat(path).st_size for path in files_of(os.path.join(self.root, folder)))
             said = {
                 "fmri": fmri_of(folder),
@@ -247,7 +259,9 @@ def _too_old(path: str, since: str | None) -> bool:
     )
 
 
-def history(path: str, asked: dict[str, Any], write: Any) -> None:
+def history(
+    path: str, asked: dict[str, Any], write: Any, visible: Callable[[str], bool] | None = None
+) -> None:
     """Answer a question about history. Raises StokerError, ValueError."""
     import sqlite3
 
@@ -269,6 +283,7 @@ def history(path: str, asked: dict[str, Any], write: Any) -> None:
             _whole(asked, "since"),
             _whole(asked, "until"),
             1000 if limit is None else limit,
+            visible,
         )
         for row in rows:
             write(json.dumps(row).encode("ascii") + b"\n", False)
@@ -278,25 +293,72 @@ def history(path: str, asked: dict[str, Any], write: Any) -> None:
         base.close()
 
 
-def answer(logs: str, past: str, question: bytes, write: Any) -> None:
-    """Answer one question; everything that can be wrong with it becomes the answer."""
-    from stoker.errors import StokerError
+class Grant(NamedTuple):
+    """One role of the settings, as the manager told the recorder."""
+
+    may: str
+    users: list[str]
+    groups: list[str]
+    services: list[str]
+
+
+def rights(grants: str) -> Any:
+    """What who is at the other end of standard input may do. Raises OSError, ValueError."""
+    import socket
+
+    from stoker.linux import peer
+    from stoker.model import Peer, rights_of
+
+    with socket.socket(fileno=os.dup(0)) as connection:
+        who = Peer(*peer.credentials(connection))
+    return rights_of(who, [Grant(*row) for row in json.loads(grants)], os.getuid())
+
+
+def _visible(may: Any, asked: dict[str, Any]) -> Callable[[str], bool] | None:
+    """Which FMRIs may be read by who has these rights (None: all). Raises Refused."""
+    if may is None or may.sees_all():
+        return None
+    from stoker.errors import Refused
+    from stoker.model import Level, display
+
+    hint = "roles are granted in the place's settings ([[role]])"
+    if may.most < Level.READ or asked.get("own"):
+        raise Refused("you may not read this", hint=hint)
+
+    def visible(fmri: str) -> bool:
+        return bool(may.to(fmri) >= Level.READ)
+
+    names = asked.get("names")
+    for name in names if isinstance(names, list) else []:
+        if not isinstance(name, str) or not visible(name):
+            raise Refused(f"you may not read {display(str(name))}", hint=hint)
+    return visible
+
+
+def answer(logs: str, past: str, question: bytes, write: Any, may: Any = None) -> None:
+    """Answer one question; everything that can be wrong with it becomes the answer. `may`: the
+    rights of who asks, None for all.
+    """
+    from stoker.errors import Refused, StokerError
 
     try:
         asked = json.loads(question)
         if not isinstance(asked, dict):
             raise ValueError("a question is a JSON object")
         what = asked.get("do")
+        visible = _visible(may, asked)
+        reader = Reader(logs, write) if visible is None else Reader(logs, write, visible)
         if what == "logs":
-            Reader(logs, write).logs(Question(asked))
+            reader.logs(Question(asked))
         elif what == "history":
-            history(past, asked, write)
+            history(past, asked, write, visible)
         elif what == "names":
-            Reader(logs, write).names()
+            reader.names()
         else:
             raise ValueError("do must be one of logs, history, names")
     except StokerError as error:
-        write(json.dumps({"error": str(error), "hint": error.hint}).encode() + b"\n", True)
+        said = {"error": str(error), "hint": error.hint, "refused": isinstance(error, Refused)}
+        write(json.dumps(said).encode() + b"\n", True)
     except (ValueError, OSError) as error:
         if isinstance(error, BrokenPipeError):
             raise
@@ -316,8 +378,8 @@ def _read_question() -> bytes:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """``read LOGS HISTORY``: 0, also when whoever asked has gone before the end."""
-    logs, past = (sys.argv[1:] if argv is None else argv)[:2]
+    """``read LOGS HISTORY [ROLES]``: 0, also when whoever asked has gone before the end."""
+    logs, past, *grants = sys.argv[1:] if argv is None else argv
     held = bytearray()
 
     def write(data: bytes, flush: bool) -> None:
@@ -329,7 +391,8 @@ def main(argv: list[str] | None = None) -> int:
                 view = view[os.write(1, view) :]
 
     try:
-        answer(logs, past, _read_question(), write)
+        may = rights(grants[0]) if grants else None
+        answer(logs, past, _read_question(), write, may)
     except (BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
         return 0
     return 0

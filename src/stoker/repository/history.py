@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from .database import Migration, explain, is_damage, open_sound
@@ -38,6 +38,7 @@ def _first(base: sqlite3.Connection) -> None:
 
 
 MIGRATIONS: tuple[Migration, ...] = (_first,)
+Visible = Callable[[str], bool]
 _RUN_BEGINS = """
     INSERT INTO runs (fmri, life, run, at, begun, pid) VALUES (:fmri, :life, :run, :at, :at, :pid)
     ON CONFLICT (fmri, life, run) DO UPDATE SET
@@ -191,9 +192,19 @@ def _where(
 
 
 def _newest(
-    base: sqlite3.Connection, columns: str, table: str, where: tuple[str, list[Any]], limit: int
+    base: sqlite3.Connection,
+    columns: str,
+    table: str,
+    where: tuple[str, list[Any]],
+    limit: int,
+    visible: Visible | None,
 ) -> Iterator[dict[str, Any]]:
     text, values = where
+    if visible is not None:
+        # In the query, so that the newest `limit` are those of what may be seen.
+        base.create_function("visible", 1, lambda of: all(map(visible, (of or "").split())))
+        column = "names" if "names" in columns else "fmri"
+        text += f"{' AND' if text else ' WHERE'} visible({column})"
     names = columns.split(", ")
     there = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
     if not base.execute(there, [table]).fetchone()[0]:
@@ -210,15 +221,18 @@ def runs(
     since: int | None = None,
     until: int | None = None,
     limit: int = 1000,
+    visible: Visible | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Runs, oldest first, the newest `limit`: fmri, life, run, begun, ended, pid, status (minus the
-    signal, as subprocess has it), tail.
+    signal, as subprocess has it), tail. `visible`: only of FMRIs for which it is true.
 
     With `since`, those that ended after it or have not ended; with `until`, those that were begun
     before it.
     """
     where = _where(names, since, until, "ended, 9223372036854775807")
-    return _newest(base, "fmri, life, run, begun, ended, pid, status, tail", "runs", where, limit)
+    return _newest(
+        base, "fmri, life, run, begun, ended, pid, status, tail", "runs", where, limit, visible
+    )
 
 
 def transitions(
@@ -227,11 +241,12 @@ def transitions(
     since: int | None = None,
     until: int | None = None,
     limit: int = 1000,
+    visible: Visible | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Changes of state, oldest first: at, fmri, before, after, reason, cause, run, note."""
     where = _where(names, since, until, "at")
     columns = "at, fmri, before, after, reason, cause, run, note"
-    return _newest(base, columns, "transitions", where, limit)
+    return _newest(base, columns, "transitions", where, limit, visible)
 
 
 def operations(
@@ -240,6 +255,7 @@ def operations(
     since: int | None = None,
     until: int | None = None,
     limit: int = 1000,
+    visible: Visible | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Operations, oldest first: at, number, verb, names (blank-separated), who, outcome, cause.
     `names` chooses members.
@@ -249,4 +265,4 @@ def operations(
         text += (" AND " if text else " WHERE ") + "instr(' ' || names || ' ', ?)"
         values.append(f" {name} ")
     columns = "at, life, number, verb, names, who, outcome, cause"
-    return _newest(base, columns, "operations", (text, values), limit)
+    return _newest(base, columns, "operations", (text, values), limit, visible)

@@ -13,7 +13,7 @@ import pytest
 
 from stoker.linux import Loop
 from stoker.manager import Link
-from stoker.model import Intent, LogSettings, Settings
+from stoker.model import Intent, LogSettings, Role, Settings
 
 A, B = "svc:/a:default", "svc:/b:default"
 
@@ -135,6 +135,21 @@ def test_how_much_history_is_kept_is_told_when_it_changes_and_to_a_new_recorder(
     assert ["bounds", 500, 3600.0] in again
     pair.link.bound(usual.history_count, usual.history_age)
     assert pair.heard() == [["bounds", usual.history_count, usual.history_age]]
+
+
+def test_who_else_may_read_is_told_when_it_changes_and_to_a_new_recorder(pair: Pair) -> None:
+    assert pair.heard() == [["hello", 7]]
+    pair.link.grant(())
+    assert pair.heard() == []  # a recorder begins with nobody
+    pair.link.grant((Role("read", users=("ann",), services=("web*",)),))
+    told = ["roles", [["read", ["ann"], [], ["web*"]]]]
+    assert pair.heard() == [told]
+    pair.tell("hello", 2)
+    again: list[list[Any]] = []
+    pair.until(lambda: again.extend(pair.heard()) or len(again) == 2)
+    assert told in again
+    pair.link.grant(())
+    assert pair.heard() == [["roles", []]]
 
 
 def test_a_recorder_that_does_not_read_is_not_waited_for(pair: Pair) -> None:

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from stoker import model
 from stoker.linux import Loop
 from stoker.recorder.compress import compress
@@ -18,7 +20,8 @@ from stoker.recorder.ledger import Ledger
 from stoker.recorder.link import Link, chunks
 from stoker.recorder.logfile import all_of
 from stoker.recorder.ownlog import OWN_FOLDER, OwnLog
-from stoker.repository import open_readonly, transitions
+from stoker.recorder.read import Grant, answer
+from stoker.repository import History, open_readonly, transitions
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 
@@ -133,3 +136,72 @@ def test_passing_through_names_each_line_and_survives_a_closed_output() -> None:
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, check=True)
     assert done.stdout == b"web: one\nweb: two\n"
     assert done.stderr == b""
+
+
+WEB, DB = "svc:/web:default", "svc:/db:default"
+OF = (WEB, f"{WEB} {DB}")  # members of two operations
+MAY_READ_WEB = [Grant("read", ["2000"], [], ["web*"])]
+
+
+def told(place: Path, uid: int, **asked: Any) -> list[dict[str, Any]]:
+    """What the reader answers an account, line by line."""
+    rights = model.rights_of(model.Peer(1, uid, uid), MAY_READ_WEB, 1000)
+    found = bytearray()
+    question = json.dumps(asked).encode()
+    logs, past = str(place / "logs"), str(place / "history.db")
+    answer(logs, past, question, lambda data, _flush: found.extend(data), rights)
+    return [json.loads(line) for line in found.splitlines()]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    for fmri in (WEB, DB):
+        folder = tmp_path / "logs" / model.display(fmri)
+        folder.mkdir(parents=True)
+        line = f"2026-11-21T10:11:12.123456Z o 1 {fmri}\n"
+        (folder / "current").write_text(line)
+    (tmp_path / "logs" / "stoker.log").write_text("2026-11-21T10:11:12.123456Z keeper: begins\n")
+    history = History(str(tmp_path / "history.db"), "life")
+    history.write(
+        [(at, fmri, "offline", "online", "none", "", 1, "") for at, fmri in ((1, WEB), (2, DB))],
+        [(fmri, 1, "begin", 3, 7, None, None) for fmri in (WEB, DB)],
+        [
+            (1, "stop", WEB, "root", 4, "done", ""),
+            (2, "stop", f"{WEB} {DB}", "root", 5, "done", ""),
+        ],
+    )
+    history.close()
+    return tmp_path
+
+
+def test_others_read_what_their_roles_name_and_nothing_else(written: Path) -> None:
+    end = {"end": True}
+    *lines, last = told(written, 2000, do="logs")
+    assert ([line["text"] for line in lines], last) == ([WEB], end)
+    assert [one.get("fmri") for one in told(written, 2000, do="names")] == [WEB, None]
+    *rows, last = told(written, 2000, do="history", what="transitions", limit=1)
+    assert ([row["fmri"] for row in rows], last) == ([WEB], end)
+    *rows, last = told(written, 2000, do="history", what="runs")
+    assert ([row["fmri"] for row in rows], last) == ([WEB], end)
+    *rows, last = told(written, 2000, do="history", what="operations")
+    assert ([row["number"] for row in rows], last) == ([1], end)
+    assert told(written, 2000, do="logs", names=[WEB])[-1] == end
+    assert len(told(written, 1000, do="logs", own=True)) == 2
+
+
+@pytest.mark.parametrize(
+    ("uid", "asked"),
+    [
+        (2000, {"do": "logs", "names": [DB]}),
+        (2000, {"do": "logs", "names": [WEB, DB]}),
+        (2000, {"do": "logs", "own": True}),
+        (2000, {"do": "history", "names": [DB]}),
+        (3000, {"do": "logs"}),
+        (3000, {"do": "names"}),
+        (3000, {"do": "history", "what": "operations"}),
+    ],
+)
+def test_what_goes_further_is_refused(written: Path, uid: int, asked: dict[str, Any]) -> None:
+    (only,) = told(written, uid, **asked)
+    assert only["refused"] is True
+    assert "may not read" in only["error"]
