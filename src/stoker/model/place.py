@@ -30,13 +30,15 @@ class Place:
     `kind`: "project", "user" or "system". `directories`: where definitions are, first wins.
     `runtime`: the runtime directory (0700); `state`: the repository; `logs`: outputs and
     stoker.log; `settings`: our own settings files, first wins; `working_directory`: of services
-    that name none. `uid`: the owner.
+    that name none. `uid`: the owner. `published`: the directory that shows what runs as files that
+    people may act on, "" for none (sysmgr's RUNDIR).
     """
 
     __slots__ = (
         "directories",
         "kind",
         "logs",
+        "published",
         "runtime",
         "settings",
         "state",
@@ -54,6 +56,7 @@ class Place:
         settings: Sequence[str],
         working_directory: str,
         uid: int,
+        published: str = "",
     ) -> None:
         self.kind = kind
         self.directories = list(directories)
@@ -63,6 +66,7 @@ class Place:
         self.settings = list(settings)
         self.working_directory = working_directory
         self.uid = uid
+        self.published = published
 
     @property
     def name(self) -> str:
@@ -123,8 +127,9 @@ class Place:
 
         try:
             data = json.loads(text)
+            data.setdefault("published", "")  # what an earlier version wrote has none
             return cls(**{name: data[name] for name in cls.__slots__})
-        except (ValueError, KeyError, TypeError) as wrong:
+        except (ValueError, KeyError, TypeError, AttributeError) as wrong:
             raise UsageError(f"not the description of a place: {wrong}") from None
 
     def __eq__(self, other: object) -> bool:
