@@ -7,7 +7,7 @@ from typing import Any
 from history_machine import Broken
 from history_rules import caches, contradictory
 
-from stoker.engine import Asked, Due, Engine, Now
+from stoker.engine import Asked, Due, Engine, Now, hard_targets
 
 
 class Ending:
@@ -57,14 +57,21 @@ class Ending:
             self.look(free)
             for name in hopeless:
                 i = self.engine.instances.get(name)
-                if (
-                    i is None
-                    or any(g.dependency.condition == "completed" for g in i.groups)
-                    or (i.override is not None and i.override.by == "wants")
-                ):
+                if i is None or any(g.dependency.condition == "completed" for g in i.groups):
                     continue
+                if self.wished(i):
+                    continue  # a person's word did that: whom they let start again wants it
                 if i.stage == "up" and not contradiction:
                     raise Broken(f"{name} was beyond hope, and came up by itself")
+
+    def wished(self, i: Any) -> bool:
+        """It, or something that it depends on, is there because another wants it along."""
+        around = [i]
+        for one in around:
+            if one.override is not None and one.override.by == "wants":
+                return True
+            around += [o for o in hard_targets(one) if o not in around]
+        return False
 
     def rest(self) -> bool:
         """Until nothing happens any more; false when that takes too long."""

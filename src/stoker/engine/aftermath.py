@@ -38,6 +38,11 @@ def finish(core: Core, i: Instance) -> None:
     if moving != i.moving:
         i.moving = moving
         core.moving += 1 if moving else -1
+    if i.loop:
+        knot = (idle, i.settled, i.effective, i.fault, i.removed, i.after_waits > 0)
+        if knot != i.knot:
+            i.knot = knot
+            core.tangled = True
     live = not idle and not stuck
     if live != i.live:
         i.live = live

@@ -74,6 +74,7 @@ class Core:
         self.changed: dict[str, None] = {}
         self.rebuild = False
         self.looped: list[Instance] = []  # members of ordering loops and of cycles
+        self.tangled = False  # hope within ordering loops must be looked at anew
         self.moving = 0
         self.live = 0
         self.starting = 0

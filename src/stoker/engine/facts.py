@@ -159,6 +159,7 @@ class Instance:
         "bounce_reason",
         "calm",
         "cause",
+        "circle",
         "contract_ok",
         "counted",
         "ctid",
@@ -185,8 +186,10 @@ class Instance:
         "halted",
         "healthy_since",
         "held",
+        "hope",
         "hurt",
         "intent",
+        "knot",
         "later",
         "later_choice",
         "leaving",
@@ -232,6 +235,7 @@ class Instance:
         "status_text",
         "step",
         "stopping",
+        "tangled",
         "turn",
         "was_up",
         "watchers",
@@ -323,7 +327,11 @@ class Instance:
         self.static: Fault | None = None  # a cycle, or a definition that cannot be used
         self.held = 0
         self.after_waits = 0
-        self.loop = ""
+        self.circle = 0  # which circle of dependencies and orderings it lies in
+        self.loop = ""  # an ordering loop that it is part of, drawn
+        self.hope = True  # within it; see hope.py
+        self.tangled = False
+        self.knot: tuple[object, ...] = ()  # what the hope of others in the loop hangs on
         self.sig = -2
         self.calm = False
         self.quiet = False

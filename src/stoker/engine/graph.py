@@ -22,12 +22,13 @@ __all__ = ["RANK", "Edge", "Group", "build", "calm_for", "unlink"]
 
 RANK = {RestartOn.NONE: 0, RestartOn.ERROR: 1, RestartOn.RESTART: 2, RestartOn.REFRESH: 3}
 RESTART_RANK = 2
+CYCLE = "dependency_cycle"
 
 
 class Edge:
     """One target of a group. `instances` is empty for a fact, and for what does not exist."""
 
-    __slots__ = ("group", "instances", "is_fact", "is_service", "target", "up", "value")
+    __slots__ = ("group", "inner", "instances", "is_fact", "is_service", "target", "up", "value")
 
     def __init__(self, group: Group, target: str) -> None:
         self.group = group
@@ -37,6 +38,7 @@ class Edge:
         self.is_service = not self.is_fact and ":" not in target[5:]
         self.value = 0
         self.up = False
+        self.inner = False  # it points at another of the ordering loop that its owner is part of
 
 
 class Group:
@@ -103,7 +105,8 @@ def build(core: Core) -> None:
     for i in instances:
         i.watchers, i.earlier, i.later, i.downs = [], [], [], []
         i.held = i.after_waits = 0
-        i.loop, i.static = "", None
+        i.loop, i.circle, i.static = "", 0, None
+        i.hope, i.tangled = True, False
     plain = True
     for i in instances:
         d = i.definition
@@ -119,6 +122,9 @@ def build(core: Core) -> None:
     if not plain:
         _cycles(instances)
     core.looped = [i for i in instances if i.loop or i.static is not None]
+    for i in core.looped:
+        for edge in [edge for group in i.groups for edge in group.edges]:
+            edge.inner = bool(i.loop) and any(o.loop == i.loop for o in edge.instances)
     for i in cycled:
         if i.static is None and i.fault is None and i.effective:
             i.settled = False  # what kept it from ever trying is mended
@@ -223,15 +229,17 @@ def _cycles(instances: list[Instance]) -> None:
     if not tangles:
         return
     by_name = {i.fmri: i for i in instances}
+    for number, tangle in enumerate(tangles, 1):
+        for name in tangle:
+            by_name[name].circle = number
     tangled = {name for tangle in tangles for name in tangle}
     for members in find_loops(
         {n: [t for t in hard[n] if t in tangled] for n in tangled_in_order(tangled, hard)}
     ):
-        text = draw(cycle(hard, members))
+        drawn = draw(cycle(hard, members))
         for name in members:
-            by_name[name].static = Fault(
-                "dependency_cycle", "restart", f"it is part of a dependency cycle: {text}"
-            )
+            text = f"it is part of a dependency cycle: {drawn}"
+            by_name[name].static = Fault(CYCLE, "restart", text)
     rest = {
         n: [t for t in both[n] if t in tangled and by_name[t].static is None]
         for n in tangled_in_order(tangled, hard)
@@ -254,14 +262,20 @@ def calm_for(i: Instance, other: Instance) -> bool:
 
 
 def _downs(i: Instance) -> None:
-    """Whom i holds up while it goes down: all that it depends on or comes after, loops left out."""
+    """Whom i holds up while it goes down: all that it depends on or comes after. What would lead
+    back to i is left out: dependencies within a cycle, orderings within a circle.
+    """
     if not i.groups and not i.earlier:
         return
-    found = {other.fmri: other for other in hard_targets(i) if other is not i}
+    found = {o.fmri: o for o in hard_targets(i) if not _in_one_cycle(i, o)}
     for other in i.earlier:
-        if not (i.loop and i.loop == other.loop):
+        if not (i.circle and i.circle == other.circle):
             found[other.fmri] = other
     i.downs = list(found.values())
+
+
+def _in_one_cycle(i: Instance, other: Instance) -> bool:
+    return i.static is not None and i.static.word == CYCLE and i.static == other.static
 
 
 def _resume(core: Core, instances: list[Instance]) -> None:

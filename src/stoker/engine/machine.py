@@ -8,7 +8,7 @@ from typing import Any
 
 from stoker.model import InputView, InstanceView, OperationView, Stage
 
-from . import closures, gates, operations, views
+from . import closures, gates, hope, operations, views
 from .apply import apply
 from .basics import shut_down
 from .core import Core
@@ -56,6 +56,7 @@ class Engine(Core):
             self._rebuild()
         self.due()
         self._hurry()
+        self.tangled = bool(self.looped)
         known = 0
         while known < len(self.queue):  # all of them before anybody acts on what others want
             new = list(islice(self.queue, known, None))
@@ -78,9 +79,12 @@ class Engine(Core):
 
     def _settle(self) -> None:
         queue, flow = self.queue, self.flow
-        while queue:
+        while queue or self.tangled:
             while flow:
                 propagate(self, flow.pop())
+            if self.tangled:
+                hope.look(self)
+                continue
             i = queue.popleft()
             i.dirty = False
             decide(self, i)
@@ -91,6 +95,7 @@ class Engine(Core):
             if i.restored:
                 adopt(self, i, Adopted(i.fmri))
         build(self)
+        self.tangled = bool(self.looped)
 
     def _hurry(self) -> None:
         """Going down in order has taken as long as it may."""

@@ -14,7 +14,8 @@ from . import causes, gates
 from .core import Core
 from .effects import Outcome
 from .facts import Instance, Member, Operation
-from .values import beyond_hope, set_edge, touch_group
+from .hope import beyond_hope
+from .values import set_edge, touch_group
 
 __all__ = [
     "at_once",
@@ -231,13 +232,6 @@ def run_out(core: Core) -> None:
 
 def settle_operations(core: Core) -> None:
     """End the operations that wait for quiet, when it is quiet."""
-    if core.looped:
-        # In a loop the hope of one may end with that of another who is no neighbour.
-        for op in [op for op in core.ops.values() if op.open > 0]:
-            for m in list(op.members.values()):
-                i = core.instances.get(m.fmri)
-                if i is not None and not m.outcome and op.number in i.ops:
-                    evaluate(core, i)
     if core.settling and core.moving == 0 and not core.unknown:
         for number in list(core.settling):
             conclude(core, core.ops[number])

@@ -21,12 +21,22 @@ from typing import TYPE_CHECKING
 from stoker.model import Condition, Grouping, Stage, State
 
 from .facts import Instance
-from .graph import Edge, calm_for
+from .graph import Edge
 
 if TYPE_CHECKING:
     from .core import Core
 
-__all__ = ["COMING", "DORMANT", "HOPELESS", "beyond_hope", "OK", "STALLED", "distance", "propagate"]
+__all__ = [
+    "COMING",
+    "DORMANT",
+    "HOPELESS",
+    "OK",
+    "STALLED",
+    "distance",
+    "propagate",
+    "until",
+    "value_of",
+]
 
 HOPELESS, DORMANT, STALLED, COMING, OK = range(5)
 
@@ -40,6 +50,7 @@ _SHIFT = {
 _EXCLUDE = 12
 _MAINTENANCE = 1 << 15
 _RUNS = 1 << 16
+_TANGLED = 1 << 17
 ABSENT = -1
 
 
@@ -55,79 +66,19 @@ def distance(core: Core, i: Instance) -> int:
     if i.shown_state == State.UNINITIALIZED:
         return COMING  # not looked at yet (smf.md 3.1: 0)
     if not i.effective:
-        return HOPELESS if _until(i) is None else DORMANT
+        return HOPELESS if until(i) is None else DORMANT
     if i.stage is not Stage.IDLE:
         return STALLED if i.settled and i.stage not in _UP else COMING
-    value = min(i.deps, COMING)
-    if i.loop and i.after_waits:
+    if i.loop and i.after_waits and not i.hope:
         return HOPELESS
+    value = min(i.deps, COMING)
     if i.settled or not (core.active or i.definition.gives):
         value = min(value, STALLED)
     return value
 
 
-def beyond_hope(core: Core, i: Instance) -> bool:
-    """It will not come up without an administrator.
-
-    A member of an ordering loop counts as hopeless while it waits for others of it; whether it is
-    depends on what those wait for, so that is looked into when somebody asks.
-    """
-    if distance(core, i) != HOPELESS:
-        return False
-    if not core.looped:
-        return True
-    if any(o.removed for o in core.looped):
-        return False  # when that one is gone, those of its circle are looked at anew
-    return i not in _hopeful(core, i)
-
-
-def _hopeful(core: Core, i: Instance) -> set[Instance]:
-    """Of all that `i` waits for, those that may come, or will have failed: a least fixpoint."""
-    around: dict[Instance, None] = {}
-    work = [i]
-    while work:
-        one = work.pop()
-        if one not in around and one.stage is Stage.IDLE:
-            around[one] = None
-            if distance(core, one) != HOPELESS:
-                continue
-            work += [o for g in one.groups for e in g.edges for o in e.instances]
-            work += one.earlier
-    found: set[Instance] = set()
-    more = True
-    while more:
-        more = False
-        for one in around:
-            if one not in found and _may_come(core, one, found):
-                found.add(one)
-                more = True
-    return found
-
-
-def _may_come(core: Core, i: Instance, found: set[Instance]) -> bool:
-    if distance(core, i) != HOPELESS:
-        return True
-    if i.static or i.fault or i.removed or not i.effective or core.shutdown is not None:
-        return False
-
-    def coming(edge: Edge) -> bool:
-        return edge.value != HOPELESS or any(o in found for o in edge.instances)
-
-    for group in i.groups:
-        some = any if group.kind == Grouping.REQUIRE_ANY and group.edges else all
-        if not some(coming(edge) for edge in group.edges):
-            return False
-    return all(
-        calm_for(o, i)
-        or o in found
-        or o.stage is not Stage.IDLE
-        or not o.loop
-        or _until(o) is not None  # it is wanted for a time only
-        for o in i.earlier
-    )
-
-
-def _until(i: Instance) -> int | None:
+def until(i: Instance) -> int | None:
+    """When the word that holds now is over by itself (wall nanoseconds); None is never."""
     if i.override is not None:
         return i.override.until
     return i.intent.until if i.intent is not None else None
@@ -149,6 +100,8 @@ def signature(core: Core, i: Instance) -> int:
         sig |= _MAINTENANCE
     if here and not i.parting:
         sig |= _RUNS
+    if i.tangled and i.stage is Stage.IDLE:
+        sig |= _TANGLED
     return sig
 
 
@@ -177,7 +130,7 @@ def _completed(i: Instance, base: int, up: bool) -> int:
 def _excluded(i: Instance, here: bool) -> int:
     """The value that an exclude_all group sees: OK when it is down and stays so."""
     if here:
-        if _until(i) is not None:
+        if until(i) is not None:
             return DORMANT
         d = i.definition
         return HOPELESS if d.ends == "never" or d.restart.when == "always" else STALLED
@@ -194,6 +147,11 @@ def _excluded(i: Instance, here: bool) -> int:
     return STALLED
 
 
+def value_of(edge: Edge, i: Instance) -> int:
+    """The value of one of an edge's instances."""
+    return _of_instance(edge, i.sig)
+
+
 def _of_instance(edge: Edge, sig: int) -> int:
     """The value of one instance, as the group's kind counts it (smf.md 3.2)."""
     kind = edge.group.kind
@@ -204,6 +162,8 @@ def _of_instance(edge: Edge, sig: int) -> int:
     value = sig >> _SHIFT[edge.group.dependency.condition] & 7
     if kind == Grouping.OPTIONAL_ALL and (value <= DORMANT or sig & _MAINTENANCE):
         return OK
+    if sig & _TANGLED and kind == Grouping.OPTIONAL_ALL and edge.inner:
+        return OK  # within an ordering loop what waits for us is passed
     return value
 
 
@@ -254,6 +214,8 @@ def set_edge(core: Core, edge: Edge, first: bool = False) -> bool:
         return True
     if value == edge.value:
         return False
+    if group.owner.loop:
+        core.tangled = True
     group.counts[edge.value] -= 1
     group.counts[value] += 1
     edge.value = value

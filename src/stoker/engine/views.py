@@ -17,7 +17,8 @@ from stoker.model import (
 from . import causes, gates
 from .core import Core
 from .facts import Instance, Operation
-from .values import DORMANT, HOPELESS, OK, beyond_hope
+from .hope import beyond_hope
+from .values import DORMANT, HOPELESS, OK
 
 __all__ = ["dependencies", "instance_view", "operation_view", "phase"]
 

@@ -567,3 +567,93 @@ def test_an_ordering_loop_does_not_hinder_the_way_down(bench):
     assert b.states("a", "b") == "online online"
     b.ask("down")
     assert b.world.exited == 0
+
+
+def test_who_waits_in_a_loop_for_one_that_starts_is_not_passed(bench):
+    """a comes after b, which starts: an optional dependency waits for a, and for who needs a."""
+    b = bench(b=slow(3.0))
+    b.define(
+        a={"after": (b.name("b"),), "enabled": False},
+        b={"after": (b.name("a"),), "enabled": False, **NOTIFY},
+        needy={"dependencies": (b.needs("a"),), "enabled": False},
+        web={"dependencies": (b.needs("a", grouping=OPTIONAL),), "enabled": False},
+        far={"dependencies": (b.needs("needy", grouping=OPTIONAL),), "enabled": False},
+    )
+    b.ask("start", "b")
+    b.ask("start", "a")
+    b.ask("start", "needy", "web", "far")
+    assert b.states("a", "b", "web", "far") == "offline offline/online offline offline"
+    b.world.advance(4)
+    assert b.states("a", "b", "needy", "web", "far") == "online online online online online"
+    started = b.order("started")
+    assert started.index("a") < started.index("web")
+    assert started.index("needy") < started.index("far")
+
+
+def test_within_a_loop_what_may_come_first_is_waited_for(bench):
+    """two starts, then d may: b waits for d, although all of them are in one loop."""
+    b = bench(two=slow(3.0))
+    b.define(
+        a={"enabled": False},
+        b={"dependencies": (b.needs("d", grouping=OPTIONAL),), "before": (b.name("a"),)},
+        two={"after": (b.name("a"),), **NOTIFY},
+        d={"after": (b.name("two"),)},
+    )
+    assert b.states("b", "two", "d") == "offline offline/online offline"
+    b.world.advance(4)
+    assert b.order("started") == ["two", "d", "b"]
+
+
+def test_within_a_loop_what_waits_for_us_is_passed_and_others_wait_for_it(bench):
+    b = bench(i=slow(3.0))
+    b.define(
+        web={"dependencies": (b.needs("a", grouping=OPTIONAL),)},
+        a={"after": (b.name("i"),)},
+        i={"dependencies": (b.needs("a", grouping=OPTIONAL),), **NOTIFY},
+    )
+    assert b.states("web", "a", "i") == "offline offline offline/online"
+    b.world.advance(4)
+    assert b.order("started") == ["i", "a", "web"]
+
+
+def test_a_loop_in_which_nobody_can_begin_is_passed(bench):
+    b = bench()
+    b.define(
+        web={"dependencies": (b.needs("a", grouping=OPTIONAL),)},
+        a={"after": (b.name("b"),)},
+        b={"after": (b.name("a"),)},
+    )
+    assert b.states("web", "a", "b") == "online offline offline"
+
+
+def test_members_of_a_cycle_do_not_wait_for_each_other_on_the_way_down(bench):
+    """a waits until e is down, which depends on it; then a new definition makes a depend on e."""
+    b = bench(e=slow(3.0))
+    b.define(a={}, e={"dependencies": (b.needs("a"),), "interrupt": "finish", **NOTIFY})
+    number = b.ask("stop", "a", "e")
+    assert b.states("a", "e") == "online offline/online"
+    b.define(a={"dependencies": (b.needs("e"),)})
+    b.world.advance(4)
+    assert b.states("a", "e") == "maintenance maintenance"
+    assert b.outcome(number) == "done"
+
+
+def test_an_ordering_loop_through_a_cycle_does_not_hinder_the_way_down(bench):
+    """a and b wait until x is down; then they come after each other, and a is in a cycle with c."""
+    b = bench(x=slow(3.0))
+    b.define(
+        a={},
+        b={},
+        c={},
+        x={"dependencies": (b.needs("a", "b"),), "interrupt": "finish", **NOTIFY},
+    )
+    number = b.ask("stop", "a", "b", "x")
+    b.define(
+        a={"after": (b.name("b"),), "dependencies": (b.needs("c"),)},
+        b={"after": (b.name("a"),)},
+        c={"dependencies": (b.needs("a"),)},
+    )
+    assert b.states("a", "b", "x") == "online online offline/online"
+    b.world.advance(4)
+    assert b.states("a", "b", "x") == "maintenance disabled disabled"
+    assert b.outcome(number) == "done"
