@@ -191,7 +191,6 @@ class Engine(Core):
         """What the manager was told about the machine, "active" first."""
         return input_views(self)
 
-
     def view(self, fmri: str, now: Now | None = None) -> InstanceView:
         """One instance for people; raises KeyError."""
         self.now = now or self.now
