@@ -32,6 +32,7 @@ from .events import (
     Saved,
     Spawned,
     Status,
+    Waits,
 )
 from .facts import Cause, Instance
 from .gates import stale
@@ -240,6 +241,10 @@ def _notified(core: Core, i: Instance, e: Notified) -> None:
         bounce(core, i, "watchdog", "ended: it was silent for longer than its watchdog allows")
 
 
+def _waits(core: Core, i: Instance, e: Waits) -> None:
+    i.waits = e.targets
+
+
 def bounce(core: Core, i: Instance, reason: str, why: str) -> None:
     """The machine's own restart of what runs badly: it counts as a failure."""
     i.hurt = "health"
@@ -281,5 +286,6 @@ _OF_RUN: dict[type, Callable[..., None]] = {
     Hurt: _hurt,
     Ready: _ready,
     Notified: _notified,
+    Waits: _waits,
     Probed: _probed,
 }

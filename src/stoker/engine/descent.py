@@ -26,7 +26,7 @@ KILL_GRACE = 10.0
 
 
 def stopping(core: Core, i: Instance) -> bool:
-    if core.hurried and i.pending:
+    if gates.hurried(core, i) and i.pending:
         methods.abort(core, i)
         to_kill(core, i)
         return True
@@ -59,7 +59,7 @@ def killing(core: Core, i: Instance) -> bool:
         _swept(core, i)
         return True
     last = len(i.definition.ladder)
-    if core.hurried and i.rung < last:
+    if gates.hurried(core, i) and i.rung < last:
         i.rung = last - 1
         _next_rung(core, i)
     elif i.rung < 0 or (i.deadline is not None and core.now.mono >= i.deadline):
@@ -146,8 +146,23 @@ _DEATHS = {"TERM": "term", "INT": "term", "HUP": "term", "PIPE": "term", "KILL":
 }
 
 
+def _spent(core: Core, i: Instance) -> bool:
+    """Whether it was to run once: then that is over, whatever program or policy say."""
+    o = i.override
+    if o is None or not o.once:
+        return False
+    why = f"ran once, as was asked, and {i.cause.text}" if i.cause.text else "ran once"
+    i.override = Override(False, "once-done", o.who, why, lock=o.lock)
+    i.effective = False
+    i.reason, i.cause = "once_done", causes.choice(i)
+    core.touch(i)
+    return True
+
+
 def _judge(core: Core, i: Instance) -> None:
     """The policy: again, or done, or maintenance."""
+    if _spent(core, i):
+        return
     policy = i.definition.restart
     now = core.now.mono
     status = last_status(i)
@@ -184,7 +199,9 @@ def deciding(core: Core, i: Instance) -> bool:
         return False
     again = answer == "done"
     if i.halted is None and gates.wanted(core, i):
-        if not again:
+        if _spent(core, i):
+            again = False
+        elif not again:
             i.override = Override(False, "decider", why="its restart program said no")
             i.effective = False
             i.cause = causes.choice(i)
@@ -216,7 +233,7 @@ def _to_cleanup(core: Core, i: Instance) -> None:
 
 
 def cleaning(core: Core, i: Instance) -> bool:
-    if core.hurried and i.pending:
+    if gates.hurried(core, i) and i.pending:
         methods.abort(core, i)
         _rest(core, i)
         return True
@@ -241,6 +258,7 @@ def _rest(core: Core, i: Instance) -> None:
     i.hurt = ""
     i.degraders = {}
     i.ready_seen = False
+    i.waits = ()
     if i.settled is False and not gates.wanted(core, i):
         i.settled = True
     enter_stage(core, i, Stage.IDLE)

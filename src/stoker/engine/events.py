@@ -32,6 +32,7 @@ __all__ = [
     "Saved",
     "Spawned",
     "Status",
+    "Waits",
 ]
 
 
@@ -157,6 +158,16 @@ class Notified(Struct, frozen=True):
     number: int = 0
 
 
+class Waits(Struct, frozen=True):
+    """A process of the run says for which instances it waits by itself; none: it goes on. Shown,
+    and nothing is decided by it.
+    """
+
+    fmri: str
+    run: int
+    targets: tuple[str, ...] = ()
+
+
 class Probed(Struct, frozen=True):
     """A health probe answered."""
 
@@ -211,6 +222,7 @@ Event = (
     | Ready
     | Notified
     | Probed
+    | Waits
     | Adopted
     | Saved
     | NotSaved

@@ -54,7 +54,8 @@ class Override(NamedTuple):
     """A temporary word over `enabled`.
 
     `by`: person, decider, task-done, once-done, skipped, wants, requirement, conflict. `until`:
-    wall nanoseconds or None.
+    wall nanoseconds or None. `once`: what runs, or is about to, is not to be run again. `lock`: the
+    number that a lock file shows of it. `hard`: kill rather than ask.
     """
 
     value: bool
@@ -65,6 +66,7 @@ class Override(NamedTuple):
     once: str = ""
     cancellable: bool = False
     lock: int | None = None
+    hard: bool = False
 
 
 class Fault(NamedTuple):
@@ -237,6 +239,7 @@ class Instance:
         "stopping",
         "tangled",
         "turn",
+        "waits",
         "was_up",
         "watchers",
         "why",
@@ -315,6 +318,7 @@ class Instance:
         self.cause = NOBODY
         self.why: Cause | None = None  # of the change of mind that is being applied
         self.status_text = ""
+        self.waits: tuple[str, ...] = ()  # said by the run itself, and again to a new manager
         self.probe_fails: dict[str, int] = {}
         self.probe_ok: dict[str, bool] = {}
         # computed

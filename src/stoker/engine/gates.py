@@ -19,7 +19,17 @@ from .values import OK
 if TYPE_CHECKING:
     from .core import Core
 
-__all__ = ["Reason", "blocked", "differs", "effective", "halt", "reasons", "stale", "wanted"]
+__all__ = [
+    "Reason",
+    "blocked",
+    "differs",
+    "effective",
+    "halt",
+    "hurried",
+    "reasons",
+    "stale",
+    "wanted",
+]
 
 
 class Reason:
@@ -70,6 +80,12 @@ def wanted(core: Core, i: Instance) -> bool:
         and not i.removed
         and core.shutdown is None
     )
+
+
+def hurried(core: Core, i: Instance) -> bool:
+    """What is left of it is killed, and nobody is waited for."""
+    o = i.override
+    return core.hurried or (o is not None and o.hard and not o.value)
 
 
 def blocked(core: Core, i: Instance) -> Reason | None:

@@ -39,7 +39,12 @@ def set_input(core: Core, op: Operation, named: list[Instance], r: Request) -> s
         return _not_a_name(name)
     word = Word(r.value, r.who, r.why, core.now.wall)
     _change(core, name, core.inputs.get(name, Given())._replace(said=word))
+    op.note = f"{name} is {_met(r.value)}"
     return ""
+
+
+def _met(value: bool) -> str:
+    return "met" if value else "unmet"
 
 
 def unset_input(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
@@ -55,7 +60,7 @@ def unset_input(core: Core, op: Operation, named: list[Instance], r: Request) ->
     if word is None:
         op.note = op.note or f"nobody gives {name} now"
     else:
-        op.note = op.note or f"{name} is {'met' if word.value else 'unmet'}, says {word.who}"
+        op.note = op.note or f"{name} is {_met(word.value)}, says {word.who}"
     return ""
 
 
@@ -79,6 +84,8 @@ def give(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     if given.seen is not None and given.seen._replace(when=word.when) == word:
         word = given.seen  # said again, as a watcher does that begins anew: it holds since then
     _change(core, name, given._replace(seen=word))
+    op.who = watcher.name
+    op.note = f"{name} is {_met(r.value)}"
     if name == ACTIVE and not r.value:
         _all_stop(core, op)
     return ""

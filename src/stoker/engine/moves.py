@@ -256,7 +256,7 @@ def _interrupt(core: Core, i: Instance, d: Definition) -> bool:
         return False
     # How a start of a definition that nobody knows any more would end, nobody can say.
     foreign = i.run_definition is None and gates.differs(i)
-    if i.definition.interrupt == "finish" and not core.hurried and not foreign:
+    if i.definition.interrupt == "finish" and not gates.hurried(core, i) and not foreign:
         if not i.parting or i.halted != found:
             core.touch(i)
         i.parting = True

@@ -123,7 +123,7 @@ def _is_up(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, str]
     if i.ended > op.stamp and i.stage is Stage.IDLE and not (i.run > m.run and i.main_ran):
         return "failed", i.cause.text
     if not i.effective:
-        if i.override is not None and i.override.by in ("task-done", "skipped"):
+        if i.override is not None and i.override.by in ("task-done", "once-done", "skipped"):
             return "done", i.override.why
         return "cancelled", f"it {causes.choice(i).text}"
     if core.shutdown is not None:

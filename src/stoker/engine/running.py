@@ -50,7 +50,7 @@ def stay_up(core: Core, i: Instance) -> bool:
 def _may_part(core: Core, i: Instance, found: Halt) -> bool:
     """Withdrawn: may it leave now? First all that depends on it is told and looked at."""
     i.halted = found
-    if core.hurried:
+    if gates.hurried(core, i):
         return True
     if not i.parting:
         i.parting = True
@@ -116,7 +116,13 @@ def leave(
         depart(core, i, cls)
     d = i.definition
     something = i.populated or d.stop_when_empty or d.ends == "never"
-    if i.was_up and d.stop and not core.hurried and something and (found or d.stop_when_empty):
+    if (
+        i.was_up
+        and d.stop
+        and not gates.hurried(core, i)
+        and something
+        and (found or d.stop_when_empty)
+    ):
         enter_stage(core, i, Stage.STOP)
         methods.run(core, i, "stop", d.stop)
     else:

@@ -117,12 +117,41 @@ def _stop(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     if without:
         op.note = f"left without it: {', '.join(map(display, without))}"
     for i in named:
-        i.override = Override(False, "person", r.who, r.why, r.until)
+        i.override = Override(False, "person", r.who, r.why, r.until, lock=r.lock)
         _lay_down(core, op, i)
     for i, cause in along.values():
         i.override = Override(False, "requirement", why=cause.text)
         _lay_down(core, op, i)
     return ""
+
+
+def _kill(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
+    """A stop whose ladder is KILL alone (sysmgr's kill); nobody is waited for."""
+    said = _stop(core, op, named, r)
+    for i in named:
+        assert i.override is not None
+        i.override = i.override._replace(hard=True)
+    return said
+
+
+def _once(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
+    """What runs goes on, what does not is started; neither is run again (sysmgr's once, nosh's
+    `o`).
+    """
+    running = [i for i in named if i.effective and i.stage in _RUNS]
+    down = [i for i in named if i not in running]
+    refused = _start(core, op, down, r) if down else ""
+    if refused:
+        return refused
+    for i in named:
+        i.override = Override(True, "person", r.who, r.why, r.until, once="o", lock=r.lock)
+        core.touch(i)
+    for i in running:
+        at_once(core, op, i, "done", "goes on, and is not run again when it ends")
+    return ""
+
+
+_RUNS = (Stage.PREPARE, Stage.START, Stage.UP, Stage.REFRESH)
 
 
 def _lay_down(core: Core, op: Operation, i: Instance) -> None:
@@ -299,6 +328,8 @@ def _down(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
 _VERBS: dict[str, Callable[[Core, Operation, list[Instance], Request], str]] = {
     "start": _start,
     "stop": _stop,
+    "kill": _kill,
+    "once": _once,
     "restart": _restart,
     "refresh": _refresh,
     "enable": _choose(True),

@@ -10,6 +10,7 @@ from stoker.model import (
     OperationView,
     Phase,
     Stage,
+    display,
     rfc3339,
     signal_name,
 )
@@ -52,6 +53,7 @@ def instance_view(core: Core, i: Instance) -> InstanceView:
     up = i.stage in (Stage.UP, Stage.REFRESH)
     wanted = gates.wanted(core, i)
     why = [] if up or not wanted else [reason.text for reason in gates.reasons(core, i)]
+    said = [waits(i)] if up and i.waits else []
     running = i.stage is not Stage.IDLE
     return InstanceView(
         fmri=i.fmri,
@@ -68,7 +70,7 @@ def instance_view(core: Core, i: Instance) -> InstanceView:
         contract=i.ctid if running and i.ctid else None,
         run=i.run,
         restarts=i.restarts,
-        waiting_for=why,
+        waiting_for=why or said,
         cause=i.cause.text,
         note=_note(core, i, up, why),
         description=i.definition.description,
@@ -91,7 +93,7 @@ def _note(core: Core, i: Instance, up: bool, why: list[str]) -> str:
             names = [o.name for o in _holding(core, i)]
             shown = ", ".join(names[:3])
             return f"waits for {shown} to stop" if names else "is about to stop"
-        return i.status_text
+        return waits(i) or i.status_text
     if i.stage is not Stage.IDLE and i.was_up:
         return causes.headline("stopping", i.cause) + _rung(i)
     if not i.effective:
@@ -100,6 +102,11 @@ def _note(core: Core, i: Instance, up: bool, why: list[str]) -> str:
         text = "; ".join(why)
         return f"{text}; {causes.because(i)}" if _failed_last(i) else text
     return i.status_text
+
+
+def waits(i: Instance) -> str:
+    """What the run says that it waits for; "" for nothing."""
+    return f"waiting for {', '.join(map(display, i.waits))}" if i.waits else ""
 
 
 def _rung(i: Instance) -> str:

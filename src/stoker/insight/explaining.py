@@ -86,6 +86,12 @@ class _Answer:
             self.link(i.fmri, _state(i), f"it is degraded: {text}", "degraded", 0)
         if "admin" in i.degraders:
             self.change("taking that back", f"stoker clear {i.name}")
+        if i.waits:
+            names = ", ".join(map(display, i.waits))
+            text = f"its process has been started and is waiting for {names}"
+            self.link(i.fmri, _state(i), text, "waiting", 0)
+            for target in i.waits:
+                self.target(i, target, 1)
         self.link(i.fmri, _state(i), f"it {_wanted(i)}", "wanted", 0)
         if i.cause.text.startswith(("ended", "failed")):
             text = f"it was started again because its last run {i.cause.text}"

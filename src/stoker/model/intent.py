@@ -22,12 +22,14 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
 class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     """One administrative request, as a client asks it.
 
-    `verb`: start, stop, restart, refresh, enable, disable, clear, mark, signal, reload, down,
-    settle, sleep, wake, set, unset, give. `names`: canonical instance FMRIs (an interface resolves
-    what people type before); for give: the watcher. `who`: the asker ("root", "uid 1000").
-    `timeout`: seconds that the asker waits. `until`: wall nanoseconds. `later`: only record
-    (enable, disable). `state`: for mark: "degraded" or "maintenance". `signal`: number. `input`:
-    the name of one, for set, unset and give, with its `value`: met or not.
+    `verb`: start, stop, kill (a stop that does not ask first), once (not to be run again when it
+    ends), restart, refresh, enable, disable, clear, mark, signal, reload, down, settle, sleep,
+    wake, set, unset, give. `names`: canonical instance FMRIs (an interface resolves what people
+    type before); for give: the watcher. `who`: the asker ("root", "uid 1000"). `timeout`: seconds
+    that the asker waits. `until`: wall nanoseconds. `later`: only record (enable, disable).
+    `state`: for mark: "degraded" or "maintenance". `signal`: number. `input`: the name of one, for
+    set, unset and give, with its `value`: met or not. `lock`: for stop, kill and once: the number
+    that a lock file shows of it (sysmgr).
     """
 
     verb: str
@@ -41,3 +43,4 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     state: str = ""
     input: str = ""
     value: bool = True
+    lock: int | None = None
