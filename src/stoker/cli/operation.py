@@ -143,7 +143,7 @@ def report(call: Call, operation: dict[str, Any]) -> int:
             note(clean(f"{name}: {outcome}" + (f": {text}" if text else "")))
     _also(operation)
     if verb in SAID and status == 0 and not operation["note"]:
-        print(SAID[verb] or clean(f"{call.arguments['name']} is {call.arguments['value']}"))
+        print(SAID[verb])
     if operation["note"]:
         print(clean(operation["note"]), file=sys.stdout if status == 0 else sys.stderr)
     if verb == "refresh" and status == 0:

@@ -133,6 +133,7 @@ class Builder:
             wanted_by=self.get("wanted_by", ()),
             conflicts=self.get("conflicts", ()),
             health=self.health(),
+            gives=self.get("gives", ()),
             context=context,
             limits=self.limits(),
             log=self.log(),

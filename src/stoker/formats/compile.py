@@ -31,6 +31,7 @@ from stoker.model import (
 from .directory import Found, read_directories
 from .entry import Surroundings, readable
 
+from .shipped import watchers
 __all__ = ["compile_main", "compile_place"]
 
 _COMPARED = 50_000  # pairs of names that are compared for hints, a second at most
@@ -56,7 +57,9 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     mistakes += _missing(found, kept)
     if not (found.stems or found.gone or found.mistakes):
         mistakes.append(_empty(place))
-    definitions = sorted([*found.definitions, *kept], key=lambda one: one.fmri)
+    ours, wrong = watchers([*found.definitions, *kept], settings, surroundings)
+    mistakes += wrong
+    definitions = sorted([*found.definitions, *kept, *ours], key=lambda one: one.fmri)
     return Compiled(
         definitions=definitions,
         mistakes=sorted(mistakes, key=lambda one: (one.file or "", one.line or 0)),

@@ -10,7 +10,7 @@ import msgspec
 from stoker.model import LogSettings, Mistaken, Role, Settings, show_duration
 
 from .keys import LOG
-from .kinds import BAD, Choice, Duration, Flag, Kind, Spot, Strings, Whole
+from .kinds import BAD, Choice, Duration, Flag, Kind, Spot, Strings, Whole, Words
 from .tables import Key, Many, Table
 from .toml import Toml
 from .values import Environment
@@ -62,6 +62,11 @@ SETTINGS = Table(
         f'"{show_duration(_is.history_age)}"'),
     Key("history_count", Whole(100, 2**40), "most rows of each kind in the history",
         f"{_is.history_count}"),
+    Key("watchers", Words("TIME", "MOUNTS", "NETWORK", "active", what="watcher"),
+        'conditions that watchers of ours tell of where services need them; "active": sleep, as '
+        "logind announces it", '["TIME", "MOUNTS", "NETWORK"]'),
+    Key("spawner", Choice("own", "start-stop-daemon", what="spawner"),
+        "what starts processes: ourselves, or Debian's start-stop-daemon(8)", f'"{_is.spawner}"'),
     Key("log", LOG, "how output is kept where a definition does not say"),
     Key("role", Many(ROLE), "[[role]]: who besides root and the owner may do what"),
     name="settings",
@@ -69,7 +74,9 @@ SETTINGS = Table(
 """Everything that may stand in our own settings file."""
 
 
-def read_settings(paths: list[str]) -> tuple[Settings, list[Mistaken]]:
+def read_settings(
+    paths: list[str], default: Settings = _is
+) -> tuple[Settings, list[Mistaken]]:
     """The settings in the first of these files that exists. What is wrong in it is left at its
     default, and told.
     """

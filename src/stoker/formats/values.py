@@ -17,6 +17,7 @@ __all__ = [
     "Command",
     "Environment",
     "FilePath",
+    "Inputs",
     "Ladder",
     "Octal",
     "Pattern",
@@ -294,6 +295,18 @@ class Targets(Strings):
         if not is_input(name):
             return spot.wrong(f"{told(item)} is not the name of an input", "write input:NAME")
         return item
+
+
+class Inputs(Strings):
+    """Names of conditions of the machine."""
+
+    words = "a list of names of conditions"
+
+    def one(self, item: Any, spot: Spot) -> Any:
+        found = super().one(item, spot)
+        if found is BAD or is_input(found):
+            return found
+        return spot.wrong(f"{told(found)} is not the name of a condition", 'write ["NAME"]')
 
 
 class Pattern(Text):

@@ -196,6 +196,8 @@ def ask(ask: Ask) -> dict[str, Any] | None:
     if body.dry_run:
         return _plan(ask, request)
     what = f"{body.verb} {' '.join(display(fmri) for fmri in request.names)}".rstrip()
+    if request.input:
+        what += f" {request.input}" + ("" if body.verb == "unset" else f"={request.value}")
     try:
         number = ask.manager.submit(request)
     except StokerError as error:

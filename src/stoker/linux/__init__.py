@@ -47,6 +47,7 @@ _MODULES = (
     "pidfd",
     "prctl",
     "proc",
+    "routes",
     "wait",
 )
 
@@ -69,6 +70,7 @@ __all__ = [
     "pidfd",
     "prctl",
     "proc",
+    "routes",
     "wait",
 ]
 

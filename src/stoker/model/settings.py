@@ -35,7 +35,9 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     after which `down` kills what is left (None: each service's own ladder decides). `environment`:
     added to the base environment of every service. `log`: how output is kept where a definition
     does not say. `history_age`, `history_count`: how much history is kept (seconds, rows of each
-    kind).
+    kind). `watchers`: the conditions that watchers of ours are run for, where services need them;
+    "active" among them: services are stopped before logind puts the machine to sleep. `spawner`:
+    what starts processes, "own" or "start-stop-daemon".
     """
 
     roles: tuple[Role, ...] = ()
@@ -49,3 +51,5 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     log: LogSettings = LogSettings()
     history_age: float = 7_776_000.0
     history_count: int = 1_000_000
+    watchers: tuple[str, ...] = ("TIME", "MOUNTS", "NETWORK")
+    spawner: str = "own"

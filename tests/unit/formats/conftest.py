@@ -100,7 +100,7 @@ class Box:
         assert valid(text)
         compiled = self.compile()
         assert compiled.mistakes == []
-        (one,) = compiled.definitions
+        (one,) = [one for one in compiled.definitions if not one.gives]
         return one
 
     def wrong(self, text: str | bytes) -> list[Mistaken]:

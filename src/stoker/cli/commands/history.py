@@ -109,7 +109,8 @@ def _operations(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         names = [display(name) for name in row["names"].split()]
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-        text = f"{when(row['at'])} {row['verb']} {' '.join(names[:8])}{more} by {row['who']}"
+        words = [row["verb"], *names[:8]]
+        text = f"{when(row['at'])} {' '.join(words)}{more} by {row['who']}"
         text += f": {row['outcome']}" + (f" ({row['cause']})" if row["cause"] else "")
         print(clean(text))
 
