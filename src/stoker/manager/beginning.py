@@ -288,7 +288,7 @@ def _environment(place: Place, compiled: Compiled) -> dict[str, str]:
         name, sign, value = entry.partition(b"=")
         if sign and name:
             base[os.fsdecode(name)] = os.fsdecode(value)
-    return base | compiled.settings.environment
+    return base | compiled.settings.environment | {"STOKER_SOCKET": place.socket}
 
 
 def _mark(place: Place) -> str:
