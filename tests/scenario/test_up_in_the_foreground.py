@@ -188,3 +188,38 @@ def test_a_manager_that_dies_is_a_line(place: Scenario) -> None:
         up.expect("all is down")
         assert up.status() == 0
     place.gone(pid)
+
+
+NEVER = 'exec_start = ["sleep", "infinity"]\n[ready]\nfd = 3\n'
+"""It never says that it is ready."""
+
+
+def test_when_the_time_is_over_all_is_stopped_and_the_status_says_so(place: Scenario) -> None:
+    place.toml("slow", NEVER + 'timeout = "10min"\n')
+    up = place.begin("up", "--timeout", "2s", str(place.directory))
+    out, err = up.communicate(timeout=PATIENCE)
+    assert up.returncode == 5, out + err
+    assert "slow: offline" in out
+    assert "all is down" in out
+    place.stoker("ls").ended(3)
+
+
+def test_when_the_time_is_over_a_second_up_detaches(place: Scenario) -> None:
+    place.toml("slow", NEVER + 'timeout = "10min"\n')
+    place.stoker("up", "-d", "--timeout", "100ms", str(place.directory)).ended(5)
+    pid = place.pid("slow")
+    up = place.begin("up", "--timeout", "1s", str(place.directory))
+    out, err = up.communicate(timeout=PATIENCE)
+    assert up.returncode == 5, out + err
+    assert "detached" in err
+    assert place.pid("slow") == pid
+
+
+def test_without_waiting_the_number_of_the_settling_is_printed(place: Scenario) -> None:
+    place.script("web", "exec sleep infinity")
+    number = place.stoker("up", "--no-wait", str(place.directory)).ok().out.strip()
+    assert number.isdigit()
+    place.wait_for("web", "online")
+    assert place.stoker("up", "--no-wait", "--json").ok().json()["operation"]["number"] > int(
+        number
+    )

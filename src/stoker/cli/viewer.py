@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from stoker.client import Client, Records, Stream
     from stoker.model import Place
 
+    from .call import Call
+
 __all__ = ["Viewer"]
+
+NOT_YET = 5
+"""Exit status: not yet so when the time given was over."""
 
 
 class _Over(Exception):
@@ -37,11 +42,22 @@ class _Over(Exception):
 class Viewer:
     """Shows one place until it goes down, or (where it is not ours) until Ctrl-C.
 
-    `owner`: the keeper is ours, and Ctrl-C is its affair. `keeper`: its pid.
+    `owner`: the keeper is ours, and Ctrl-C is its affair. `keeper`: its pid. `until`: the moment
+    (monotonic seconds) at which all must have settled; else what is ours goes down, and what is not
+    is left alone, both with status 5.
     """
 
-    def __init__(self, place: Place, client: Client, keeper: int, *, owner: bool) -> None:
+    def __init__(
+        self,
+        place: Place,
+        client: Client,
+        keeper: int,
+        *,
+        owner: bool,
+        until: float | None = None,
+    ) -> None:
         self.place, self.client, self.keeper, self.owner = place, client, keeper, owner
+        self.until = until
         self.states: dict[str, tuple[str, str]] = {}
         self.cursor: int | None = None
         self.down_since = 0.0
@@ -124,18 +140,54 @@ class Viewer:
             wait: list[Any] = [self._events, self._records, self._settle]
             wait = [one for one in wait if one is not None]
             wait += [self._bell] if self._bell >= 0 else []
-            ready, _, _ = select.select(wait, [], [], 1.0 if self._busy() else None)
+            ready, _, _ = select.select(wait, [], [], self._patience())
             if self._bell in ready:
                 os.read(self._bell, 4096)
             if self._records is not None and self._records in ready:
                 self._take_records()
             if self._settle is not None and self._settle in ready:
                 self._settled()
+            if self._settle is not None and self._late():
+                self._time_over()
             if self.down_since and time.monotonic() - self.down_since > 1:
                 self._tell_down()
 
-    def _busy(self) -> bool:
-        return bool(self.down_since) or self._settle is not None
+    def _patience(self) -> float | None:
+        if self._settle is None and not self.down_since:
+            return None
+        if self._settle is None or self.until is None:
+            return 1.0
+        return min(1.0, max(0.0, self.until - time.monotonic()))
+
+    def _late(self) -> bool:
+        return self.until is not None and time.monotonic() >= self.until and not self.down_since
+
+    def _time_over(self) -> None:
+        """It has not settled within the time given."""
+        from stoker.client import connect
+
+        assert self._settle is not None
+        self._settle.close()  # its question is still open
+        self._settle = None
+        self.progress.stop()
+        self.status = NOT_YET
+        with connect(self.place) as client:
+            open_still = {"members": [], "outcome": "", "note": ""}
+            for line in not_up(self._call(client), open_still):
+                self.say(line)
+            if not self.owner:
+                raise KeyboardInterrupt
+            self.say("not settled within the time given: all is stopped, in order")
+            why = "not settled within the time given to up"
+            client.post("/v1/operations", {"verb": "down", "status": NOT_YET, "why": why})
+
+    def _call(self, client: Client) -> Call:
+        from .call import Call
+        from .table import VERBS
+
+        call = Call(VERBS[0], {}, {})
+        call.use(client)
+        return call
 
     def _take_events(self) -> None:
         assert self._events is not None
@@ -202,12 +254,7 @@ class Viewer:
         self.say(summary(rows))
         if operation["outcome"] != "done":
             self.status = 1
-            from .call import Call
-            from .table import VERBS
-
-            call = Call(VERBS[0], {}, {})
-            call.use(settle)
-            for line in not_up(call, operation):
+            for line in not_up(self._call(settle), operation):
                 self.say(line)
         settle.close()
         self.say("following; Ctrl-C " + ("stops all, in order" if self.owner else "detaches"))

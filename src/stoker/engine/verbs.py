@@ -316,7 +316,7 @@ def _settle(core: Core, op: Operation, named: list[Instance], r: Request) -> str
 
 def _down(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     again = core.shutdown is not None
-    status = core.shutdown.status if core.shutdown is not None else 0
+    status = r.status or (core.shutdown.status if core.shutdown is not None else 0)
     hurry = again and core.shutdown is not None and (core.shutdown.hurry or r.verb == "down")
     shut_down(core, status, causes.by_person("stopped", r.who, r.why), hurry)
     for i in core.instances.values():

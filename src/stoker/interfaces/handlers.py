@@ -229,6 +229,8 @@ def _request(ask: Ask) -> Request:
             raise UsageError(f"{body.until} is past")
     if body.timeout is not None and not 0 <= body.timeout < 1e9:
         raise UsageError(f"not a time to wait: {body.timeout} s")
+    if not 0 <= body.status <= 255:
+        raise UsageError(f"not an exit status: {body.status}")
     return Request(
         verb=body.verb,
         names=tuple(names),
@@ -241,6 +243,7 @@ def _request(ask: Ask) -> Request:
         state=body.state,
         input=body.input,
         value=body.value,
+        status=body.status if body.verb == "down" else 0,
     )
 
 

@@ -29,7 +29,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     that the asker waits. `until`: wall nanoseconds. `later`: only record (enable, disable).
     `state`: for mark: "degraded" or "maintenance". `signal`: number. `input`: the name of one, for
     set, unset and give, with its `value`: met or not. `lock`: for stop, kill and once: the number
-    that a lock file shows of it (sysmgr).
+    that a lock file shows of it (sysmgr). `status`: for down: with which the keeper ends.
     """
 
     verb: str
@@ -44,3 +44,4 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     input: str = ""
     value: bool = True
     lock: int | None = None
+    status: int = 0

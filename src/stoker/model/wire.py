@@ -176,4 +176,5 @@ class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
     state: str = ""
     input: str = ""
     value: bool = True
+    status: int = 0
     dry_run: bool = False

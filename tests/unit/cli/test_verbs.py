@@ -281,6 +281,13 @@ def test_up_of_somebody_else_s_place_is_a_reload_and_leaves_its_environment_alon
     assert not Path(door.fake.place.runtime, "environment").exists()
 
 
+def test_up_that_does_not_wait_prints_the_number_of_the_settling(run: Any, door: Any) -> None:
+    status, out, _ = run("up", "--no-wait", "--json")
+    number = json.loads(out)["operation"]["number"]
+    assert (status, door.fake.reloads) == (0, 1)
+    assert door.ask("GET", f"/v1/operations/{number}")[0] == 200
+
+
 def test_a_dry_run_of_up_where_nothing_runs_is_check(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -40,9 +40,11 @@ def run(call: Call) -> int:
             return _again(call, place, begun)
         mistakes, blob = _compiled(place)
         prepare(place, blob)
-        if not call.get("detach"):
-            return _foreground(call, place, launch, mistakes)
+        if not (call.get("detach") or call.get("no_wait")):
+            return _foreground(call, place, launch, mistakes, begun)
         call.use(start(place))
+    if call.get("no_wait"):
+        return _numbered(call, mistakes, None)
     return _detached(call, mistakes, begun)
 
 
@@ -82,6 +84,22 @@ def _compiled(place: Place) -> tuple[list[dict[str, Any]], bytes]:
 def _settle(client: Client) -> dict[str, Any]:
     found: dict[str, Any] = client.post("/v1/operations", {"verb": "settle"})["operation"]
     return found
+
+
+def _numbered(call: Call, mistakes: list[dict[str, Any]], number: int | None) -> int:
+    """Do not wait: say by which operation it is known that all has settled."""
+    client = call.client()
+    if number is None:
+        operation = _settle(client)
+    else:
+        operation = client.get(f"/v1/operations/{number}")["operation"]
+    failed = any(one.get("level") == "error" for one in mistakes)
+    if call.json:
+        dump({"version": 1, "mistakes": mistakes, "operation": operation})
+    else:
+        say_mistakes(mistakes)
+        print(operation["number"])
+    return 1 if failed else 0
 
 
 def _detached(call: Call, mistakes: list[dict[str, Any]], begun: float) -> int:
@@ -129,6 +147,8 @@ def _again(call: Call, place: Place, begun: float) -> int:
     if not _theirs(place):
         record_environment(place)
     answer = client.post("/v1/reload", {}, patience=300)
+    if call.get("no_wait"):
+        return _numbered(call, answer["mistakes"], answer["operation"])
     if call.get("detach"):
         if call.json:
             status, operation = follow_settle(call, answer["operation"], begun, call.get("timeout"))
@@ -144,11 +164,17 @@ def _again(call: Call, place: Place, begun: float) -> int:
     show_changes({**answer, "mistakes": []})
     keeper = int(client.get("/v1").get("keeper_pid") or 0)
     number = answer["operation"] or _settle(client)["number"]
-    return Viewer(place, client, keeper, owner=False).run(number, answer["mistakes"], None)
+    viewer = Viewer(place, client, keeper, owner=False, until=_until(call, begun))
+    return viewer.run(number, answer["mistakes"], None)
+
+
+def _until(call: Call, begun: float) -> float | None:
+    timeout: float | None = call.get("timeout")
+    return None if timeout is None else begun + timeout
 
 
 def _foreground(
-    call: Call, place: Place, launch: Launch, mistakes: list[dict[str, Any]]
+    call: Call, place: Place, launch: Launch, mistakes: list[dict[str, Any]], begun: float
 ) -> NoReturn:
     """Become the keeper; the viewer is forked first, and is a client."""
     from stoker.client import exec_keeper
@@ -159,7 +185,7 @@ def _foreground(
     if os.fork() == 0:
         status = 1
         try:
-            status = _view(call, place, launch, mistakes, keeper)
+            status = _view(call, place, launch, mistakes, keeper, begun)
         except StokerError as error:
             complain(error)
             status = error.exit_status
@@ -179,7 +205,12 @@ def _foreground(
 
 
 def _view(
-    call: Call, place: Place, launch: Launch, mistakes: list[dict[str, Any]], keeper: int
+    call: Call,
+    place: Place,
+    launch: Launch,
+    mistakes: list[dict[str, Any]],
+    keeper: int,
+    begun: float,
 ) -> int:
     """In the child: wait for the manager, then show."""
     import signal
@@ -192,4 +223,5 @@ def _view(
     client = wait_for(place, keeper)
     launch.release()
     number = _settle(client)["number"]
-    return Viewer(place, client, keeper, owner=True).run(number, mistakes, 0)
+    viewer = Viewer(place, client, keeper, owner=True, until=_until(call, begun))
+    return viewer.run(number, mistakes, 0)
