@@ -11,11 +11,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from stoker.errors import StokerError
-from stoker.interfaces import ControlSocket
 from stoker.linux import Loop, channel
 from stoker.manager import Keeping, Manager, begin, log_line, succeed
+
+if TYPE_CHECKING:
+    from stoker.interfaces import ControlSocket
 
 __all__ = ["main"]
 
@@ -48,6 +51,8 @@ class Daemon:
         held, _ends = self.keeping.take("listen/control")
         self.doors = held
         if "listen/control" in held:
+            from stoker.interfaces import ControlSocket  # here: services come first
+
             self.door = ControlSocket(self.loop, held["listen/control"], manager)
 
     def _after(self) -> None:

@@ -60,7 +60,12 @@ from .gates import Reason
 from .graph import hard_targets
 from .loops import cycle, draw, find_loops
 from .machine import Engine
-from .world import Behaviour, World
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .world import Behaviour, World
 
 __all__ = [
     *_effects.__all__,
@@ -80,3 +85,11 @@ __all__ = [
     "find_loops",
     "hard_targets",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Behaviour", "World"):  # no manager simulates anything
+        from . import world
+
+        return getattr(world, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,9 +19,20 @@ Must not: decide about services, read or write files of a place (the socket's mo
 from __future__ import annotations
 
 from .offers import Offers
-from .openapi import openapi
 from .roles import Peer, Role
 from .routes import ROUTES, Route
 from .server import ControlSocket
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .document import openapi
+
 __all__ = ["ROUTES", "ControlSocket", "Offers", "Peer", "Role", "Route", "openapi"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "openapi":  # hardly ever asked for, and a manager starts sooner without it
+        return __import__(f"{__name__}.document", fromlist=[name]).openapi
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

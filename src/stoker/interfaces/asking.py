@@ -9,11 +9,11 @@ import msgspec
 from stoker.errors import NoSuchService, Refused, UsageError
 from stoker.model import InstanceView, display, matching
 
-from .connection import Exchange
 from .offers import Offers
 from .roles import Rights, Role
 
 if TYPE_CHECKING:
+    from .connection import Exchange
     from .server import ControlSocket
 
 __all__ = ["Ask"]

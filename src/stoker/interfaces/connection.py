@@ -19,10 +19,10 @@ import msgspec
 from stoker import __version__
 
 from .roles import Peer
+from .wire import PROTOCOL
 
-__all__ = ["MAX_BODY", "PROTOCOL", "STREAM_ROOM", "Connection", "Exchange"]
+__all__ = ["MAX_BODY", "STREAM_ROOM", "Connection", "Exchange"]
 
-PROTOCOL = 1
 MAX_HEAD = 16 * 1024
 MAX_BODY = 1024 * 1024
 MAX_AHEAD = 64 * 1024

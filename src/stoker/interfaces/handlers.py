@@ -25,9 +25,9 @@ from stoker.model import (
 )
 
 from .asking import Ask
-from .connection import PROTOCOL
 from .roles import Role
 from .stream import EventStream
+from .wire import PROTOCOL
 
 __all__ = ["NotFound"]
 
@@ -108,7 +108,7 @@ def about(ask: Ask) -> dict[str, Any]:
 
 def document(ask: Ask) -> dict[str, Any]:
     """The OpenAPI document."""
-    from .openapi import openapi  # here: generated from the table that this module is part of
+    from .document import openapi  # here: generated from the table that this module is part of
 
     return openapi()
 

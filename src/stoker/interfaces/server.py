@@ -11,15 +11,17 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import parse_qs, unquote
+from typing import TYPE_CHECKING, Any
 
 from stoker.errors import NoSuchService, ProtocolError, Refused, StokerError, UsageError
 
-from .connection import PROTOCOL, Connection, Exchange
 from .offers import Offers
 from .roles import Peer, Rights, Role, peer_of, rights_of
 from .routes import ROUTES, Ask, NotFound, Route
+from .wire import PROTOCOL, parse_query, unquote
+
+if TYPE_CHECKING:
+    from .connection import Connection, Exchange
 
 __all__ = ["ControlSocket", "error_body"]
 
@@ -107,6 +109,8 @@ class ControlSocket:
                 pass  # it was being turned away anyway
             sock.close()
             return
+        from .connection import Connection  # here: services come first, and it loads h11
+
         connection = Connection(self.loop, sock, peer, self._dispatch, self._gone)
         self._clients[connection] = peer
 
@@ -147,7 +151,7 @@ class ControlSocket:
                 f"{route.role.name.lower()}",
                 hint="roles are granted in the place's settings ([[role]])",
             )
-        ask = Ask(self, exchange, rights, found, parse_qs(query, keep_blank_values=True))
+        ask = Ask(self, exchange, rights, found, parse_query(query))
         ask.read_body(route.body)
         answer = route.handler(ask)
         if answer is not None:

@@ -23,10 +23,10 @@ calls.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .cgroup import Cgroup
     from .loop import Loop, Timer
 
@@ -77,9 +77,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _PARTS:
-        return getattr(importlib.import_module(f"{__name__}.{_PARTS[name]}"), name)
+        return getattr(__import__(f"{__name__}.{_PARTS[name]}", fromlist=[name]), name)
     if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return __import__(f"{__name__}.{name}", fromlist=[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -18,7 +18,6 @@ import struct
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 __all__ = ["Channel", "Exit", "Hello", "Listing", "Packet", "decode", "encode"]
@@ -85,13 +84,15 @@ class Hello(NamedTuple):
         )
 
 
-@dataclass
 class Listing:
     """The answer to LIST: descriptors by name, exits not acknowledged, the keeper's flags."""
 
-    items: dict[str, int] = field(default_factory=dict)
-    exits: list[Exit] = field(default_factory=list)
-    flags: frozenset[str] = frozenset()
+    __slots__ = ("exits", "flags", "items")
+
+    def __init__(self) -> None:
+        self.items: dict[str, int] = {}
+        self.exits: list[Exit] = []
+        self.flags: frozenset[str] = frozenset()
 
     def add(self, names: Iterable[str], fds: Iterable[int]) -> None:
         """Take descriptors in; a name that comes again replaces and closes the older one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import files
 
@@ -12,8 +12,7 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 _PSEUDO = {"swap", "none"}
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """One line of mountinfo: where, which part of which file system, and its options."""
 
     point: str
@@ -47,8 +46,7 @@ def mounts() -> list[Mount]:
     return parse_mountinfo((data or b"").decode(errors="surrogateescape"))
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of fstab."""
 
     source: str

@@ -9,15 +9,14 @@ import fcntl
 import os
 import signal
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _SIZE = 64  # the first version of struct pidfd_info: all kernels that have the call take it
 _GET_INFO = (3 << 30) | (_SIZE << 16) | (0xFF << 8) | 11  # _IOWR(0xFF, 11, struct pidfd_info)
 _PID, _CREDENTIALS, _CGROUP, _EXIT = 1, 2, 4, 8
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(NamedTuple):
     """What the kernel says about the process behind a pidfd; None for what it does not say (any
     more).
     """

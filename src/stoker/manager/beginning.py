@@ -11,7 +11,6 @@ could be had.
 from __future__ import annotations
 
 import gc
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -20,7 +19,7 @@ from typing import Any
 from stoker.engine import Adopted, Engine, Event
 from stoker.errors import StokerError
 from stoker.linux import Loop, cgroup, channel, limits, prctl, proc
-from stoker.model import Compiled, Definition, Place
+from stoker.model import Compiled, Definition, Place, digest
 from stoker.process import (
     Budget,
     CgroupContracts,
@@ -205,7 +204,7 @@ def _compiled(manager: Manager) -> Compiled:
 
 def place_mark(place: Place) -> str:
     """A short name of the place, for cgroups and markers."""
-    return hashlib.blake2b(os.fsencode(place.runtime), digest_size=6).hexdigest()
+    return digest(os.fsencode(place.runtime), 6)
 
 
 def _contracts(place: Place, keeping: Keeping, records: Records) -> Contracts:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from stoker.model import EventView, rfc3339
 
@@ -20,13 +21,12 @@ _SHIFT = 32
 MOST = 4096
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct):
     cursor: int
     wall: int
     kind: str
     fmri: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any]
 
     def view(self) -> EventView:
         return EventView(self.cursor, rfc3339(self.wall), self.kind, self.fmri, self.data)

@@ -13,7 +13,6 @@ The handover's layout stands in ``stoker/keeper.py``.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -22,6 +21,8 @@ import struct
 import time
 from collections.abc import Mapping
 from typing import Any, NoReturn
+
+import msgspec
 
 from .core import Manager, log_line
 from .keeping import Keeping
@@ -85,12 +86,12 @@ def _handed_back(manager: Manager) -> dict[str, int]:
         try:
             link.setblocking(True)
             link.settimeout(_PATIENCE)
-            link.send(json.dumps(["handback"]).encode())
+            link.send(msgspec.json.encode(["handback"]))
             deadline = time.monotonic() + _PATIENCE
             more = True
             while more and time.monotonic() < deadline:
                 data, fds, _flags, _address = socket.recv_fds(link, 65536, 253)
-                message: list[Any] = json.loads(data) if data else ["hand", [], False]
+                message: list[Any] = msgspec.json.decode(data) if data else ["hand", [], False]
                 if message[0] != "hand":
                     continue
                 found.update(zip(message[1], fds, strict=True))

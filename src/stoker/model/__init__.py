@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         changed_fields,
         restart_digest,
     )
+    from .digest import digest
     from .intent import Intent, Request
     from .masking import mask
     from .names import (
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
 
 _PARTS = {
     "compiled": ("Compiled", "Mistaken", "decode_compiled", "encode_compiled"),
+    "digest": ("digest",),
     "definition": (
         "LIVE_FIELDS",
         "Context",
@@ -198,6 +200,7 @@ __all__ = [
     "changed_fields",
     "decode_compiled",
     "did_you_mean",
+    "digest",
     "display",
     "duration",
     "encode_compiled",
@@ -230,8 +233,7 @@ def __getattr__(name: str) -> Any:
     part = _HOME.get(name)
     if part is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f".{part}", __name__), name)
+    # Not importlib, whose import takes longer than that of most parts.
+    value = getattr(__import__(f"{__name__}.{part}", fromlist=[name]), name)
     globals()[name] = value
     return value

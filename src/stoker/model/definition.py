@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from .digest import digest
 from .words import Condition, Grouping, RestartOn
 
 __all__ = [
@@ -333,7 +334,4 @@ def restart_digest(definition: Definition) -> str:
     """
     parts = [getattr(definition, n) for n in Definition.__struct_fields__ if n not in LIVE_FIELDS]
     parts.append(_pipe(definition.log))
-    # Imported here: it loads OpenSSL, which those who only describe need not wait for.
-    from hashlib import blake2b
-
-    return blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=8).hexdigest()
+    return digest(msgspec.json.encode(parts, order="sorted"), 8)

@@ -296,8 +296,8 @@ def _short(wanted: str, environ: Mapping[str, str], uid: int) -> str:
     """
     if _fits(wanted):
         return wanted
-    from hashlib import blake2b
+    from .digest import digest
 
-    name = blake2b(os.fsencode(wanted), digest_size=6).hexdigest()
+    name = digest(os.fsencode(wanted), 6)
     first = os.path.join(_user_runtime(environ, uid), "stoker-" + name)
     return first if _fits(first) else f"/tmp/stoker-{uid}/{name}"

@@ -4,8 +4,9 @@ work on it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from stoker.model import Definition
 
@@ -24,8 +25,7 @@ def is_main(definition: Definition, method: str, step: int) -> bool:
     return method == "start" and step == last and definition.ready.kind not in ("exit", "pidfile")
 
 
-@dataclass(slots=True, eq=False)
-class Child:
+class Child(msgspec.Struct, eq=False):
     """A process of a run. `start`: its start time in clock ticks, 0 if not read. `ours`: our own
     child, so its number cannot come again before we reap it; else `pidfd` names it (-1 once it was
     seen to end).
@@ -47,8 +47,7 @@ class Child:
         return "main" if self.main else self.method
 
 
-@dataclass(slots=True, eq=False)
-class Run:
+class Run(msgspec.Struct, eq=False):
     """One run of an instance, from its first process to its release."""
 
     fmri: str
@@ -58,13 +57,13 @@ class Run:
     contract: Contract
     uid: int = 0
     main: Child | None = None
-    methods: dict[str, Child] = field(default_factory=dict)
+    methods: dict[str, Child] = {}
     populated: bool = False
     killing: bool = False
     watch: int = -1  # inotify, while we wait for its contract to be empty
     notify: NotifySocket | None = None
     ready_pipe: ReadyPipe | None = None
-    looks: dict[str, Look] = field(default_factory=dict)
+    looks: dict[str, Look] = {}
     released: bool = False
 
     def children(self) -> list[Child]:

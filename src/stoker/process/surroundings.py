@@ -14,7 +14,9 @@ import grp
 import os
 import pwd
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
 
 from stoker.linux import limits
 from stoker.model import Context, Definition, Step, split
@@ -26,8 +28,7 @@ __all__ = ["Account", "Surroundings", "account", "expand", "explain", "read_envi
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """Who a process runs as. `name` empty: as we do, and nothing is changed."""
 
     name: str = ""
@@ -139,13 +140,12 @@ def expand(text: str, words: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-@dataclass(slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct):
     """The place's part of the surroundings. `base`: the recorded environment; `directory`: where
     processes stand unless the definition says otherwise ("" is the home of the account).
     """
 
-    base: dict[str, str] = field(default_factory=dict)
+    base: dict[str, str] = {}
     directory: str = "/"
 
     def command(

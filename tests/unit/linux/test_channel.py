@@ -187,7 +187,8 @@ def test_wait_returns_what_comes_or_nothing(ends: tuple[Channel, Peer]) -> None:
 
 def test_a_listing_closes_what_is_replaced() -> None:
     reader, writer = os.pipe()
-    listing = Listing({"a": writer})
+    listing = Listing()
+    listing.add(["a"], [writer])
     other = os.memfd_create("test")
     listing.add(["a"], [other])
     assert os.read(reader, 1) == b""

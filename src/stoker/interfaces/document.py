@@ -8,8 +8,8 @@ import msgspec
 
 from stoker import __version__
 
-from .connection import PROTOCOL
 from .routes import ROUTES, Route
+from .wire import PROTOCOL
 
 __all__ = ["openapi"]
 

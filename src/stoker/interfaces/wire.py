@@ -1,0 +1,40 @@
+"""What requests carry: the protocol's number; targets, with percent-encoding (RFC 3986 §2.1) and
+queries (with forms' ``+``).
+
+`urllib.parse` does the same and more; it also loads `ipaddress` and its own tables, which is more
+than everything else that a manager needs to read a target.
+"""
+
+from __future__ import annotations
+
+__all__ = ["PROTOCOL", "parse_query", "unquote"]
+
+PROTOCOL = 1
+
+
+def unquote(text: str) -> str:
+    """Text without its percent-encoding; what is no encoding stays as it is."""
+    first, *rest = text.encode("utf-8", "surrogateescape").split(b"%")
+    if not rest:
+        return text
+    parts = [first]
+    for part in rest:
+        try:
+            parts += (_BYTES[part[:2]], part[2:])
+        except KeyError:
+            parts += (b"%", part)
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+_HEX = "0123456789abcdefABCDEF"
+_BYTES = {f"{a}{b}".encode(): bytes([int(a + b, 16)]) for a in _HEX for b in _HEX}
+
+
+def parse_query(text: str) -> dict[str, list[str]]:
+    """``a=1&b=2&a=3`` as {a: [1, 3], b: [2]}. A name without a value has an empty one."""
+    found: dict[str, list[str]] = {}
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            found.setdefault(unquote(name), []).append(unquote(value))
+    return found
