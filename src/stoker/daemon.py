@@ -48,7 +48,7 @@ class Daemon:
     def _serve(self, manager: Manager) -> None:
         """The manager knows everything: let clients in."""
         self.manager = manager
-        held, _ends = self.keeping.take("listen/control")
+        held = self.keeping.take("listen/control")
         self.doors = held
         if "listen/control" in held:
             from stoker.interfaces import ControlSocket  # here: services come first

@@ -60,8 +60,8 @@ def begin(loop: Loop, run: str, keeping: Keeping, ready: Callable[[Manager], obj
     # The keeper counts from its own start; a place may have had more than one keeper.
     life = max(int(records.own.get("lives", 0)) + 1, keeping.hello.generation)
     happenings = Happenings(state.append, log_line)
-    keeping.own, _ends = keeping.take("lock")
-    held, _ends = keeping.take("link/manager")
+    keeping.own = keeping.take("lock")
+    held = keeping.take("link/manager")
     link = None
     if "link/manager" in held:
         link = Link(loop, held["link/manager"], life)
@@ -70,6 +70,7 @@ def begin(loop: Loop, run: str, keeping: Keeping, ready: Callable[[Manager], obj
     if state.damage:
         manager.log(state.damage)
         manager.notices["state damage"] = state.damage
+    keeping.recall(records.seen)
 
     def go() -> None:
         _begin(manager, keeping, records)
@@ -104,7 +105,7 @@ def _when_known(loop: Loop, link: Link, manager: Manager, go: Callable[[], objec
 
 def _records(keeping: Keeping, state: StateLog) -> Records:
     """The predecessor's records; none at the first start, or when the state is what kills us."""
-    held, _ends = keeping.take("state")
+    held = keeping.take("state")
     fd = held.pop("state", None)
     aside = os.environ.get("STOKER_STATE") == "aside" or "state-aside" in keeping.hello.flags
     if fd is None or aside:
@@ -129,7 +130,7 @@ def _begin(manager: Manager, keeping: Keeping, records: Records) -> None:
     keeping.exited = lambda told: _exited(manager, executor, told)
     keeping.signalled = manager.signalled
     executor.reaper.ask = keeping.ask
-    items, ends = _held(keeping, executor)
+    items = _held(keeping, executor)
     if not records.engine:
         records = recognised(executor, compiled.definitions)
         if records.engine:
@@ -138,8 +139,13 @@ def _begin(manager: Manager, keeping: Keeping, records: Records) -> None:
     events: list[Event] = list(manager.define(compiled))
     known = {one.fmri: one for one in compiled.definitions}
     definitions = [*compiled.definitions, *_gone(records, known, manager)]
-    kept = [kept_end(told, contracts) for told in ends]
-    events += take_over(executor, records, definitions, kept, items)
+    kept: list[KeptEnd] = []
+
+    def ends() -> list[KeptEnd]:
+        kept.extend(kept_end(told, contracts) for told in keeping.ends())
+        return kept
+
+    events += take_over(executor, records, definitions, ends, items, manager.happenings)
     events += _unrun(records, events)
     for contract in executor.emptiness.orphans:
         manager.happenings.orphans[contract.ctid] = f"{contract.name}, which no definition names"
@@ -298,13 +304,13 @@ def _mark(place: Place) -> str:
         return ""
 
 
-def _held(keeping: Keeping, executor: Executor) -> tuple[dict[str, int], list[channel.Exit]]:
-    """What the keeper holds of services, and every end that nobody has written down."""
-    pipes, _ends = keeping.take("in/")
+def _held(keeping: Keeping, executor: Executor) -> dict[str, int]:
+    """What the keeper holds of services."""
+    pipes = keeping.take("in/")
     executor.outputs.adopt(pipes)
-    items, _ends = keeping.take("notify/")
-    more, ends = keeping.take("ready/")
-    return {**items, **more}, ends
+    items = keeping.take("notify/")
+    more = keeping.take("ready/")
+    return {**items, **more}
 
 
 def _exited(manager: Manager, executor: Executor, told: channel.Exit) -> None:

@@ -228,6 +228,8 @@ class Manager:
         others are told to it one by one: what concerns one service does not disturb another.
         """
         try:
+        if self.keeping is not None:
+            values.update(self.keeping.unseen())
             return self.engine.handle(events, now)
         except Exception as error:
             self.failed(error)

@@ -1,7 +1,8 @@
 """The manager's side of the keeper's channel: what is held for it, what is told to it.
 
 Ends that the keeper tells of are acknowledged only after they stand in the state log; until then
-each LIST brings them again. When the channel ends, the keeper is lost: `lost()` is called, from
+each LIST brings them again. The log says up to which one they do, so that a successor counts none
+twice. When the channel ends, the keeper is lost: `lost()` is called, from
 wherever that was noticed.
 """
 
@@ -16,9 +17,12 @@ from stoker.linux import loop as epoll
 
 from .cmdline import keeper_command
 
-__all__ = ["Keeping"]
+__all__ = ["SEEN", "Keeping"]
 
 _NOTHING = "nothing/"  # a prefix that no name has: LIST then brings the exits alone
+
+SEEN = "seen"
+"""The key in the state log of [keeper's pid, number of the last end that was dealt with]."""
 
 
 class Keeping:
@@ -39,6 +43,8 @@ class Keeping:
         self.command = keeper_command(self.pid)
         self.heard = 0  # the highest number of an exit that was told to us
         self._acked = 0
+        self._seen = 0
+        self._watching = False
 
     def _greeting(self) -> channel.Hello:
         """HELLO is the first packet, and was sent before we were started. Raises OSError, EOFError,
@@ -52,12 +58,35 @@ class Keeping:
 
     # -- what is held
 
-    def take(self, prefix: str) -> tuple[dict[str, int], list[channel.Exit]]:
-        """Descriptors under a prefix, and every end that was not acknowledged."""
+    def take(self, prefix: str) -> dict[str, int]:
+        """Descriptors under a prefix."""
         listing = self._channel.list(prefix)
-        for one in listing.exits:
-            self.heard = max(self.heard, one.seq)
-        return listing.items, listing.exits
+        # With the answer come ends, and none of them comes again unasked.
+        if self._watching and listing.exits and listing.exits[-1].seq > self.heard:
+            self._loop.at(time.monotonic_ns(), self.ask)
+        return listing.items
+
+    def ends(self) -> list[channel.Exit]:
+        """Every end that nobody has dealt with; the caller does."""
+        return [one for one in self._channel.list(_NOTHING).exits if self._is_new(one)]
+
+    def _is_new(self, one: channel.Exit) -> bool:
+        """Whether an end, which is heard now, was not heard before."""
+        new = one.seq > max(self.heard, self._seen)
+        self.heard = max(self.heard, one.seq)
+        return new
+
+    def recall(self, value: object) -> None:
+        """What a predecessor wrote down under `SEEN`; of another keeper's ends it says nothing."""
+        if isinstance(value, list) and len(value) == 2 and value[0] == self.pid:
+            self._seen = int(value[1])
+
+    def unseen(self) -> dict[str, list[int]]:
+        """What is to be written down with what became of the ends heard so far; once."""
+        if self.heard <= self._seen:
+            return {}
+        self._seen = self.heard
+        return {SEEN: [self.pid, self.heard]}
 
     def put(self, descriptors: Mapping[str, int]) -> None:
         """Have these held; they survive us when this returns."""
@@ -103,13 +132,15 @@ class Keeping:
     # -- what is heard
 
     def watch(self) -> None:
-        """Begin to listen."""
+        """Begin to listen, and ask for what was told meanwhile."""
         self._loop.watch(self._channel.fileno(), epoll.READ, self._readable)
+        self._watching = True
+        self._loop.at(time.monotonic_ns(), self.ask)
 
     def ask(self) -> None:
-        """Hear every end again that was not acknowledged: a message may have been dropped."""
+        """Hear of every end that the keeper knows of by now."""
         try:
-            _items, exits = self.take(_NOTHING)
+            exits = self.ends()
         except EOFError:
             self.lost()
             return
@@ -117,8 +148,7 @@ class Keeping:
             self.said(str(error))
             return
         for one in exits:
-            if one.seq > self._acked:
-                self.exited(one)
+            self.exited(one)
         # What came between stands aside in the channel and does not wake the loop.
         self._loop.at(time.monotonic_ns(), lambda: self._readable(0))
 
@@ -135,8 +165,8 @@ class Keeping:
     def _packet(self, packet: channel.Packet) -> None:
         if packet.verb == "EXIT":
             told = channel.Exit.of(packet)
-            self.heard = max(self.heard, told.seq)
-            self.exited(told)
+            if self._is_new(told):
+                self.exited(told)
         elif packet.verb == "SIGNAL":
             self.signalled(int(packet.args[0]), int(packet.args[1]))
         elif packet.verb == "REFUSED":

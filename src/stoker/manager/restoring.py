@@ -7,7 +7,7 @@ run, all in one turn, so that nothing is decided on half of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,22 +16,30 @@ from stoker.linux import channel
 from stoker.model import Definition, restart_digest
 from stoker.process import Contracts, End, Executor, Found, KeptEnd, Remains, adopt, recognise
 
-from .happenings import NOTE, note_of
+from .happenings import NOTE, Happenings, note_of
+from .keeping import SEEN
 
-__all__ = ["Records", "kept_end", "recognised", "remains", "take_over"]
+__all__ = ["SHOWN", "Records", "kept_end", "recognised", "remains", "take_over"]
 
 OWN = "manager"
 """The key of the manager's own record in the state log."""
 
+SHOWN = "shown/"
+"""What the keys begin with under which a door remembers what it shows."""
+
 
 @dataclass
 class Records:
-    """The state log's values, sorted: the engine's, the notes about ends, our own."""
+    """The state log's values, sorted: the engine's, the notes about ends, our own, `SEEN`,
+    what doors show.
+    """
 
     engine: dict[str, dict[str, Any]] = field(default_factory=dict)
     ends: dict[str, dict[str, tuple[int, End]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     own: dict[str, Any] = field(default_factory=dict)
+    seen: object = None
+    shown: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Records:
@@ -46,6 +54,10 @@ class Records:
                     found.ends.setdefault(fmri, {})[method] = (run, end)
             elif key == OWN:
                 found.own = value if isinstance(value, dict) else {}
+            elif key.startswith(SHOWN):
+                found.shown[key.removeprefix(SHOWN)] = value
+            elif key == SEEN:
+                found.seen = value
             elif isinstance(value, dict):
                 found.engine[key] = value
         return found
@@ -54,7 +66,7 @@ class Records:
 def kept_end(told: channel.Exit, contracts: Contracts) -> KeptEnd:
     """What the keeper told about an end."""
     name = contracts.name_of(told.cgroup) if told.cgroup else ""
-    return KeptEnd(told.pid, told.start, End.of(told.code, told.status), name)
+    return KeptEnd(told.pid, told.start, End.of(told.code, told.status), name, told.mark)
 
 
 def remains(
@@ -118,10 +130,13 @@ def take_over(
     executor: Executor,
     records: Records,
     definitions: Iterable[Definition],
-    ends: Iterable[KeptEnd],
+    ends: Callable[[], Iterable[KeptEnd]],
     items: Mapping[str, int],
+    happenings: Happenings,
 ) -> list[Event]:
-    """Look for every recorded run; the events that tell the engine what was found."""
+    """Look for every recorded run; the events that tell the engine what was found. What the
+    history may not know yet is told to it (again).
+    """
     known = {one.fmri: one for one in definitions}
     todo = []
     for fmri, record in records.engine.items():
@@ -136,6 +151,10 @@ def take_over(
         one = runs[found.fmri]
         if found.pid and found.alive:
             events.append(Spawned(found.fmri, one.run, one.expected, found.pid, found.start))
+        if found.pid and one.expected == "start":
+            happenings.began(found.fmri, one.run, found.pid)
+        if isinstance(found.main, End):
+            happenings.ended(found.fmri, one.run, found.main)
         events.append(_adopted(found))
     return events
 

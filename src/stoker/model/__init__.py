@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         changed_fields,
         restart_digest,
     )
-    from .digest import digest
+    from .digests import digest
     from .intent import Intent, Request
     from .masking import mask
     from .names import (
@@ -78,7 +78,7 @@ if TYPE_CHECKING:
 
 _PARTS = {
     "compiled": ("Compiled", "Mistaken", "decode_compiled", "encode_compiled"),
-    "digest": ("digest",),
+    "digests": ("digest",),
     "definition": (
         "LIVE_FIELDS",
         "Context",

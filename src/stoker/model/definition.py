@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .digest import digest
+from .digests import digest
 from .words import Condition, Grouping, RestartOn
 
 __all__ = [

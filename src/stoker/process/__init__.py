@@ -23,7 +23,7 @@ of one service.
 
 from __future__ import annotations
 
-from .adoption import Found, KeptEnd, Remains, adopt, end_process, recognise
+from .adoption import Found, KeptEnd, Remains, adopt, recognise
 from .budget import Budget
 from .cgroups import CgroupContracts
 from .command import Command, SpawnError
@@ -35,6 +35,7 @@ from .report import Report, Start
 from .sessions import SessionContracts
 from .spawn import Spawning
 from .surroundings import Surroundings
+from .traces import end_process
 from .usage import Usage
 
 __all__ = [

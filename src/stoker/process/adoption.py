@@ -3,21 +3,20 @@ left of it is said.
 
 A process is who it was recorded to be if it has the same number and start time, or lies in the
 run's own cgroup. An end is known from what the predecessor wrote down before it reaped, or from the
-keeper. A process that was started and not yet recorded is found by its contract, whose name was
-made first: it is the leader of a session, and the oldest there. Contracts that no record knows are
-left over: methods' and probes' are killed, a run's is an orphan.
+keeper. A process that was started and not yet recorded is found by its mark (contracts.py), alive
+or by what the keeper tells of its end; so none is started a second time. First it is looked who
+lives, then the keeper is asked who has ended: what ends in between is then in the answer.
+
+Contracts that no record knows are left over: methods' and probes' are killed, a run's is an orphan.
 """
 
 from __future__ import annotations
 
 import os
-import select
-import signal
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stoker.linux import pidfd, proc
+from stoker.linux import limits, proc
 from stoker.model import Definition
 
 from . import spawner
@@ -26,11 +25,11 @@ from .executor import Executor
 from .readiness import NotifySocket, ReadyPipe
 from .reaper import End
 from .runs import Child, Run, is_main
+from .traces import Traces, born
 
-__all__ = ["Found", "Remains", "adopt", "end_process"]
+__all__ = ["Found", "KeptEnd", "Remains", "adopt", "recognise"]
 
 _UNBORN = End("signal", spawner.UNBORN)
-_BIRTH = 5.0  # seconds for a process that its dead spawner has not released to end
 ALIVE, NEVER, UNKNOWN = "alive", "never", "unknown"
 
 
@@ -76,76 +75,103 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class KeptEnd:
-    """An end that the keeper tells of; `contract`: the name of its contract, "" if not known."""
+    """An end that the keeper tells of; `contract`: the name of its contract, "" if not known;
+    `mark`: what it bore, 0 if nothing.
+    """
 
     pid: int
     start: int
     end: End
     contract: str
+    mark: int = 0
 
 
 def adopt(
     executor: Executor,
     remains: Sequence[Remains],
-    ends: Iterable[KeptEnd],
+    ends: Callable[[], Iterable[KeptEnd]],
     items: Mapping[str, int],
 ) -> list[Found]:
-    """Look for every run and take over what lives. `items`: descriptors that the keeper held, by
-    name (``notify/…``, ``ready/…``), which are used up.
+    """Look for every run and take over what lives. `ends()`: what the keeper tells of ends, asked
+    once, after everything was looked for: who was not there has ended by then. `items`: descriptors
+    that the keeper held, by name (``notify/…``, ``ready/…``), which are used up.
     """
-    by_pid: dict[int, list[KeptEnd]] = {}
-    by_contract: dict[str, list[KeptEnd]] = {}
-    for kept in ends:
-        by_pid.setdefault(kept.pid, []).append(kept)
-        if kept.contract:
-            by_contract.setdefault(kept.contract, []).append(kept)
     descriptors = dict(items)
-    adopter = _Adopter(executor, by_pid, by_contract, descriptors)
-    found = [adopter.one(one) for one in remains]
+    adopter = _Adopter(executor, descriptors)
+    cases = [adopter.look(one) for one in remains]
+    told = list(ends())
+    adopter.hear(told)
+    found = [adopter.conclude(case) for case in cases]
     adopter.sweep()
+    for kept in told:
+        if kept.pid in executor.reaper.children:  # taken over alive, and ended meanwhile
+            executor.reaper.elsewhere(kept.pid, kept.start, kept.end, kept.contract)
     for fd in descriptors.values():
         os.close(fd)
     return found
 
 
+@dataclass(slots=True)
+class _Case:
+    """One run while it is looked for. `open`: words of recorded processes that are not there;
+    `there`: (start, pid) of those that may be the expected one.
+    """
+
+    remains: Remains
+    run: Run
+    found: Found
+    open: dict[str, tuple[int, int]] = field(default_factory=dict)
+    mark: int = 0
+    there: set[tuple[int, int]] = field(default_factory=set)
+
+    @property
+    def recorded(self) -> set[int]:
+        """Processes that it cannot be, for we know what they were."""
+        return {one[0] for one in (self.remains.main, self.remains.process) if one}
+
+
 class _Adopter:
-    def __init__(
-        self,
-        executor: Executor,
-        by_pid: Mapping[int, Sequence[KeptEnd]],
-        by_contract: Mapping[str, Sequence[KeptEnd]],
-        descriptors: dict[str, int],
-    ) -> None:
+    def __init__(self, executor: Executor, descriptors: dict[str, int]) -> None:
         self.executor = executor
-        self.by_pid = by_pid
-        self.by_contract = by_contract
         self.descriptors = descriptors
+        self.traces = Traces()
         self.names: set[str] = set()  # contracts that belong to somebody
+        self.by_pid: dict[int, list[KeptEnd]] = {}
+        self.by_mark: dict[int, list[KeptEnd]] = {}
+        self.by_contract: dict[str, list[KeptEnd]] = {}
         self.executor.contracts.turn()
 
-    def one(self, remains: Remains) -> Found:
-        """One recorded run."""
-        executor = self.executor
+    def hear(self, ends: Iterable[KeptEnd]) -> None:
+        """What the keeper tells."""
+        for kept in ends:
+            if kept.end == _UNBORN:
+                continue
+            self.by_pid.setdefault(kept.pid, []).append(kept)
+            if self.traces.marked(kept.mark):
+                self.by_mark.setdefault(kept.mark, []).append(kept)
+            elif kept.contract:
+                self.by_contract.setdefault(kept.contract, []).append(kept)
+
+    # -- who is there
+
+    def look(self, remains: Remains) -> _Case:
+        """One recorded run: whoever of it lives is taken over."""
         contract = self._contract(remains)
         run = Run(
             remains.fmri, remains.run, remains.ctid, remains.definition, contract, os.geteuid()
         )
         self.names.add(contract.name)
-        executor.runs[remains.fmri] = run
-        found = Found(remains.fmri)
+        self.executor.runs[remains.fmri] = run
+        case = _Case(remains, run, Found(remains.fmri))
         if remains.main is not None:
-            found.main = self._known(run, remains, "main", remains.main, contract)
+            case.found.main = self._known(case, "main", remains.main, contract)
         if remains.process is not None and remains.method and remains.process != remains.main:
             own = self._contract_of(run, remains.method)
             self.names.add(own.name)
-            found.method = self._known(run, remains, remains.method, remains.process, own)
+            case.found.method = self._known(case, remains.method, remains.process, own)
         if remains.expected:
-            self._expected(run, remains, found)
-        self._listen(run)
-        run.populated = found.populated = contract.populated()
-        if run.populated and not run.direct():
-            executor.emptiness.check(run)
-        return found
+            self._candidates(case)
+        return case
 
     def _contract(self, remains: Remains) -> Contract:
         contracts = self.executor.contracts
@@ -160,28 +186,81 @@ class _Adopter:
         return self.executor.contracts.method(run.fmri, run.ctid, method)
 
     def _known(
-        self, run: Run, remains: Remains, word: str, process: tuple[int, int], contract: Contract
+        self, case: _Case, word: str, process: tuple[int, int], contract: Contract
     ) -> End | str:
         """A process that was recorded: alive, or how it ended."""
-        pid, start = process
-        ended = remains.ends.get(word)
+        ended = case.remains.ends.get(word)
         if ended is not None:
             return ended
-        if pid == 0:
+        if process[0] == 0:
             return UNKNOWN
-        for kept in self.by_pid.get(pid, ()):
-            if (not start or not kept.start or kept.start == start) and kept.contract in (
-                "",
-                contract.name,
-            ):
-                return kept.end
+        if self._there(case.run, word, process, contract, zombie=False):
+            return ALIVE
+        case.open[word] = process
+        return UNKNOWN
+
+    def _there(
+        self, run: Run, word: str, process: tuple[int, int], contract: Contract, zombie: bool
+    ) -> bool:
+        """Take over a recorded process if it is there; `zombie`: even if it is yet to be reaped."""
+        pid, start = process
         stat = proc.stat(pid)
-        same = stat is not None and (stat.start == start if start else contract.contains(pid))
-        if stat is None or not same:
-            return UNKNOWN
+        if stat is None or (stat.zombie and not zombie):
+            return False
+        if not (stat.start == start if start else contract.contains(pid)):
+            return False
         main = word == "main"
         self._take(run, "start" if main else word, contract, pid, stat.start, main)
-        return ALIVE
+        return True
+
+    def _candidates(self, case: _Case) -> None:
+        """Who may be the process that was to be started: who bears its mark. Where processes bear
+        none (they could not be marked, or come from a manager that marked nothing) it is one that
+        leads a session in the contract.
+        """
+        remains = case.remains
+        contract = self._contract_of(case.run, remains.expected)
+        self.names.add(contract.name)
+        case.mark = self.executor.contracts.mark(
+            contract, remains.run, remains.expected, remains.step
+        )
+        case.there.update(self.traces.bearing(case.mark))
+        for pid in contract.members():
+            stat, mark = proc.stat(pid), limits.mark_of(pid)
+            if stat is None or pid in case.recorded:
+                continue
+            if mark == case.mark or (not self.traces.marked(mark) and stat.session == pid):
+                case.there.add((stat.start, pid))
+
+    # -- who is not
+
+    def conclude(self, case: _Case) -> Found:
+        """What became of those that were not there."""
+        remains, run, found = case.remains, case.run, case.found
+        for word, process in case.open.items():
+            contract = run.contract if word == "main" else self._contract_of(run, word)
+            state: End | str | None = self._end_of(*process, contract.name)
+            if state is None:
+                there = self._there(run, word, process, contract, zombie=True)
+                state = ALIVE if there else UNKNOWN
+            if word == "main":
+                found.main = state
+            else:
+                found.method = state
+        if remains.expected:
+            self._expected(case)
+        self._listen(run)
+        run.populated = found.populated = run.contract.populated()
+        if run.populated and not run.direct():
+            self.executor.emptiness.check(run)
+        return found
+
+    def _end_of(self, pid: int, start: int, name: str) -> End | None:
+        for kept in self.by_pid.get(pid, ()):
+            same = not start or not kept.start or kept.start == start
+            if same and kept.contract in ("", name):
+                return kept.end
+        return None
 
     def _take(
         self, run: Run, method: str, contract: Contract, pid: int, start: int, main: bool
@@ -197,31 +276,27 @@ class _Adopter:
         run.methods[method] = child
         self.executor.reaper.add(child)
 
-    def _expected(self, run: Run, remains: Remains, found: Found) -> None:
+    def _expected(self, case: _Case) -> None:
         """A process that was to be started: it is there, it has ended already, or it was never
-        born.
+        born. Of several that bear its mark it is the oldest: the others descend from it.
         """
-        method = remains.expected
+        run, found, method = case.run, case.found, case.remains.expected
         contract = self._contract_of(run, method)
-        self.names.add(contract.name)
-        main = is_main(run.definition, method, remains.step)
-        recorded = {process[0] for process in (remains.main, remains.process) if process}
-        leaders = []
-        _born(contract)
-        for pid in contract.members():
-            stat = proc.stat(pid)
-            if stat is not None and stat.session == pid and pid not in recorded:
-                leaders.append((stat.start, pid))
+        main = is_main(run.definition, method, case.remains.step)
+        unmarked = self.by_contract.get(contract.name, ())
+        ends = [*self.by_mark.get(case.mark, ())]
+        ends += [kept for kept in unmarked if kept.pid not in case.recorded]
+        ended = {(kept.start, kept.pid): kept.end for kept in ends}
+        oldest = min((*case.there, *ended), default=None)
         state: End | str = NEVER
-        if leaders:
-            found.start, found.pid = min(leaders)
-            self._take(run, method, contract, found.pid, found.start, main)
-            state = ALIVE
-        else:
-            for kept in self.by_contract.get(contract.name, ()):
-                if kept.pid not in recorded and kept.end != _UNBORN:
-                    state, found.pid, found.start = kept.end, kept.pid, kept.start
-                    break
+        noted = case.remains.ends.get("main" if main else method)
+        if noted is not None:
+            state = noted
+        elif oldest is not None:
+            found.start, found.pid = oldest
+            state = ended.get(oldest, ALIVE)
+            if state == ALIVE:
+                self._take(run, method, contract, found.pid, found.start, main)
         if main:
             found.main = state
         else:
@@ -266,7 +341,7 @@ def recognise(executor: Executor, definitions: Iterable[Definition]) -> list[Rem
         if one is None or not is_run(contract.name) or one.fmri in found:
             continue
         leaders = []
-        _born(contract)
+        born(contract)
         for pid in contract.members():
             stat = proc.stat(pid)
             if stat is not None and stat.session == pid:
@@ -279,34 +354,3 @@ def recognise(executor: Executor, definitions: Iterable[Definition]) -> list[Rem
             main = (pid, start)
         found[one.fmri] = Remains(one.fmri, 1, int(number), one, main)
     return list(found.values())
-
-
-def _born(contract: Contract) -> None:
-    """Wait until every process in the contract is what it was started for, or has ended: one that
-    the predecessor's spawner had made and not released ends by itself, in a moment.
-    """
-    deadline = time.monotonic() + _BIRTH
-    while any(spawner.__file__ in (proc.cmdline(pid) or ()) for pid in contract.members()):
-        if time.monotonic() > deadline:
-            return
-        time.sleep(0.001)
-
-
-def end_process(pid: int, start: int, patience: float = 10.0) -> bool:
-    """KILL exactly this process (the predecessor's spawner) and wait until it has ended: what it
-    was told to do it has then done or will never do. True when it is gone. For the time before the
-    loop runs.
-    """
-    fd = pidfd.open_pid(pid)
-    if fd is None:
-        return True
-    try:
-        if start and not proc.is_same(pid, start):
-            return True
-        pidfd.send_signal(fd, signal.SIGKILL)
-        deadline = time.monotonic() + patience
-        poll = select.poll()
-        poll.register(fd, select.POLLIN)
-        return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
-    finally:
-        os.close(fd)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+from stoker.linux import limits
+
 from .spawner import Order
 
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
@@ -23,7 +25,8 @@ class Command:
     ``uid`` means no supplementary groups. ``nice`` is absolute. ``rlimits``: number
     (`stoker.linux.limits.NAMES` has it) to (soft, hard), -1 unlimited. ``fds``: number in the child
     to descriptor here, for others than the first three. ``cgroup``: path of an existing cgroup2
-    directory. The working directory is entered as the user.
+    directory. ``mark``: what it and its descendants are known by (`limits.LOCKS`), 0 for as this
+    process is marked. The working directory is entered as the user.
     """
 
     argv: tuple[str, ...]
@@ -41,6 +44,7 @@ class Command:
     rlimits: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     fds: Mapping[int, int] = field(default_factory=dict)
     cgroup: str | None = None
+    mark: int = 0
 
     @property
     def descriptors(self) -> dict[int, int]:
@@ -108,6 +112,9 @@ def order(command: Command, token: int) -> Order:
         groups = ()
     if groups is not None and {*groups} == {*os.getgroups()}:
         groups = None  # nothing to change: an ordinary user may not even ask
+    wanted = dict(command.rlimits)
+    if command.mark and (pair := limits.marking(command.mark)):
+        wanted[limits.LOCKS] = pair
     return Order(
         token,
         programs(command),
@@ -120,7 +127,7 @@ def order(command: Command, token: int) -> Order:
         command.umask,
         command.nice,
         command.oom_score_adj,
-        tuple((number, *pair) for number, pair in command.rlimits.items()),
+        tuple((number, *pair) for number, pair in wanted.items()),
         command.cgroup,
         tuple(command.descriptors),
     )

@@ -6,6 +6,10 @@ Two ways, chosen once at start: `CgroupContracts` (cgroups.py), and where we may
 The name carries the contract's number, so making the cgroup (or setting the marker) is itself the
 record of the intention to start: a successor finds what was started and not yet written down.
 Zombies count as gone throughout.
+
+Beside the name each process bears a mark (`limits.LOCKS`), which says for which step of which run
+it was started. It is there before the process executes anything, and still when it has ended: so a
+start that nobody lived to write down is found, and its end too, with cgroups and without.
 """
 
 # ruff: noqa: B027 (what is empty here is a hook that only one of the two ways needs)
@@ -13,6 +17,7 @@ Zombies count as gone throughout.
 from __future__ import annotations
 
 import os
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
@@ -98,6 +103,11 @@ class Contracts(ABC):
     def marker(self, contract: Contract) -> dict[str, str]:
         """What stands in the environment of every process of the contract."""
         return {MARK: f"{self.place}/{contract.name}"}
+
+    def mark(self, contract: Contract, run: int, method: str, step: int) -> int:
+        """What the process of this step of this run bears, and all that descends from it."""
+        text = f"{self.place}/{contract.name} {run} {method} {step}"
+        return (contract.ctid & 0x3FFFFFFF) << 32 | zlib.crc32(os.fsencode(text))
 
     @abstractmethod
     def run(self, fmri: str, ctid: int, limits: Limits | None = None) -> Contract:

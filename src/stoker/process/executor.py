@@ -205,6 +205,7 @@ class Executor:
                 fds=fds,
                 cgroup=contract.path,
             )
+                mark=self.contracts.mark(contract, run.number, method, start.number),
         except BaseException:
             for fd in closing:
                 os.close(fd)

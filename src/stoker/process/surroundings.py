@@ -161,6 +161,7 @@ class Surroundings(msgspec.Struct):
         stderr: int = -1,
         fds: Mapping[int, int] | None = None,
         cgroup: str | None = None,
+        mark: int = 0,
     ) -> Command:
         """The command of one step. `added` wins over every other source of the environment. Raises
         OSError.
@@ -189,6 +190,7 @@ class Surroundings(msgspec.Struct):
             stderr=stderr,
             fds=dict(fds or {}),
             cgroup=cgroup,
+            mark=mark,
         )
 
     def environment(

@@ -13,6 +13,8 @@ import os
 import resource
 import sys
 
+from stoker.linux import limits
+
 from .command import Command, SpawnError, arguments, environment, explain, programs
 
 # "vfork if you can": asked for until 3.13, understood from 3.14 on.
@@ -29,10 +31,15 @@ def vfork(command: Command, soft: int | None = None) -> int:
     argv, given = arguments(command), command.descriptors
     env = [name + b"=" + value for name, value in environment(command).items()]
     read, write = _report()
-    now = resource.getrlimit(resource.RLIMIT_NOFILE)
+    changed: dict[int, tuple[int, int]] = {}
     try:
+        # The child has our limits, so they are what we have for a moment.
         if soft is not None:
+            now = changed[resource.RLIMIT_NOFILE] = resource.getrlimit(resource.RLIMIT_NOFILE)
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, now[1]), now[1]))
+        if command.mark and (pair := limits.marking(command.mark)):
+            changed[limits.LOCKS] = resource.getrlimit(limits.LOCKS)
+            resource.setrlimit(limits.LOCKS, pair)
         try:
             pid = _posixsubprocess.fork_exec(
                 argv,
@@ -63,8 +70,8 @@ def vfork(command: Command, soft: int | None = None) -> int:
             raise SpawnError("fork", error.errno or 0) from None
         finally:
             os.close(write)
-            if soft is not None:
-                resource.setrlimit(resource.RLIMIT_NOFILE, now)
+            for number, before in changed.items():
+                resource.setrlimit(number, before)
         said = os.read(read, 1000)
     finally:
         os.close(read)

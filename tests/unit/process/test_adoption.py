@@ -8,9 +8,14 @@ by another one on the same contracts.
 from __future__ import annotations
 
 import os
+import select
 import signal
+import time
 from typing import Any
 
+import pytest
+
+from stoker.linux import limits, proc
 from stoker.model import Definition, Ready, Step
 from stoker.process import End, KeptEnd, Remains, adopt, recognise
 from stoker.process.spawner import UNBORN
@@ -31,7 +36,7 @@ def main_of(bench: Any) -> tuple[int, int]:
 
 def look(bench: Any, remains: Remains, *ends: KeptEnd) -> Any:
     """What is found of one run."""
-    return adopt(bench.executor, [remains], ends, {})[0]
+    return adopt(bench.executor, [remains], lambda: ends, {})[0]
 
 
 def test_recorded_and_alive(bench: Any) -> None:
@@ -100,18 +105,130 @@ def test_intended_and_started_but_not_recorded(bench: Any) -> None:
     assert (found.main, found.pid, found.alive) == ("alive", pid, True)
 
 
+def kept(bench: Any, pid: int) -> KeptEnd:
+    """Wait for the end of a child of ours, and reap it as the keeper does."""
+    dead = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    stat = proc.stat(pid)
+    assert dead is not None and stat is not None
+    name = bench.contracts.name_of(proc.cgroup_of(pid) or "")
+    mark = limits.mark_of(pid)
+    os.waitpid(pid, 0)
+    return KeptEnd(pid, stat.start, End.of(dead.si_code, dead.si_status), name, mark)
+
+
+EXPECTED = Remains(A, 1, 1, SLEEP, method="start", expected="start")
+
+
 def test_intended_and_died_before_it_was_recorded(bench: Any) -> None:
-    if bench.kind == "session":
-        return  # without a cgroup the keeper cannot say whose the process was: it is begun again
+    bench.start(SLEEP)
+    pid, _start = main_of(bench)
+    successor(bench)
+    os.kill(pid, signal.SIGKILL)
+    end = kept(bench, pid)
+    assert bench.kind == "session" or end.contract
+    found = look(bench, EXPECTED, end)
+    assert (found.main, found.pid) == (End("signal", 9), pid)
+
+
+def test_intended_and_died_before_it_was_recorded_as_a_manager_before_marks_had_it(
+    bench: Any,
+) -> None:
     bench.start(SLEEP)
     pid, start = main_of(bench)
     name = bench.executor.runs[A].contract.name
     os.kill(pid, signal.SIGKILL)
     bench.heard("empty")
     successor(bench)
-    kept = KeptEnd(pid, start, End("signal", 9), name)
-    found = look(bench, Remains(A, 1, 1, SLEEP, method="start", expected="start"), kept)
+    found = look(bench, EXPECTED, KeptEnd(pid, start, End("signal", 9), name))
     assert found.main == End("signal", 9)
+
+
+@pytest.mark.parametrize("already", [False, True], ids=["alive", "dead"])
+def test_intended_and_dies_while_it_is_looked_for(bench: Any, already: bool) -> None:
+    """The keeper is asked about ends after it was looked who lives, not before."""
+    bench.start(SLEEP)
+    pid, _start = main_of(bench)
+    successor(bench)
+    if already:  # and nobody has reaped it yet
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    def ends() -> list[KeptEnd]:
+        os.kill(pid, signal.SIGKILL)
+        return [kept(bench, pid)]
+
+    (found,) = adopt(bench.executor, [EXPECTED], ends, {})
+    assert (found.main, found.pid) == (End("signal", 9), pid)
+
+
+def test_recorded_and_only_to_be_reaped(bench: Any) -> None:
+    bench.start(SLEEP)
+    main = main_of(bench)
+    successor(bench)
+    os.kill(main[0], signal.SIGKILL)
+    os.waitid(os.P_PID, main[0], os.WEXITED | os.WNOWAIT)
+    recorded = Remains(A, 1, 1, SLEEP, main)
+    (found,) = adopt(bench.executor, [recorded], lambda: [kept(bench, main[0])], {})
+    assert found.main == End("signal", 9)
+
+
+def test_recorded_and_dies_just_after_it_was_found_alive(bench: Any) -> None:
+    """It is another's child, as those of a dead predecessor are the keeper's."""
+    os.mkfifo(bench.path("go"))
+    bench.sh("a", "(read WAIT < go; exit 6) & echo $! > pid; wait; exec sleep 600")
+    pid = int(bench.content("pid"))
+    start = proc.start_time(pid)
+    assert start is not None
+    successor(bench)
+
+    def ends() -> list[KeptEnd]:
+        with open(bench.path("go"), "w") as file:
+            file.write("\n")
+        deadline = time.monotonic() + 60.0
+        while proc.stat(pid) is not None and time.monotonic() < deadline:
+            select.select([], [], [], 0.01)
+        return [KeptEnd(pid, start, End("exit", 6), "")]
+
+    recorded = Remains(A, 1, 1, SLEEP, (pid, start))
+    (found,) = adopt(bench.executor, [recorded], ends, {})
+    assert found.main == "alive"
+    assert bench.heard("exited")[:5] == (A, 1, "main", "exit", 6)
+    assert len(bench.told.of("exited")) == 1
+
+
+def test_what_it_left_behind_is_not_taken_for_it(bench: Any) -> None:
+    """A descendant with a session and an environment of its own bears the same mark, and is
+    younger.
+    """
+    os.mkfifo(bench.path("go"))
+    left = "env -i setsid sleep 600 & echo $! > left; read WAIT < go; exit 3"
+    definition = bench.sh("a", left)
+    pid, _start = main_of(bench)
+    other = int(bench.content("left"))
+    successor(bench)
+    with open(bench.path("go"), "w") as file:
+        file.write("\n")
+    end = kept(bench, pid)
+    expected = Remains(A, 1, 1, definition, method="start", expected="start")
+    found = look(bench, expected, end)
+    assert (found.main, found.pid) == (End("exit", 3), pid)
+    os.kill(other, signal.SIGKILL)
+
+
+def test_intended_and_its_end_noted_before_its_start(bench: Any) -> None:
+    """The predecessor reaped it, and died before its turn came to an end."""
+    noted = Remains(A, 1, 1, SLEEP, method="start", expected="start", ends={"main": End("exit", 4)})
+    assert look(bench, noted).main == End("exit", 4)
+
+
+def test_another_run_of_the_same_contract_is_another(bench: Any) -> None:
+    bench.start(SLEEP, run=1, ctid=1)
+    pid, _start = main_of(bench)
+    successor(bench)
+    os.kill(pid, signal.SIGKILL)
+    end = kept(bench, pid)
+    again = Remains(A, 2, 1, SLEEP, method="start", expected="start")
+    assert look(bench, again, end).main == "never"
 
 
 def test_intended_and_born_but_never_released(bench: Any) -> None:
@@ -154,7 +271,7 @@ def test_a_run_that_no_record_tells_of_is_left_running_and_listed(bench: Any, al
     bench.start(SLEEP)
     pid, _start = main_of(bench)
     successor(bench)
-    adopt(bench.executor, [], [], {})
+    adopt(bench.executor, [], list, {})
     assert alive(pid)
     assert [contract.ctid for contract in bench.executor.emptiness.orphans] == [1]
     os.kill(pid, signal.SIGKILL)
@@ -202,7 +319,7 @@ def test_the_notify_socket_is_heard_on(bench: Any) -> None:
     held = os.dup(bench.held[f"notify/{A}"])
     successor(bench)
     remains = Remains(A, 1, 1, definition, main)
-    found = adopt(bench.executor, [remains], [], {f"notify/{A}": held})[0]
+    found = adopt(bench.executor, [remains], list, {f"notify/{A}": held})[0]
     assert found.main == "alive"
     with open(bench.path("go"), "w"):
         pass
