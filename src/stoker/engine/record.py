@@ -323,11 +323,7 @@ def _adopt_method(core: Core, i: Instance, e: Adopted) -> None:
     if found == "alive":
         if main:
             i.main_alive = i.main_ran = True
-            i.pending = ""
-            i.ready_seen = i.ready_seen or d.ready.kind == "spawn"
-            if not i.ready_seen:
-                delays = d.ready.kind == "delay"
-                i.deadline = core.after(d.ready.delay if delays else d.ready.timeout)
+            _await_ready(core, i)
         else:
             i.pending = "running"
     elif found == "never":
@@ -346,7 +342,15 @@ def _adopt_method(core: Core, i: Instance, e: Adopted) -> None:
             i.main_ran = True
             i.gone = status
             i.records["main"] = i.records["start"] = status
-            if d.ready.kind == "spawn":
-                i.ready_seen = True
+            _await_ready(core, i)
         else:
             i.result = status
+
+
+def _await_ready(core: Core, i: Instance) -> None:
+    """Its main process was started: the predecessor did not live to see that."""
+    ready = i.running_definition().ready
+    i.pending = ""
+    i.ready_seen = i.ready_seen or ready.kind == "spawn"
+    if not i.ready_seen:
+        i.deadline = core.after(ready.delay if ready.kind == "delay" else ready.timeout)

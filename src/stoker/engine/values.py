@@ -118,6 +118,8 @@ def _unwell(i: Instance) -> bool:
 
 def _completed(i: Instance, base: int, up: bool) -> int:
     """A run ended well: exit 0 of its main process, or of a start method that is all there is."""
+    if i.removed:
+        return base
     status = i.records.get("start")
     if status is not None and status.ok and (up or i.stage is Stage.IDLE):
         return OK

@@ -218,6 +218,24 @@ def test_conditions(bench):
     assert b.states("once", "after") == "disabled online"
 
 
+def test_a_task_that_is_being_removed_is_completed_for_nobody(bench):
+    b = bench(web=Behaviour(dies_after=5.0))
+    b.define(
+        task={"ready": Ready("exit"), "ends": "never"},
+        web={"dependencies": (b.needs("task", restart_on=RESTART),)},
+        after={
+            "dependencies": (b.needs("task", condition=Condition.COMPLETED),),
+            "enabled": False,
+        },
+    )
+    b.world.remove(b.name("task"))
+    assert b.states("task", "web") == "online online/offline"
+    b.ask("start", "after")
+    assert b.state("after") == "offline"
+    b.world.advance(6)
+    assert b.states("web", "after") == "offline offline"
+
+
 def test_healthy_waits_for_the_probe(bench):
     from stoker.model import Health, Probe
 

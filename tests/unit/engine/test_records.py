@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from stoker.engine import Adopted, Behaviour, Defined, Engine, Now, Spawn, Status
-from stoker.model import Ready, RestartOn, Step
+from stoker.engine import Adopted, Behaviour, Defined, Due, Engine, Now, Spawn, Status
+from stoker.model import Ready, Restart, RestartOn, Step
 
 STEP = (Step(argv=("/bin/step",), timeout=30.0),)
 
@@ -115,6 +115,23 @@ def test_a_changed_definition_is_seen_by_its_digest(bench):
     other = b.service("web", start=(Step(argv=("/bin/other",)),))
     engine.handle([Defined(other), Adopted(b.name("web"), "alive", "never", True)], b.world.now)
     assert engine.instance(b.name("web")).stage == "kill"
+
+
+def test_one_that_was_only_asked_for_has_a_deadline_when_it_is_found(bench):
+    """A parent that has ended already left a daemon: that must say that it is ready in time."""
+    b = bench()
+    ready = Ready("fd", timeout=30.0)
+    d = b.service("web", ready=ready, ends="empty", restart=Restart(limit=0))
+    first = Engine()
+    first.handle([Defined(d)], b.world.now)
+    for main in ("alive", Status("exit", 0)):
+        engine = Engine()
+        engine.restore(first.records())
+        engine.handle([Defined(d), Adopted(d.fmri, main, "never", True)], b.world.now)
+        assert engine.instance(d.fmri).stage == "start"
+        late = Now(b.world.now.mono + 31 * 10**9, b.world.now.wall + 31 * 10**9)
+        engine.handle([Due()], late)
+        assert engine.instance(d.fmri).stage == "kill"
 
 
 def test_operations_choices_and_facts_survive(bench):
