@@ -296,7 +296,7 @@ def _short(wanted: str, environ: Mapping[str, str], uid: int) -> str:
     """
     if _fits(wanted):
         return wanted
-    from .digest import digest
+    from .digests import digest
 
     name = digest(os.fsencode(wanted), 6)
     first = os.path.join(_user_runtime(environ, uid), "stoker-" + name)
