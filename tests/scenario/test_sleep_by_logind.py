@@ -1,0 +1,161 @@
+"""logind puts the machine to sleep: everything is stopped before its lock is given up, and comes
+back after. On a private bus, with a stand-in for logind that this test owns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stoker.testing import Scenario
+
+pytest.importorskip("jeepney", reason="jeepney (the extra dbus) is not installed")
+if shutil.which("dbus-daemon") is None:
+    pytest.skip("there is no dbus-daemon", allow_module_level=True)
+
+SLEEP = 'exec_start = ["sleep", "infinity"]\n'
+SETTINGS = 'watchers = ["TIME", "MOUNTS", "NETWORK", "active"]\n'
+CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+
+
+class Program:
+    """A program that says one word a line."""
+
+    def __init__(self, *argv: str) -> None:
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(argv, stdin=pipe, stdout=pipe, bufsize=0)
+        self.said = b""
+
+    def line(self, seconds: float = 60) -> str:
+        assert self.process.stdout is not None
+        while b"\n" not in self.said:
+            ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+            data = os.read(self.process.stdout.fileno(), 4096) if ready else b""
+            assert data, f"it says nothing more: {self.process.poll()}"
+            self.said += data
+        line, _, self.said = self.said.partition(b"\n")
+        return line.decode().strip()
+
+    def tell(self, word: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{word}\n".encode())
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+@contextlib.contextmanager
+def bus(directory: Path) -> Iterator[str]:
+    socket = directory / "bus"
+    file = directory / "bus.conf"
+    file.write_text(CONFIGURATION.format(socket=socket))
+    daemon = Program("dbus-daemon", f"--config-file={file}", "--nofork", "--print-address")
+    try:
+        yield daemon.line().partition(",")[0]
+    finally:
+        daemon.end()
+
+
+@contextlib.contextmanager
+def logind(address: str) -> Iterator[Program]:
+    found = Program(sys.executable, str(Path(__file__).with_name("login1.py")), address)
+    try:
+        assert found.line() == "ready"
+        yield found
+    finally:
+        found.end()
+
+
+def test_every_service_stops_before_the_machine_sleeps_and_is_back_after(place: Scenario) -> None:
+    with bus(place.base) as address, logind(address) as login1:
+        place.environment["DBUS_SYSTEM_BUS_ADDRESS"] = address
+        (place.directory / ".stoker.toml").write_text(SETTINGS)
+        # It takes its time: the lock must be held for as long.
+        gone = place.base / "gone"
+        place.script(
+            "slow", f"trap 'sleep 0.3; echo x > {gone}; exit 0' TERM\nsleep infinity & wait"
+        )
+        place.toml("plain", SLEEP)
+        place.up()
+        assert login1.line() == "lock"
+        before = place.pid("stoker/sleep")
+
+        for _ in range(2):
+            gone.unlink(missing_ok=True)
+            login1.tell("sleep")
+            assert login1.line() == "unlock"
+            assert gone.exists()
+            rows = place.instances()
+            assert {rows[name]["state"] for name in ("slow", "plain")} == {"offline"}
+            assert "put to sleep by stoker/sleep" in rows["plain"]["note"]
+            login1.tell("wake")
+            assert login1.line() == "lock"
+            place.wait_for("slow", "online")
+            place.wait_for("plain", "online")
+        assert place.pid("stoker/sleep") == before
+
+        # Another logind is given another lock, and a manager that is new hears it all again.
+        login1.end()
+        with logind(address) as second:
+            assert second.line() == "lock"
+            second.tell("sleep")
+            assert second.line() == "unlock"
+            place.wait_for("plain", "offline")
+            second.tell("wake")
+            assert second.line() == "lock"
+            place.wait_for("plain", "online")
+
+
+def test_a_sleep_that_a_person_ordered_outlasts_that_of_logind(place: Scenario) -> None:
+    with bus(place.base) as address, logind(address) as login1:
+        place.environment["DBUS_SYSTEM_BUS_ADDRESS"] = address
+        (place.directory / ".stoker.toml").write_text(SETTINGS)
+        place.toml("plain", SLEEP)
+        place.up()
+        assert login1.line() == "lock"
+        place.stoker("system", "sleep").ok()
+        login1.tell("sleep")
+        assert login1.line() == "unlock"
+        login1.tell("wake")
+        assert login1.line() == "lock"
+
+        def awake() -> bool:
+            row = place.stoker("system", "--json").ok().json()["inputs"][0]
+            return bool(row["watcher_says"])
+
+        place.until(awake, "logind's wake is heard")
+        assert place.instance("plain")["state"] == "offline"
+        place.stoker("system", "wake").ok()
+        place.wait_for("plain", "online")
+
+
+def test_without_a_bus_the_watcher_says_so_and_services_run(place: Scenario) -> None:
+    place.environment["DBUS_SYSTEM_BUS_ADDRESS"] = f"unix:path={place.base}/nothing"
+    (place.directory / ".stoker.toml").write_text(SETTINGS)
+    place.toml("plain", SLEEP)
+    place.up(status=1)
+    place.wait_for("plain", "online")
+    place.until(
+        lambda: "sleep cannot be watched" in place.stoker("logs", "stoker/sleep").out, "it is said"
+    )
