@@ -114,8 +114,7 @@ def _stop(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     both = [*named, *(i for i, _ in along.values())]
     down, without = goes_down(core, both)
     op.affected += [*along, *down]
-    if without:
-        op.note = f"left without it: {', '.join(map(display, without))}"
+    op.note = _left(without)
     for i in named:
         i.override = Override(False, "person", r.who, r.why, r.until, lock=r.lock)
         _lay_down(core, op, i)
@@ -123,6 +122,10 @@ def _stop(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
         i.override = Override(False, "requirement", why=cause.text)
         _lay_down(core, op, i)
     return ""
+
+
+def _left(without: list[str]) -> str:
+    return f"left without it: {', '.join(map(display, without))}" if without else ""
 
 
 def _kill(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
@@ -215,7 +218,8 @@ def _choose(value: bool) -> Callable[[Core, Operation, list[Instance], Request],
         if loop:
             return f"ordering loop: {loop}"
         if not value and not r.later:
-            op.affected = goes_down(core, named)[0]
+            op.affected, without = goes_down(core, named)
+            op.note = _left(without)
         for i in named:
             intent = Intent(value, r.who, core.now.wall, r.why, r.until)
             op.saving[core.save(i.fmri, intent, op.number)] = i.fmri

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from stoker.engine import (
@@ -23,7 +24,7 @@ from stoker.engine import (
     Status,
     World,
 )
-from stoker.model import Definition, Grouping, PlanStep, Request, Stage, signal_name
+from stoker.model import Definition, Grouping, PlanStep, Request, Stage, display, signal_name
 
 __all__ = ["plan", "start_order"]
 
@@ -31,6 +32,7 @@ HORIZON = 3600.0
 """Seconds that a dry run looks ahead."""
 
 _MOMENTS = 2000
+_STOPS = ("stop", "kill", "disable")
 _RUNNING = ("online", "degraded")
 _FINE = Status("exit", 0)
 _WHOM = {"main": "its main process", "all": "every process of it"}
@@ -41,31 +43,59 @@ def plan(engine: Engine, request: Request, now: Now) -> tuple[list[PlanStep], li
 
     Nothing is changed: a copy of the engine is asked, and answered by simulated processes. `action`
     of a step: start, stop, refresh, signal, disable, wait (wanted, and not yet possible), set aside
-    (maintenance), degrade, clear, fail (this part of the request), refuse (all of it), end (the
-    manager). `at` is seconds after the request as far as delays and deadlines are concerned.
+    (maintenance), degrade, clear, leave (it goes on without what is stopped), fail (this part of
+    the request), refuse (all of it), end (the manager). `at` is seconds after the request as far as
+    delays and deadlines are concerned. What would happen without the request too (another's next
+    attempt, the end of somebody's choice) is no step of it.
+    """
+    copy, number, found = _foretold(engine, request, now)
+    anyway = Counter(map(_what, _foretold(engine, None, now)[2]))
+    steps = []
+    for step in found:
+        if anyway[_what(step)] > 0:
+            anyway[_what(step)] -= 1
+        else:
+            steps.append(step)
+    op = copy.operation(number)
+    affected = op.affected if op is not None else []
+    steps += _endings(copy, number, steps)
+    if op is not None and op.outcome != "failed" and request.verb in _STOPS:
+        _down, without = engine.goes_down([*request.names, *affected])
+        why = f"goes on without {', '.join(map(display, request.names))}"
+        last = steps[-1].at if steps else 0.0
+        steps += [PlanStep(last, name, "leave", why) for name in without]
+    named = set(request.names)
+    moved = [*affected, *(step.fmri for step in steps if step.action != "leave")]
+    return steps, [name for name in dict.fromkeys(moved) if name and name not in named]
+
+
+def _foretold(
+    engine: Engine, request: Request | None, now: Now
+) -> tuple[Engine, int, list[PlanStep]]:
+    """A copy that has seen the hour after `request` (None: after nothing), the number of the
+    operation, and what happened.
     """
     copy = engine.copy()
     files = [name for name, there in copy.facts.items() if there and name.startswith("file:")]
     world = World(copy, files=files, now=now)
     world.tell(*_as_if_done(copy))
     world.log.clear()
-    seen = len(world.log)
     number = copy.next_operation()
-    world.tell(Asked(number, request))
-    limit = _MOMENTS + 20 * len(copy.instances)
-    for _ in range(limit):
+    if request is not None:
+        world.tell(Asked(number, request))
+    for _ in range(_MOMENTS + 20 * len(copy.instances)):
         at = world.next_moment()
         if at is None or (at - now.mono) / 1e9 > HORIZON:
             break
         world.advance((at - world.now.mono) / 1e9)
     steps: list[PlanStep] = []
-    for at_seconds, effect in world.log[seen:]:
+    for at_seconds, effect in world.log:
         steps += _steps(copy, request, at_seconds, effect)
-    steps += _endings(copy, number, steps)
-    op = copy.operation(number)
-    named = set(request.names)
-    moved = [*(op.affected if op is not None else []), *(step.fmri for step in steps)]
-    return steps, [name for name in dict.fromkeys(moved) if name and name not in named]
+    return copy, number, steps
+
+
+def _what(step: PlanStep) -> tuple[float, str, str]:
+    return step.at, step.fmri, step.action
 
 
 def _as_if_done(engine: Engine) -> Iterable[Event]:
@@ -88,13 +118,13 @@ def _is_main(i: Instance) -> bool:
     return i.method == "start" and d.ready.kind not in ("exit", "pidfile")
 
 
-def _steps(engine: Engine, request: Request, at: float, effect: Effect) -> list[PlanStep]:
+def _steps(engine: Engine, request: Request | None, at: float, effect: Effect) -> list[PlanStep]:
     at = round(at, 3)
     if isinstance(effect, Publish):
         action = _action(effect)
         return [PlanStep(at, effect.fmri, action, effect.cause)] if action else []
     if isinstance(effect, Signal):
-        asked = request.verb == "signal" and effect.fmri in request.names
+        asked = request is not None and request.verb == "signal" and effect.fmri in request.names
         told = f"{signal_name(effect.signo)} to " + _WHOM.get(effect.scope, effect.scope)
         return [PlanStep(at, effect.fmri, "signal", told)] if asked else []
     if isinstance(effect, Exit):

@@ -6,7 +6,17 @@ from typing import Any
 
 from stoker.engine import Behaviour, World
 from stoker.insight import draw_loop, loops, plan, start_order
-from stoker.model import Definition, Dependency, Grouping, PlanStep, Ready, Request, RestartOn, Step
+from stoker.model import (
+    Definition,
+    Dependency,
+    Grouping,
+    PlanStep,
+    Ready,
+    Request,
+    Restart,
+    RestartOn,
+    Step,
+)
 
 RUN = (Step(argv=("/bin/service",)),)
 
@@ -49,6 +59,31 @@ def test_a_start_goes_in_order_and_starts_what_is_required() -> None:
     steps, affected = dry(world, "start", "web")
     assert [fmri for action, fmri in steps if action == "start"] == [name("db"), name("web")]
     assert affected == [name("db")]
+
+
+def test_a_stop_names_what_goes_on_without_it() -> None:
+    world = World()
+    world.define(service("db"), service("web", "db"), service("api", "db", restart_on="restart"))
+    world.run(60)
+    for verb in ("stop", "disable"):
+        steps, affected = dry(world, verb, "db")
+        assert ("leave", name("web")) in steps
+        assert ("leave", name("api")) not in steps
+        assert ("stop", name("web")) not in steps
+        assert affected == [name("api")]
+
+
+def test_what_happens_anyway_is_no_step() -> None:
+    failing = Restart(delay=300.0, factor=1.0, cap=300.0)
+    world = World(behaviour={name("flaky"): Behaviour(exit_after=1.0)})
+    world.define(service("flaky", restart=failing), service("web"), service("db"))
+    world.run(10)
+    assert world.state(name("flaky")) == "offline"
+    steps, affected = dry(world, "stop", "web")
+    assert {fmri for _action, fmri in steps} == {name("web")}
+    assert affected == []
+    steps, _ = dry(world, "start", "flaky")
+    assert ("start", name("flaky")) in steps
 
 
 def test_a_restart_takes_down_and_up() -> None:
