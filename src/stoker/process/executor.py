@@ -204,8 +204,8 @@ class Executor:
                 stderr=stderr,
                 fds=fds,
                 cgroup=contract.path,
-            )
                 mark=self.contracts.mark(contract, run.number, method, start.number),
+            )
         except BaseException:
             for fd in closing:
                 os.close(fd)
