@@ -22,11 +22,17 @@ if TYPE_CHECKING:
     from .compile import compile_main, compile_place, write_compiled
     from .describe import reference_rows, schema
     from .entry import Entry, Format, Reading, Reference, Surroundings
+    from .manifest import Bundle, read_bundle
     from .new import file_name, new_definition
     from .registry import FORMATS, format_of
+    from .services import Dependent, Service
     from .settings import read_settings
 
 _HOME = {
+    "Bundle": "manifest",
+    "Dependent": "services",
+    "Service": "services",
+    "read_bundle": "manifest",
     "FORMATS": "registry",
     "Entry": "entry",
     "Format": "entry",
@@ -45,6 +51,10 @@ _HOME = {
 }
 
 __all__ = [
+    "Bundle",
+    "Dependent",
+    "Service",
+    "read_bundle",
     "FORMATS",
     "Entry",
     "Format",

@@ -28,6 +28,7 @@ from stoker.model import (
     service_of,
 )
 
+from .dependents import impose
 from .directory import Found, read_directories
 from .entry import Surroundings, readable
 
@@ -53,6 +54,7 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     )
     found = read_directories(place.directories, surroundings, needed=place.kind == "project")
     mistakes += found.mistakes
+    found.definitions = impose(found.definitions, found.dependents, mistakes)
     kept = _keep(found, previous, mistakes) if previous is not None else []
     mistakes += _missing(found, kept)
     if not (found.stems or found.gone or found.mistakes):

@@ -8,7 +8,7 @@ import os
 
 import msgspec
 
-from stoker.model import MARK, Definition, Mistaken, display, service_of
+from stoker.model import MARK, Definition, Dependency, Mistaken, display, service_of
 
 from .entry import Entry, Format, Reading, Reference, Surroundings, readable
 from .registry import format_of, leftover
@@ -22,7 +22,8 @@ class Found(msgspec.Struct):
     """What a list of directories came to.
 
     `claims`: every FMRI that something stands for. `refused`: those of them that are not loaded, to
-    the file at fault. `gone`: directories that could not be read at all.
+    the file at fault. `gone`: directories that could not be read at all. `dependents`: what one
+    puts upon another: target, dependency, file.
     """
 
     definitions: list[Definition] = []
@@ -33,6 +34,7 @@ class Found(msgspec.Struct):
     gone: list[str] = []
     stems: dict[str, str] = {}
     references: list[Reference] = []
+    dependents: list[tuple[str, Dependency, str]] = []
 
 
 def read_directories(
@@ -43,7 +45,7 @@ def read_directories(
     missing = []
     for directory in directories:
         try:
-            entries = _entries(directory, found)
+            entries = _entries(directory, found, surroundings.every_name)
         except FileNotFoundError:
             missing.append(directory)
             found.gone.append(directory)
@@ -67,7 +69,9 @@ def read_directories(
     return found
 
 
-def _entries(directory: str, found: Found) -> list[tuple[Entry, Format]]:
+def _entries(
+    directory: str, found: Found, every_name: bool
+) -> list[tuple[Entry, Format]]:
     """The entries that some format may read, in the order of names; the others are noted as
     ignored.
     """
@@ -80,7 +84,7 @@ def _entries(directory: str, found: Found) -> list[tuple[Entry, Format]]:
             why: str | None = None
             if name.startswith("."):
                 why = "its name begins with a dot"
-            elif leftover(name):
+            elif leftover(name) and not every_name:
                 why = "left over by an editor or a package"
             else:
                 try:
@@ -101,7 +105,7 @@ def _entries(directory: str, found: Found) -> list[tuple[Entry, Format]]:
 def _broken(directory: str, name: str, wrong: OSError, found: Found) -> str | None:
     """An entry that cannot even be looked at: a mistake where it is meant as a definition."""
     why = f"cannot be looked at: {wrong.strerror or wrong}"
-    if not name.endswith(".toml"):
+    if not name.endswith((".toml", ".xml")):
         return why
     found.mistakes.append(
         Mistaken(
@@ -119,7 +123,7 @@ def _unread(entry: Entry) -> str:
             return "a directory with run: bundles are not among the formats read here"
         return "a directory without run"
     if entry.is_file:
-        return "not executable, and not NAME.toml"
+        return "not executable, and neither NAME.toml nor NAME.xml"
     return "neither a file nor a directory"
 
 
@@ -165,6 +169,7 @@ def _take(
         good = reading.good and not double
         if good:
             found.definitions += reading.definitions
+            found.dependents += [(to, what, reading.path) for to, what in reading.dependents]
         for name in reading.claims:
             found.claims.setdefault(name, readable(reading.path))
             if not good:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from stoker.model import Definition, LogSettings, Mistaken
+from stoker.model import Definition, Dependency, LogSettings, Mistaken
 
 __all__ = ["Entry", "Format", "Reading", "Reference", "Surroundings", "readable", "slurp"]
 
@@ -33,7 +33,7 @@ class Entry(msgspec.Struct):
 
     @property
     def stem(self) -> str:
-        return self.name.removesuffix(".toml")
+        return self.name.removesuffix(".toml").removesuffix(".xml")
 
     @property
     def is_file(self) -> bool:
@@ -52,13 +52,14 @@ class Surroundings(msgspec.Struct):
     """What a definition inherits from its place.
 
     `exists` asks the disk once for each path. `known`: beginnings of scripts that are known to be
-    right.
+    right. `every_name`: names that editors and packages leave behind are as good as others.
     """
 
     working_directory: str = "/"
     log: LogSettings = LogSettings()
     exists: Callable[[str], bool] = os.path.exists
     known: set[bytes] = set()
+    every_name: bool = False
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -71,13 +72,16 @@ class Reference(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct):
-    """What one entry came to. `claims`: the FMRIs that it stands for, right or wrong."""
+    """What one entry came to. `claims`: the FMRIs that it stands for, right or wrong. `dependents`:
+    dependencies that it puts upon others, each with the target (a service means all instances).
+    """
 
     definitions: list[Definition] = []
     mistakes: list[Mistaken] = []
     claims: list[str] = []
     path: str = ""
     references: list[Reference] = []
+    dependents: list[tuple[str, Dependency]] = []
 
     @property
     def good(self) -> bool:

@@ -7,12 +7,13 @@ from __future__ import annotations
 import re
 
 from .entry import Entry, Format
+from .manifest import Manifest
 from .native import Native
 from .script import Script
 
 __all__ = ["FORMATS", "format_of", "leftover"]
 
-FORMATS: tuple[Format, ...] = (Native(), Script())
+FORMATS: tuple[Format, ...] = (Native(), Manifest(), Script())
 
 _LEFTOVER = re.compile(
     r".*(~|\.(bak|old|orig|rej|tmp|sw[a-p]|save|part)"

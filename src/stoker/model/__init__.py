@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         restart_digest,
     )
     from .digests import digest
+    from .fields import FIELDS, METHODS, FieldRow, put, read_step, view
     from .intent import Intent, Request
     from .masking import mask
     from .names import (
@@ -51,6 +52,15 @@ if TYPE_CHECKING:
         unescape,
     )
     from .place import MARK, Place, find_place, project_place, system_place, user_place
+    from .properties import (
+        LONGEST_VALUE,
+        VALUE_TYPES,
+        Group,
+        Property,
+        check_name,
+        checked,
+        compose,
+    )
     from .rights import Level, Peer, Rights, rights_of
     from .settings import Role, Settings
     from .units import (
@@ -95,6 +105,7 @@ _PARTS = {
         "changed_fields",
         "restart_digest",
     ),
+    "fields": ("FIELDS", "METHODS", "FieldRow", "put", "read_step", "view"),
     "intent": ("Intent", "Request"),
     "masking": ("mask",),
     "names": (
@@ -149,6 +160,12 @@ _PARTS = {
 _HOME = {name: part for part, names in _PARTS.items() for name in names}
 
 __all__ = [
+    "view",
+    "read_step",
+    "put",
+    "FieldRow",
+    "METHODS",
+    "FIELDS",
     "compose",
     "checked",
     "check_name",

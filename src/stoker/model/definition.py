@@ -36,13 +36,33 @@ class Frozen(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """
 
 
+class Context(Frozen, frozen=True):
+    """The surroundings of every process of the instance.
+
+    `environment` is added to the place's base environment, after `environment_files` (each
+    NAME=VALUE a line; a leading "-" in the path: may be missing). `tokens`: SMF's %-tokens are
+    expanded in commands, environment and directory.
+    """
+
+    user: str = ""
+    group: str = ""
+    supplementary_groups: tuple[str, ...] | None = None
+    working_directory: str = ""
+    umask: int | None = None
+    nice: int | None = None
+    oom_score_adj: int | None = None
+    environment: dict[str, str] = {}
+    environment_files: tuple[str, ...] = ()
+    tokens: bool = False
+
+
 class Step(Frozen, frozen=True):
     """One command of a method.
 
     `argv` is executed as it is. An empty `argv` with `word` ":true" succeeds without a process;
     with ":kill" it sends `signal` to every process of the run's contract (SMF's `:kill`). `timeout`
     None is for ever. `on_fail`: "fail", "ignore" (go on), or "skip" (the start is given up without
-    being a failure).
+    being a failure). `context`: its own surroundings, where they are not those of the instance.
     """
 
     argv: tuple[str, ...] = ()
@@ -50,6 +70,7 @@ class Step(Frozen, frozen=True):
     signal: int = 15
     timeout: float | None = None
     on_fail: str = "fail"
+    context: Context | None = None
 
 
 class Probe(Frozen, frozen=True):
@@ -183,26 +204,6 @@ class LogSettings(Frozen, frozen=True):
     stderr: str = "together"
 
 
-class Context(Frozen, frozen=True):
-    """The surroundings of every process of the instance.
-
-    `environment` is added to the place's base environment, after `environment_files` (each
-    NAME=VALUE a line; a leading "-" in the path: may be missing). `tokens`: SMF's %-tokens are
-    expanded in commands, environment and directory.
-    """
-
-    user: str = ""
-    group: str = ""
-    supplementary_groups: tuple[str, ...] | None = None
-    working_directory: str = ""
-    umask: int | None = None
-    nice: int | None = None
-    oom_score_adj: int | None = None
-    environment: dict[str, str] = {}
-    environment_files: tuple[str, ...] = ()
-    tokens: bool = False
-
-
 class Definition(Frozen, frozen=True):
     """All that is known about one instance before it runs. See engine.md 1.3 for how formats fill
     it.
@@ -253,6 +254,8 @@ class Definition(Frozen, frozen=True):
     context: Context = Context()
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
+    restarter: str = ""
+    """The FMRI of the restarter that implements it; "" is the manager itself."""
     fault: str = ""
     """A fault found when it was read (a `dependency_cycle` is found later, by the engine); "" is
     none.
@@ -291,6 +294,7 @@ LIVE_FIELDS = frozenset(
         "gives",
         "log",
         "fault",
+        "restarter",
         "prepare",
     }
 )

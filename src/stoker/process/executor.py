@@ -183,6 +183,7 @@ class Executor:
             **self.contracts.marker(contract),
             "STOKER_FMRI": run.fmri,
             "STOKER_METHOD": method,
+            "STOKER_CTID": str(run.ctid),
         }
         fds: dict[int, int] = {}
         if method == "start":

@@ -166,10 +166,10 @@ class Surroundings(msgspec.Struct):
         """The command of one step. `added` wins over every other source of the environment. Raises
         OSError.
         """
-        context = definition.context
+        context = step.context or definition.context
         who = account(context)
         words = self._words(definition, method) if context.tokens else {}
-        env = self.environment(definition, who, words)
+        env = self.environment(context, who, words)
         env.update(added or {})
         cwd = self.cwd(context, who, words)
         argv = tuple(expand(word, words) for word in step.argv) if words else step.argv
@@ -194,10 +194,9 @@ class Surroundings(msgspec.Struct):
         )
 
     def environment(
-        self, definition: Definition, who: Account, words: Mapping[str, str]
+        self, context: Context, who: Account, words: Mapping[str, str]
     ) -> dict[str, str]:
-        """The whole environment of the instance's processes. Raises OSError."""
-        context = definition.context
+        """The whole environment of processes in that context. Raises OSError."""
         env = dict(self.base)
         if who.name:
             env |= {"USER": who.name, "LOGNAME": who.name, "HOME": who.home}

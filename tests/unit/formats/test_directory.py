@@ -42,7 +42,7 @@ def test_what_is_ignored(box: Any) -> None:
         "x.orig": left,
         "y.rpmsave": left,
         ".hidden": "its name begins with a dot",
-        "README": "not executable, and not NAME.toml",
+        "README": "not executable, and neither NAME.toml nor NAME.xml",
         "app": "a directory without run",
         "bundle": "a directory with run: bundles are not among the formats read here",
         "pipe.toml": "neither a file nor a directory",

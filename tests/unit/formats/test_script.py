@@ -92,7 +92,7 @@ def test_not_executable(box: Any) -> None:
     compiled = box.compile()
     assert compiled.definitions == []
     assert compiled.ignored == [
-        (str(box.directory / "web"), "not executable, and not NAME.toml"),
+        (str(box.directory / "web"), "not executable, and neither NAME.toml nor NAME.xml"),
     ]
 
 
