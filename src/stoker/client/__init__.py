@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         is_up,
         prepare,
         record_environment,
+        service_path,
         start,
         wait_for,
     )
@@ -52,6 +53,7 @@ _PARTS = {
     "is_up": "launch",
     "prepare": "launch",
     "record_environment": "launch",
+    "service_path": "launch",
     "start": "launch",
     "wait_for": "launch",
     "Records": "records",
@@ -76,6 +78,7 @@ __all__ = [
     "record_environment",
     "records",
     "set_input",
+    "service_path",
     "start",
     "system",
     "unset_input",

@@ -25,6 +25,7 @@ __all__ = [
     "is_up",
     "prepare",
     "record_environment",
+    "service_path",
     "start",
     "wait_for",
 ]
@@ -32,6 +33,7 @@ __all__ = [
 DEADLINE = 60.0
 """Seconds that a keeper and its manager may take until the control socket answers."""
 
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_FOR_SERVICES = ("STOKER_", "LISTEN_", "NOTIFY_SOCKET", "WATCHDOG_", "INVOCATION_ID")
 
 # Imported, not run as a script: then it comes from compiled bytecode, and never has the compiler's
@@ -174,6 +176,12 @@ def record_environment(place: Place) -> None:
     _write(place.environment, b"\0".join(_environment(place)))
 
 
+def service_path(place: Place) -> str:
+    """The PATH in which services of a place that is started now find their programs."""
+    found = dict(line.partition(b"=")[::2] for line in _environment(place))
+    return os.fsdecode(found.get(b"PATH", _PATH.encode()))
+
+
 def _environment(place: Place) -> list[bytes]:
     """The base environment of services: ours in a project, else a clean one."""
     if place.kind == "project":
@@ -181,7 +189,7 @@ def _environment(place: Place) -> list[bytes]:
         return [k + b"=" + v for k, v in os.environb.items() if not k.startswith(skip)]
     import pwd
 
-    found = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    found = {"PATH": _PATH}
     try:
         account = pwd.getpwuid(place.uid)
         found.update(HOME=account.pw_dir, USER=account.pw_name, LOGNAME=account.pw_name)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .advice import advise
     from .compile import compile_main, compile_place, write_compiled
     from .describe import reference_rows, schema
     from .entry import Entry, Format, Reading, Reference, Surroundings
@@ -39,6 +40,7 @@ _HOME = {
     "Reading": "entry",
     "Reference": "entry",
     "Surroundings": "entry",
+    "advise": "advice",
     "compile_main": "compile",
     "compile_place": "compile",
     "file_name": "new",
@@ -61,6 +63,7 @@ __all__ = [
     "Reading",
     "Reference",
     "Surroundings",
+    "advise",
     "compile_main",
     "compile_place",
     "file_name",

@@ -24,11 +24,14 @@ def look_over(call: Call, place: Place) -> int:
     """Say what `place` defines: mistakes, what is ignored, what would start, in order."""
     import msgspec
 
-    from stoker.formats import compile_place
+    from stoker.client import service_path
+    from stoker.formats import advise, compile_place
     from stoker.insight import draw_loop, loops, start_order
 
     compiled = compile_place(place)
-    mistakes = [msgspec.structs.asdict(one) for one in compiled.mistakes]
+    told = [*compiled.mistakes, *advise(compiled.definitions, place, service_path(place))]
+    told.sort(key=lambda one: (one.file or "", one.line or 0))
+    mistakes = [msgspec.structs.asdict(one) for one in told]
     order: list[list[str]] = start_order(compiled.definitions)
     circles = [list(loop) for loop in loops(compiled.definitions)]
     failed = any(one["level"] == "error" for one in mistakes) or bool(circles)
