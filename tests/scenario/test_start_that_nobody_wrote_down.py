@@ -41,7 +41,7 @@ def test_each_run_has_its_number_and_its_end(containment: str, death: int, tmp_p
         assert not once.exists(), "the manager has not died"
         assert len(runs.read_text().split()) == ENDS + 1
         assert place.instance("brief")["run"] == ENDS + 1
-        expected = {number: 7 for number in range(1, ENDS + 1)} | {ENDS + 1: None}
+        expected = dict.fromkeys(range(1, ENDS + 1), 7) | {ENDS + 1: None}
 
         def known() -> bool:
             told = place.stoker("history", "brief", "--json").ok().json()["runs"]
