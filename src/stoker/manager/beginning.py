@@ -31,6 +31,7 @@ from stoker.process import (
     Spawning,
     Surroundings,
     end_process,
+    spawner_named,
 )
 
 from .core import Manager, log_line
@@ -268,10 +269,23 @@ def _nobody(_fmri: str, _run: int, _pattern: str) -> None:
 
 
 def _descriptors(compiled: Compiled) -> int | None:
+    def spawner() -> None:
+        name = manager.settings.spawner
+        found = spawner_named(name, spawning)
+        executor.spawner = spawning if found is None else found
+        manager.notices.pop("spawner", None)
+        if found is None:
+            text = f"there is no {name} here: services are started by ourselves"
+            manager.notices["spawner"] = text
+            manager.log(text)
+
     """Raise our limit if so many services need it, or the settings say so; returns the one that
+        spawner()
     services then get, None if it is ours.
     """
     now = limits.get("nofile")
+    manager.settings = told
+    spawner()
     most = compiled.settings.open_files
     need = 4 * len(compiled.definitions) + compiled.settings.reserve + 256
     if now is None or now[0] == -1 or (need < now[0] and most is None):

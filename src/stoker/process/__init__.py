@@ -34,6 +34,7 @@ from .reaper import End
 from .report import Report, Start
 from .sessions import SessionContracts
 from .spawn import Spawning
+from .starters import Spawner, spawner_named
 from .surroundings import Surroundings
 from .traces import end_process
 from .usage import Usage
@@ -54,6 +55,7 @@ __all__ = [
     "Report",
     "SessionContracts",
     "SpawnError",
+    "Spawner",
     "Spawning",
     "Start",
     "Surroundings",
@@ -63,4 +65,5 @@ __all__ = [
     "end_process",
     "marker",
     "recognise",
+    "spawner_named",
 ]

@@ -32,6 +32,7 @@ from .report import Report, Start
 from .runs import Child, Run, is_main
 from .spawn import Spawning
 from .spawner import UNBORN
+from .starters import Spawner
 from .surroundings import Surroundings, account, explain
 from .usage import Usage, look
 from .watches import FileWatches
@@ -65,6 +66,7 @@ class Executor:
     ) -> None:
         self.loop = loop
         self.spawning = spawning
+        self.spawner: Spawner = spawning  # of services; our own programs are started by us
         self.contracts = contracts
         self.surroundings = surroundings
         self.outputs = outputs
@@ -135,7 +137,7 @@ class Executor:
                 good.append(self._ready_to_start(start))
             except OSError as error:
                 self._refused(start, error)
-        answers = self.spawning.start_many([entry[3] for entry in good]) if good else []
+        answers = self.spawner.start_many([entry[3] for entry in good]) if good else []
         faults.point("spawn")
         for (start, run, contract, command, closing), answer in zip(good, answers, strict=True):
             for fd in closing:
