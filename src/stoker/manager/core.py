@@ -215,6 +215,8 @@ class Manager:
         values: dict[str, Any] = self.engine.take_changed()
         for key in notes:
             values[key] = None
+        if self.keeping is not None:
+            values.update(self.keeping.unseen())
         if values:
             self.write(values)
             faults.point("carry")
@@ -228,8 +230,6 @@ class Manager:
         others are told to it one by one: what concerns one service does not disturb another.
         """
         try:
-        if self.keeping is not None:
-            values.update(self.keeping.unseen())
             return self.engine.handle(events, now)
         except Exception as error:
             self.failed(error)

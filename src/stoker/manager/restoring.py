@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from stoker.engine import Adopted, Event, Spawned, Status
 from stoker.linux import channel
@@ -28,18 +29,17 @@ SHOWN = "shown/"
 """What the keys begin with under which a door remembers what it shows."""
 
 
-@dataclass
-class Records:
+class Records(msgspec.Struct):
     """The state log's values, sorted: the engine's, the notes about ends, our own, `SEEN`,
     what doors show.
     """
 
-    engine: dict[str, dict[str, Any]] = field(default_factory=dict)
-    ends: dict[str, dict[str, tuple[int, End]]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    own: dict[str, Any] = field(default_factory=dict)
+    engine: dict[str, dict[str, Any]] = {}
+    ends: dict[str, dict[str, tuple[int, End]]] = {}
+    notes: list[str] = []
+    own: dict[str, Any] = {}
     seen: object = None
-    shown: dict[str, Any] = field(default_factory=dict)
+    shown: dict[str, Any] = {}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Records:

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
 
 from stoker.linux import limits, proc
 from stoker.model import Definition
@@ -33,8 +35,7 @@ _UNBORN = End("signal", spawner.UNBORN)
 ALIVE, NEVER, UNKNOWN = "alive", "never", "unknown"
 
 
-@dataclass(slots=True)
-class Remains:
+class Remains(msgspec.Struct):
     """What the records say about one run. `main`, `method`: (pid, start) or None; a start of 0 was
     not read.
 
@@ -51,11 +52,10 @@ class Remains:
     process: tuple[int, int] | None = None
     expected: str = ""
     step: int = 0
-    ends: Mapping[str, End] = field(default_factory=dict)
+    ends: Mapping[str, End] = {}
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """What is left of it: `main`, `method` are "alive", "never", "unknown" or how it ended.
 
     `pid`, `start`: the process of `expected`, where it was found."""
@@ -73,8 +73,7 @@ class Found:
         return ALIVE in (self.main, self.method)
 
 
-@dataclass(frozen=True, slots=True)
-class KeptEnd:
+class KeptEnd(NamedTuple):
     """An end that the keeper tells of; `contract`: the name of its contract, "" if not known;
     `mark`: what it bore, 0 if nothing.
     """
@@ -111,8 +110,7 @@ def adopt(
     return found
 
 
-@dataclass(slots=True)
-class _Case:
+class _Case(msgspec.Struct):
     """One run while it is looked for. `open`: words of recorded processes that are not there;
     `there`: (start, pid) of those that may be the expected one.
     """
@@ -120,9 +118,9 @@ class _Case:
     remains: Remains
     run: Run
     found: Found
-    open: dict[str, tuple[int, int]] = field(default_factory=dict)
+    open: dict[str, tuple[int, int]] = {}
     mark: int = 0
-    there: set[tuple[int, int]] = field(default_factory=set)
+    there: set[tuple[int, int]] = msgspec.field(default_factory=set)
 
     @property
     def recorded(self) -> set[int]:

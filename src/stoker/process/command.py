@@ -6,8 +6,9 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
+
+import msgspec
 
 from stoker.linux import limits
 
@@ -16,8 +17,7 @@ from .spawner import Order
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """One process to start. None means: as this process has it.
 
     ``env`` is the whole environment; its PATH finds an ``argv[0]`` without a slash. ``stdin``,
@@ -41,8 +41,8 @@ class Command:
     umask: int | None = None
     nice: int | None = None
     oom_score_adj: int | None = None
-    rlimits: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    fds: Mapping[int, int] = field(default_factory=dict)
+    rlimits: Mapping[int, tuple[int, int]] = {}
+    fds: Mapping[int, int] = {}
     cgroup: str | None = None
     mark: int = 0
 

@@ -9,11 +9,11 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stoker.linux import Cgroup, cgroup, limits, proc
 from stoker.process.spawn import Command, SpawnError, Spawning
