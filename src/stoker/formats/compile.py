@@ -52,8 +52,9 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
         _DEFAULT_LOG if settings.log == LogSettings() else settings.log,
         _Once(),
     )
-    found = read_directories(place.directories, surroundings, needed=place.kind == "project")
-    mistakes += found.mistakes
+    directories = list(dict.fromkeys((*place.directories, *settings.directories)))
+    found = read_directories(directories, surroundings, needed=place.kind == "project")
+    mistakes += _named(found)
     found.definitions = impose(found.definitions, found.dependents, mistakes)
     kept = _keep(found, previous, mistakes) if previous is not None else []
     mistakes += _missing(found, kept)

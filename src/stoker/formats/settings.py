@@ -62,6 +62,8 @@ SETTINGS = Table(
         f'"{show_duration(_is.history_age)}"'),
     Key("history_count", Whole(100, 2**40), "most rows of each kind in the history",
         f"{_is.history_count}"),
+    Key("directories", Strings(),
+        "further directories of definitions; of one name, the place's own come first", "[]"),
     Key("watchers", Words("TIME", "MOUNTS", "NETWORK", "active", what="watcher"),
         'conditions that watchers of ours tell of where services need them; "active": sleep, as '
         "logind announces it", '["TIME", "MOUNTS", "NETWORK"]'),
@@ -113,4 +115,8 @@ def _settings(file: Toml, data: dict[str, Any]) -> Settings:
                 "a role without users and groups is nobody's", 'write users = ["NAME"]'
             )
         roles.append(Role(**row))
-    return Settings(roles=tuple(roles), **values)
+    if "directories" in values:
+        here = os.path.dirname(os.path.abspath(file.path))
+        more = [os.path.normpath(os.path.join(here, one)) for one in values["directories"]]
+        values["directories"] = tuple(more)
+    return msgspec.structs.replace(default, roles=tuple(roles), **values)

@@ -54,6 +54,7 @@ class Watching:
         self._names: dict[int, set[str] | None] = {}  # entries that count; None: definitions
         self._paths: dict[int, str] = {}
         self._known: frozenset[str] = frozenset()
+        self._directories: list[str] = []
         self._delay = 0
         self._first = 0
         self._timer: Timer | None = None
@@ -66,6 +67,10 @@ class Watching:
             return
         self._delay = int(settings.watch_delay * 1e9)
         self._known = frozenset(one.source for one in compiled.definitions)
+        directories = [*self._place.directories, *settings.directories]
+        if directories != self._directories:
+            self._directories = directories
+            self.close()
         if self._inotify is None:
             self._arm()
             if self._inotify is not None:
@@ -89,7 +94,7 @@ class Watching:
         self._names, self._paths = {}, {}
         try:
             self._inotify = inotify.Inotify()
-            for directory in self._place.directories:
+            for directory in self._directories:
                 self._add(directory, None)
             for path in self._place.settings:
                 self._add(os.path.dirname(path), os.path.basename(path))

@@ -37,7 +37,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     does not say. `history_age`, `history_count`: how much history is kept (seconds, rows of each
     kind). `watchers`: the conditions that watchers of ours are run for, where services need them;
     "active" among them: services are stopped before logind puts the machine to sleep. `spawner`:
-    what starts processes, "own" or "start-stop-daemon".
+    what starts processes, "own" or "start-stop-daemon". `directories`: further directories of
+    definitions (absolute), after those of the place: what stands first counts.
     """
 
     roles: tuple[Role, ...] = ()
@@ -53,3 +54,4 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     history_count: int = 1_000_000
     watchers: tuple[str, ...] = ("TIME", "MOUNTS", "NETWORK")
     spawner: str = "own"
+    directories: tuple[str, ...] = ()

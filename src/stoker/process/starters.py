@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -72,8 +71,11 @@ def _executable(command: Command) -> str | None:
 
 
 def _start_stop_daemon(inner: Spawner) -> Spawner | None:
-    program = shutil.which("start-stop-daemon", path="/usr/sbin:/sbin:/usr/bin:/bin")
-    return None if program is None else StartStopDaemon(inner, program)
+    for directory in ("/usr/sbin", "/sbin", "/usr/bin", "/bin"):
+        program = f"{directory}/start-stop-daemon"
+        if os.access(program, os.X_OK):
+            return StartStopDaemon(inner, program)
+    return None
 
 
 SPAWNERS: dict[str, Callable[[Spawner], Spawner | None]] = {
