@@ -32,9 +32,12 @@ def finish(core: Core, i: Instance) -> None:
         propagate(core, i)
     if i.later:
         _set_calm(core, i, i.settled or stuck or (idle and distance(core, i) <= STALLED))
-    moving = not (i.settled or stuck) and (
-        (not idle and (stage is not Stage.UP or i.parting)) or i.fmri in core.capped
-    )
+    resting = idle or (stage is Stage.UP and not i.parting)
+    if not i.settled:
+        i.rested = False
+    elif resting:
+        i.rested = True
+    moving = not (i.rested or stuck) and (not resting or i.fmri in core.capped)
     if moving != i.moving:
         i.moving = moving
         core.moving += 1 if moving else -1

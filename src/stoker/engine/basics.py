@@ -122,6 +122,7 @@ def set_fault(core: Core, i: Instance, word: str, text: str, retry: float | None
     """Put aside until a person, or the time `retry` seconds from now, takes it back."""
     i.fault = Fault(word, Class.FAULT, text, core.after(retry))
     i.settled = True
+    i.rested = i.stage is Stage.IDLE
     i.reason = word
     core.touch(i)
     if i.stage is Stage.KILL:

@@ -211,6 +211,7 @@ def deciding(core: Core, i: Instance) -> bool:
             core.ctids += 1
             i.ctid = core.ctids
             new_run(core, i)
+            i.rested = i.settled
             begin_start(core, i)
             return True
         i.restarts += again
@@ -261,6 +262,7 @@ def _rest(core: Core, i: Instance) -> None:
     i.waits = ()
     if i.settled is False and not gates.wanted(core, i):
         i.settled = True
+    i.rested = i.settled
     enter_stage(core, i, Stage.IDLE)
     given_up = not i.effective or (i.fault is not None and i.fault.retry is None)
     if i.definition.essential and by_itself and given_up and core.shutdown is None:

@@ -220,6 +220,7 @@ class Instance:
         "refreshed",
         "removed",
         "restarts",
+        "rested",
         "restored",
         "result",
         "run",
@@ -305,7 +306,8 @@ class Instance:
         self.bounce_cause = NOBODY
         self.bounce_reason = "restart_request"
         # goal
-        self.settled = False
+        self.settled = False  # the goal was reached, or has failed once
+        self.rested = False  # settled, and it has come to rest since (idle or up)
         self.asked_refresh = False
         self.ops: dict[int, Member] = {}
         # records of how methods ended

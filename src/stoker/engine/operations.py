@@ -117,8 +117,9 @@ def _is_up(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, str]
         return "done", m.note
     fault = i.static or i.fault
     if fault is not None:
-        return "failed", f"is in maintenance: {fault.text}"
-    if i.failed > op.stamp:
+        over = i.rested or fault.word == "stuck"
+        return ("failed", f"is in maintenance: {fault.text}") if over else ("", "")
+    if i.failed > op.stamp and i.rested:
         return "failed", i.failed_text
     if i.ended > op.stamp and i.stage is Stage.IDLE and not (i.run > m.run and i.main_ran):
         return "failed", i.cause.text

@@ -59,6 +59,7 @@ _PLAIN: tuple[tuple[str, Any], ...] = (
     ("bounce_class", "restart"),
     ("bounce_reason", "restart_request"),
     ("settled", False),
+    ("rested", False),
     ("asked_refresh", False),
     ("removed", False),
     ("effective", False),

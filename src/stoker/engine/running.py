@@ -107,6 +107,8 @@ def leave(
     else:
         i.ended = core.stamp()
         i.settled = True
+        if not i.delay_step:
+            i.rested = False  # whoever ends again and again keeps nobody waiting
     assert cause is not None
     i.reason, i.cause = reason, cause
     i.asked_refresh = False

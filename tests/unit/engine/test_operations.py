@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stoker.engine import Behaviour, NotSaved, Outcome, Save, Signal, Spawn, Status
-from stoker.model import Ready, Restart, RestartOn, Rung
+from stoker.model import Ready, Restart, RestartOn, Rung, Step
 
 SECOND = 10**9
 NEVER = Behaviour(ready_after=None)
@@ -331,6 +331,61 @@ def test_settling_waits_for_what_is_on_its_way_down(bench):
     assert b.outcome(number) == ""
     b.world.advance(4)
     assert b.outcome(number) == "done"
+
+
+LATE = {
+    "prepare": (Step(argv=("/bin/late",), timeout=2.0),),
+    "ladder": (Rung((15,), 5.0),),
+    "restart": Restart(limit=0, retry_every=3600.0),
+}
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("verb", ["settle", "reload", "start"])
+def test_what_failed_is_waited_for_until_it_is_at_rest(bench, verb, replaced):
+    """Its prepare is too late, and takes no notice of TERM: it is at rest 7 seconds later."""
+    b = bench(web=Behaviour(takes=None, ignores=frozenset((15,))))
+    b.define(web=LATE, db={"after": (b.name("web"),)})
+    number = b.ask(verb, *["web"] * (verb == "start"))
+    b.world.advance(3)
+    assert b.world.engine.instance(b.name("web")).stage == "kill"
+    assert b.state("db") == "online"  # an ordering waits for the first failure only
+    assert b.outcome(number) == ""
+    if replaced:
+        b.world.replace_manager()
+        assert b.outcome(number) == ""
+    b.world.advance(12)
+    assert b.state("web") == "maintenance"
+    assert b.outcome(number) == "failed"
+    assert "did not end in time" in b.member(number, "web")[1]
+
+
+def test_what_ended_is_waited_for_until_it_is_at_rest(bench):
+    """Its main process ends, another stays for 5 seconds; then it may not run again."""
+    b = bench(web=Behaviour(exit_after=1.0, leaves=True, ignores=frozenset((15,))))
+    b.define(web={"ladder": (Rung((15,), 5.0),), "restart": Restart(limit=0)}, db=NOTIFY)
+    b.world.advance(2)
+    number = b.ask("settle")
+    assert b.state("web") == "online/offline"
+    assert b.outcome(number) == ""
+    b.world.advance(10)
+    assert b.state("web") == "maintenance"
+    assert b.outcome(number) == "failed"
+
+
+def test_whoever_fails_again_and_again_is_waited_for_once(bench):
+    """Two that take long to fail are hardly ever at rest at the same moment."""
+    slow = Behaviour(takes=5.0, methods={"prepare": Status("exit", 1)})
+    b = bench(one=slow, two=slow)
+    often = {"prepare": LATE["prepare"], "restart": Restart(delay=0.1, cap=0.1)}
+    late = {**often, "prepare": (Step(argv=("/bin/late",), timeout=3.0),)}
+    b.define(one=often, two=late)
+    number = b.ask("settle")
+    b.world.advance(2.5)
+    assert b.outcome(number) == ""
+    b.world.advance(1)
+    assert b.outcome(number) == "failed"
+    assert b.state("one") == "offline/online"
 
 
 def test_settling_has_a_time_limit(bench):
