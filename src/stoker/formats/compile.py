@@ -12,6 +12,8 @@ import os
 import sys
 from collections.abc import Iterable
 
+import msgspec
+
 from stoker.errors import StokerError
 from stoker.model import (
     Compiled,
@@ -31,12 +33,13 @@ from stoker.model import (
 from .dependents import impose
 from .directory import Found, read_directories
 from .entry import Surroundings, readable
-
 from .shipped import watchers
+
 __all__ = ["compile_main", "compile_place"]
 
 _COMPARED = 50_000  # pairs of names that are compared for hints, a second at most
 _DEFAULT_LOG = Definition("").log
+_PUBLISHED = Settings(watch=True, watch_delay=0.05)  # sysmgr finds a new script within a second
 
 
 def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
@@ -51,6 +54,7 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
         # The very object that is the default, so that it is left out of the blob.
         _DEFAULT_LOG if settings.log == LogSettings() else settings.log,
         _Once(),
+        every_name=bool(place.published),
     )
     directories = list(dict.fromkeys((*place.directories, *settings.directories)))
     found = read_directories(directories, surroundings, needed=place.kind == "project")
@@ -58,10 +62,10 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     found.definitions = impose(found.definitions, found.dependents, mistakes)
     kept = _keep(found, previous, mistakes) if previous is not None else []
     mistakes += _missing(found, kept)
-    if not (found.stems or found.gone or found.mistakes):
-        mistakes.append(_empty(place))
     ours, wrong = watchers([*found.definitions, *kept], settings, surroundings)
     mistakes += wrong
+    if not (found.stems or found.gone or found.mistakes):
+        mistakes.append(_empty(place))
     definitions = sorted([*found.definitions, *kept, *ours], key=lambda one: one.fmri)
     return Compiled(
         definitions=definitions,
@@ -104,11 +108,12 @@ def write_compiled(compiled: Compiled, path: str) -> None:
 
 
 def _settings(place: Place) -> tuple[Settings, list[Mistaken]]:
+    default = _PUBLISHED if place.published else Settings()
     if not any(os.path.lexists(path) for path in place.settings):
-        return Settings(), []
+        return default, []
     from .settings import read_settings
 
-    return read_settings(place.settings)
+    return read_settings(place.settings, default)
 
 
 def _previous(place: Place) -> Compiled | None:
@@ -193,6 +198,21 @@ def _absent(target: str, others: list[str], names: list[str]) -> tuple[str, str]
     near = did_you_mean(shown, names)
     hint = f'did you mean "{near}"?' if near else "it counts as absent until there is one"
     return f'there is no service "{shown}"', hint
+
+
+def _named(found: Found) -> list[Mistaken]:
+    """What was found, each error with the instances that it keeps from being loaded: who asks for
+    one of them by name is told why there is none.
+    """
+    refused: dict[str, list[str]] = {}
+    for name, file in found.refused.items():
+        refused.setdefault(file, []).append(name)
+    return [
+        msgspec.structs.replace(one, fmri=" ".join(refused[one.file]))
+        if one.level == "error" and one.file in refused
+        else one
+        for one in found.mistakes
+    ]
 
 
 def _empty(place: Place) -> Mistaken:

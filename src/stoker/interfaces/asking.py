@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stoker.errors import NoSuchService, Refused, UsageError
-from stoker.model import InstanceView, display, matching
+from stoker.model import InstanceView, Mistaken, display, matching
 
 from .offers import Offers
 from .roles import Rights, Role
@@ -85,7 +85,36 @@ class Ask:
 
     def resolve(self, names: list[str]) -> list[str]:
         """The FMRIs that names stand for; what the asker may not see does not exist."""
-        return matching(names, self.visible())
+        try:
+            return matching(names, self.visible())
+        except NoSuchService as error:
+            if error.candidates:
+                raise  # it stands for several: that is what is wrong
+            self._refused(names)
+            raise
+
+    def mistakes(self, fmri: str) -> list[Mistaken]:
+        """The errors in the files that stand for an instance, as they were read last."""
+        return [one for one in self.manager.compiled.errors if fmri in one.fmri.split()]
+
+    def _refused(self, names: list[str]) -> None:
+        """Raise NoSuchService with the mistake, if that is why a name stands for nothing."""
+        refused = {fmri: one for one in self.manager.compiled.errors for fmri in one.fmri.split()}
+        known = [fmri for fmri in refused if self.rights.to(fmri) >= Role.READ]
+        loaded = self.visible()
+        for name in names:
+            for among in (loaded, known):
+                try:
+                    found = matching([name], among)
+                except NoSuchService:
+                    continue
+                if among is known:
+                    mistake = refused[found[0]]
+                    raise NoSuchService(
+                        f"{display(found[0])} is not loaded: {mistake}",
+                        hint="mend the file, then: stoker reload",
+                    )
+                break
 
     def visible(self) -> list[str]:
         """All FMRIs that the asker may see."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
 import msgspec
 
 from stoker import __version__
-from stoker.errors import Failed, StokerError, UsageError
+from stoker.errors import Failed, Refused, StokerError, UsageError
 from stoker.model import (
     Definition,
     InputView,
@@ -42,6 +43,15 @@ class ReloadBody(msgspec.Struct, forbid_unknown_fields=True):
     dry_run: bool = False
 
 
+class PropertiesBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of POST /v1/properties: rows as `stoker.repository` takes them; `expect`, the count of
+    changes that they were made from.
+    """
+
+    changes: list[dict[str, Any]]
+    expect: int | None = None
+
+
 ABOUT: dict[str, Any] = {
     "stoker": str,
     "protocol": int,
@@ -55,7 +65,7 @@ ABOUT: dict[str, Any] = {
     "cursor": int,
 }
 INSTANCES: dict[str, Any] = {"instances": list[InstanceView]}
-STATUS: dict[str, Any] = {"status": StatusView}
+STATUS: dict[str, Any] = {"status": StatusView, "mistakes": list[dict[str, Any]]}
 OPERATION: dict[str, Any] = {"operation": OperationView}
 OPERATIONS: dict[str, Any] = {"operations": list[OperationView]}
 PLAN: dict[str, Any] = {"plan": list[PlanStep], "affected": list[str]}
@@ -121,7 +131,9 @@ def instances(ask: Ask) -> dict[str, Any]:
 
 def status(ask: Ask) -> dict[str, Any]:
     """Everything about one."""
-    return {"version": 1, "status": ask.manager.status(ask.one())}
+    fmri = ask.one()
+    mistakes = [msgspec.structs.asdict(one) for one in ask.mistakes(fmri)]
+    return {"version": 1, "status": ask.manager.status(fmri), "mistakes": mistakes}
 
 
 def explain(ask: Ask) -> dict[str, Any]:
@@ -355,6 +367,32 @@ def is_so(view: InstanceView, wanted: str) -> bool:
     if wanted == "down":
         return view.state in ("disabled", "offline", "maintenance", "uninitialized")
     return view.state == wanted
+
+
+def properties(ask: Ask) -> None:
+    """Have a change of properties made durable. It goes to the recorder as a file in the runtime
+    directory, because a message has a bound.
+    """
+    link = ask.manager.link
+    if link is None:
+        raise Failed("there is no recorder, so nothing can be remembered")
+    count = len(ask.body.changes)
+    name = f"change-{os.getpid()}-{time.monotonic_ns()}"
+    path = os.path.join(ask.manager.place.runtime, name)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(msgspec.json.encode(ask.body))
+    ask.door.audit(ask, f"properties: {count} changes")
+
+    def ended(why: str, hint: str, refused: bool) -> None:
+        if why:
+            from .server import error_body
+
+            error = (Refused if refused else Failed)(why, hint=hint)
+            ask.exchange.answer(409, error_body(error))
+            return
+        ask.exchange.answer(200, {"version": 1, "changed": count})
+
+    link.change(path, ask.who, ended)
 
 
 def reload(ask: Ask) -> None:

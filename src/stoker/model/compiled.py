@@ -18,7 +18,7 @@ _VERSION = 1
 
 class Mistaken(msgspec.Struct, frozen=True, omit_defaults=True):
     """A `stoker.errors.Mistake` as plain data. `fmri`: the instances that it keeps from being
-    loaded or doubts.
+    loaded, with blanks between.
     """
 
     message: str

@@ -7,6 +7,7 @@ from stoker.errors import StokerError
 from ..ask import fmri_path, instances
 from ..call import Call
 from ..say import clean, coloured, dump, local, paint, plural, since, size, state_of, taken
+from ..settling import mistake_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ def run(call: Call) -> int:
         return of_place(call)
     found = []
     for row in instances(call, call.names):
-        status = call.client().get(fmri_path(row["fmri"]))["status"]
+        answer = call.client().get(fmri_path(row["fmri"]))
+        status = answer["status"]
+        status["mistakes"] = answer["mistakes"]
         status["output"] = output(call, row["fmri"], call.get("lines", 10))
         found.append(status)
     if call.json:
@@ -64,7 +67,10 @@ def show(status: dict[str, Any]) -> None:
     lines.append(("run", run_line(row, status)))
     lines += [("last exit", status["last_exit"]), ("uses", usage(status))]
     lines.append(("FMRI", row["fmri"]))
-    lines += [("from", status["source"]), ("log", status["log"])]
+    lines += [("from", status["source"])]
+    lines += [("mistake", mistake_text(one)) for one in status["mistakes"]]
+    lines += [("", "it goes on by its old definition")] if status["mistakes"] else []
+    lines += [("log", status["log"])]
     for name, text in lines:
         if text:
             body = text if name == "state" else clean(str(text))
