@@ -227,10 +227,15 @@ def _shown(part: str) -> str:
     raw = unescape(part)
     if _at(raw) or raw in (".", "..") or raw.startswith(("/", "svc:")):
         return part
-    text = "".join(
-        char if char in _SAFE or (char.isprintable() and char not in "%:*?[") else escape(char, "/")
-        for char in raw
-    )
+    text = ""
+    for char in reversed(raw):
+        if char == "%":
+            # One that no two hexadecimal digits follow stands for itself, and is read back so.
+            text = ("%25" if len(text) > 1 and _HEX.issuperset(text[:2]) else "%") + text
+        elif char in _SAFE or (char.isprintable() and char not in ":*?["):
+            text = char + text
+        else:
+            text = escape(char, "/") + text
     return text if unescape(text) == raw else part
 
 

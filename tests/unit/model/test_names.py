@@ -94,6 +94,14 @@ def test_what_is_no_name(typed: str) -> None:
         canonical(typed)
 
 
+@given(st.text("%aF0é", min_size=1, max_size=8))
+def test_people_see_the_file_s_name(raw: str) -> None:
+    """A percent sign is spelled out only where it would be read as the beginning of a byte."""
+    shown = display(fmri(raw))
+    assert canonical(shown) == fmri(raw)
+    assert (shown == raw) == (unescape(raw) == raw)
+
+
 def test_half_a_surrogate_pair_is_no_name() -> None:
     for text in ("\ud800", "web:\ud800", "%41\udfff"):
         with pytest.raises(UsageError):
@@ -118,6 +126,11 @@ def test_a_name_cannot_lead_out_of_a_directory() -> None:
         ("svc:/a%3Ab:default", "a%3Ab"),
         ("svc:/a%2A:default", "a%2A"),
         ("svc:/%C3%A9:default", "é"),
+        ("svc:/100%25%C3%A9:default", "100%é"),
+        ("svc:/100%25:default", "100%"),
+        ("svc:/50%25off:default", "50%off"),
+        ("svc:/a%2520b:default", "a%2520b"),
+        ("svc:/%25%2541:default", "%%2541"),
         ("file:///etc/x", "file:///etc/x"),
         ("input:TIME", "input:TIME"),
     ],
