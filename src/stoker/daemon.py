@@ -11,14 +11,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stoker.errors import StokerError
 from stoker.linux import Loop, channel
 from stoker.manager import Keeping, Manager, begin, log_line, succeed
 
 if TYPE_CHECKING:
-    from stoker.interfaces import ControlSocket
+    from stoker.interfaces import ControlSocket, RunDirectory
+    from stoker.process import KeptEnd
 
 __all__ = ["main"]
 
@@ -30,6 +31,7 @@ class Daemon:
         self.run_directory = run
         self.manager: Manager | None = None
         self.door: ControlSocket | None = None
+        self.published: RunDirectory | None = None
         self.doors: dict[str, int] = {}
         self.loop = Loop(self._failed)
         self.keeping = Keeping(self.loop, channel.Channel.from_environment())
@@ -41,7 +43,7 @@ class Daemon:
         quiet = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
         self.loop.signals(quiet, lambda _number: None)
         self.keeping.lost = self._lost
-        begin(self.loop, self.run_directory, self.keeping, self._serve)
+        begin(self.loop, self.run_directory, self.keeping, self._serve, self._open)
         self.loop.run(self._after)
         return 0
 
@@ -55,6 +57,15 @@ class Daemon:
 
             self.door = ControlSocket(self.loop, held["listen/control"], manager)
 
+    def _open(self, manager: Manager, shown: dict[str, Any], ends: list[KeptEnd]) -> None:
+        """A door that has to have its say before anything is decided."""
+        if manager.place.published:
+            from stoker.interfaces import RunDirectory
+
+            gone = {told.pid: told.end for told in ends}
+            held = self.keeping.take(RunDirectory.HELD)
+            self.published = RunDirectory(manager, held, self.keeping.put, shown, gone)
+
     def _after(self) -> None:
         if self.manager is not None:
             self.manager.turn()
@@ -64,7 +75,8 @@ class Daemon:
         self.loop.stop()
 
     def _lost(self) -> None:
-        succeed(self.keeping, self.manager, self.doors)
+        more = self.published.held if self.published is not None else {}
+        succeed(self.keeping, self.manager, self.doors | more)
 
     def _failed(self, error: Exception) -> None:
         if self.manager is not None:

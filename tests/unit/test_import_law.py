@@ -32,7 +32,7 @@ MAY_USE: dict[str, set[str]] = {
     "manager": {"errors", "model", "engine", "process", "linux"},
     "interfaces": {"errors", "model", "manager", "insight", "linux"},
     "client": {"errors", "model"},
-    "cli": {"errors", "model", "client", "formats", "insight"},
+    "cli": {"errors", "model", "client", "formats", "insight", "compat"},
     "compat": {"errors", "model", "client", "formats"},
     "testing": {"errors", "model", "engine"},
     "watchers": {"errors", "model", "client", "linux"},

@@ -6,6 +6,7 @@ import sys
 
 from .call import Call
 from .parse import parse
+from .table import verb_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a name may hold bytes that are no text here
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = _run(parse(list(words)))
+        other = _of_another_system(argv, words)
+        status = _run(parse(list(words))) if other is None else other
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -45,6 +47,20 @@ def run(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             return _nobody_reads()
         return error.exit_status
+
+
+def _of_another_system(argv: Sequence[str] | None, words: Sequence[str]) -> int | None:
+    """The status of a command of another system: `stoker svctl …`, or a link of that name to us.
+    None when it is one of our own.
+    """
+    name = sys.argv[0].rpartition("/")[2] if argv is None and sys.argv else ""
+    if name in ("", "stoker"):
+        if not words or verb_named(words[0]) is not None or words[0].startswith("-"):
+            return None
+        name, words = words[0], words[1:]
+    from stoker.compat import COMMANDS, run
+
+    return run(name, words) if name in COMMANDS else None
 
 
 def _run(call: Call) -> int:

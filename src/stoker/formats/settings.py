@@ -76,22 +76,20 @@ SETTINGS = Table(
 """Everything that may stand in our own settings file."""
 
 
-def read_settings(
-    paths: list[str], default: Settings = _is
-) -> tuple[Settings, list[Mistaken]]:
-    """The settings in the first of these files that exists. What is wrong in it is left at its
-    default, and told.
+def read_settings(paths: list[str], default: Settings = _is) -> tuple[Settings, list[Mistaken]]:
+    """The settings in the first of these files that exists. What it does not say, or says wrongly,
+    is as in `default`; what is wrong is told.
     """
     for path in paths:
         if os.path.lexists(path):
             file = Toml(path)
             if not file.load() or file.data is None:
-                return Settings(), file.mistakes
-            return _settings(file, file.data), file.mistakes
-    return Settings(), []
+                return default, file.mistakes
+            return _settings(file, file.data, default), file.mistakes
+    return default, []
 
 
-def _settings(file: Toml, data: dict[str, Any]) -> Settings:
+def _settings(file: Toml, data: dict[str, Any], default: Settings) -> Settings:
     spot = file.spot()
     values: dict[str, Any] = {}
     for name, item in data.items():

@@ -1,8 +1,10 @@
-"""The doors into a manager. Today there is one: the control socket, HTTP/1.1 with JSON.
+"""The doors into a manager: the control socket (HTTP/1.1 with JSON), and `rundir`, a directory of
+files.
 
-Decides who may ask what (roles, from the kernel's word about the peer), how a question becomes a
-call of the manager, and how much a client may cost. Everything that can be asked stands in one
-table (`ROUTES`), from which requests are dispatched and the OpenAPI document is generated.
+The control socket decides who may ask what (roles, from the kernel's word about the peer), how a
+question becomes a call of the manager, and how much a client may cost. Everything that can be asked
+stands in one table (`ROUTES`), from which requests are dispatched and the OpenAPI document is
+generated.
 
 Invariants:
 
@@ -13,7 +15,8 @@ Invariants:
   canonical ones.
 - Every request that changes something is written to the manager's log with who asked.
 
-Must not: decide about services, read or write files of a place (the socket's mode apart).
+Must not: decide about services, read or write files of a place (the socket's mode, and what
+`rundir` shows, apart).
 """
 
 from __future__ import annotations
@@ -28,11 +31,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .document import openapi
+    from .rundir import RunDirectory
 
-__all__ = ["ROUTES", "ControlSocket", "Offers", "Peer", "Role", "Route", "openapi"]
+__all__ = ["ROUTES", "ControlSocket", "Offers", "Peer", "Role", "Route", "RunDirectory", "openapi"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "openapi":  # hardly ever asked for, and a manager starts sooner without it
         return __import__(f"{__name__}.document", fromlist=[name]).openapi
+    if name == "RunDirectory":  # of those places alone that show themselves as files
+        return __import__(f"{__name__}.rundir", fromlist=[name]).RunDirectory
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -155,11 +155,11 @@ class Ask:
             hint="roles are granted in the place's settings ([[role]])",
         )
 
-    def later(self, seconds: float | None, look: Any, over: Any) -> None:
+    def later(self, seconds: float | None, look: Any, over: Any, ended: Any = lambda: None) -> None:
         """Answer later: `look()` after each turn until it answers something, `over()` at the end.
 
         Both return an answer; `look` None while there is none yet. Nothing is left behind when the
-        client goes away.
+        client goes away. `ended()` is called once, whatever way it ends.
         """
         import time
 
@@ -169,6 +169,7 @@ class Ask:
             self.door.unwatch(again)
             if timer is not None:
                 timer.cancel()
+            ended()
             if answer is not None:
                 self.exchange.answer(200, answer)
 

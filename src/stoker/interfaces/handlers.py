@@ -303,6 +303,8 @@ def wait(ask: Ask) -> dict[str, Any] | None:
     fmris = ask.resolve(names)
     passed = Passing(ask, fmris[0], wanted) if len(fmris) == 1 else None
 
+    patient = ask.text("patient") in ("1", "true")
+
     def answer(outcome: str) -> dict[str, Any]:
         known = set(ask.visible())
         views = ask.views([fmri for fmri in fmris if fmri in known])
@@ -315,8 +317,10 @@ def wait(ask: Ask) -> dict[str, Any] | None:
         views = [ask.manager.view(fmri) for fmri in fmris]
         if all(is_so(view, wanted) for view in views) or (passed is not None and passed.seen()):
             return answer("so")
-        if wanted in ("online", "degraded", "up") and any(
-            view.hopeless and not is_so(view, wanted) for view in views
+        if (
+            not patient
+            and wanted in ("online", "degraded", "up")
+            and any(view.hopeless and not is_so(view, wanted) for view in views)
         ):
             return answer("hopeless")
         return None
@@ -327,8 +331,14 @@ def wait(ask: Ask) -> dict[str, Any] | None:
         return found
     if seconds == 0:
         return answer("not yet")
-    ask.later(seconds, look, lambda: look() or answer("not yet"))
+    # A service that waits is shown as one that waits: `sysmgr-depends` in its script, say.
+    ended = ask.manager.waits(ask.exchange.peer.pid, fmris) if wanted == "up" else _nothing
+    ask.later(seconds, look, lambda: look() or answer("not yet"), ended)
     return None
+
+
+def _nothing() -> None:
+    """Nobody is shown as waiting."""
 
 
 class Passing:
@@ -373,9 +383,6 @@ def properties(ask: Ask) -> None:
     """Have a change of properties made durable. It goes to the recorder as a file in the runtime
     directory, because a message has a bound.
     """
-    link = ask.manager.link
-    if link is None:
-        raise Failed("there is no recorder, so nothing can be remembered")
     count = len(ask.body.changes)
     name = f"change-{os.getpid()}-{time.monotonic_ns()}"
     path = os.path.join(ask.manager.place.runtime, name)
@@ -392,7 +399,7 @@ def properties(ask: Ask) -> None:
             return
         ask.exchange.answer(200, {"version": 1, "changed": count})
 
-    link.change(path, ask.who, ended)
+    ask.manager.change(path, ask.who, ended)
 
 
 def reload(ask: Ask) -> None:

@@ -34,6 +34,12 @@ class Offers(Protocol):
         """Make a request an operation; returns its number. Raises Refused."""
         ...
 
+    def waits(self, pid: int, fmris: Sequence[str]) -> Callable[[], object]:
+        """Show the service that this process is of, if it is of any, as waiting for these; returns
+        what ends that.
+        """
+        ...
+
     def views(self) -> Sequence[InstanceView]:
         """All instances, sorted by FMRI."""
         ...
@@ -63,6 +69,12 @@ class Offers(Protocol):
         self, call: Callable[[dict[str, Any]], object], dry_run: bool = False, who: str = ""
     ) -> None:
         """Read the definitions again; `call` gets {changes, mistakes, operation} at the end."""
+        ...
+
+    def change(self, path: str, who: str, call: Callable[[str, str, bool], object]) -> None:
+        """Have the change of properties in a file made durable; `call(why, hint, refused)`, why ""
+        when it is. Raises Failed.
+        """
         ...
 
     def log(self, text: str) -> None:

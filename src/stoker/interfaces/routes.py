@@ -123,6 +123,7 @@ ROUTES: tuple[Route, ...] = (
             **_NAME,
             "for": ("string", "a state (online, offline, disabled, maintenance, …)"),
             "timeout": ("number", "seconds; absent: as long as it takes"),
+            "patient": ("integer", "1: also for what will not come without an administrator"),
         },
         answers={"outcome": str, **handlers.INSTANCES},
     ),
@@ -130,6 +131,11 @@ ROUTES: tuple[Route, ...] = (
         "POST", "/v1/reload", Role.ADMINISTER, handlers.reload,
         "Read the definitions again; answered when that ended",
         body=handlers.ReloadBody, answers=handlers.RELOAD,
+    ),
+    Route(
+        "POST", "/v1/properties", Role.ADMINISTER, handlers.properties,
+        "Change stored properties, all of it or nothing; answered when it is durable",
+        body=handlers.PropertiesBody, answers={"changed": int},
     ),
     Route(
         "POST", "/v1/reexec", Role.ADMINISTER, handlers.reexec,

@@ -24,13 +24,14 @@ from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
 from .reload import changes, load
-from .restoring import Records, kept_end, take_over
+from .restoring import SHOWN, Records, kept_end, take_over
 from .ring import Ring
 from .statelog import StateLog
 from .succession import succeed
 from .watching import Watching
 
 __all__ = [
+    "SHOWN",
     "Carrier",
     "Happenings",
     "Keeping",

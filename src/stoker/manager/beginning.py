@@ -47,9 +47,21 @@ __all__ = ["begin"]
 _PATIENCE = 10_000_000_000  # nanoseconds that we wait for choices before we go on without
 
 
-def begin(loop: Loop, run: str, keeping: Keeping, ready: Callable[[Manager], object]) -> None:
+Opening = Callable[[Manager, dict[str, Any], list[KeptEnd]], object]
+
+
+def begin(
+    loop: Loop,
+    run: str,
+    keeping: Keeping,
+    ready: Callable[[Manager], object],
+    opening: Opening = lambda _manager, _shown, _ends: None,
+) -> None:
     """Make the manager of the place whose runtime directory is `run`; `ready(manager)` when it may
     serve.
+
+    `opening(manager, shown, ends)` before anything is decided: what doors showed before (see
+    `SHOWN`), and all ends that the keeper told; what it asks for counts from the first turn.
 
     Raises OSError, StokerError when there is no place there.
     """
@@ -59,6 +71,7 @@ def begin(loop: Loop, run: str, keeping: Keeping, ready: Callable[[Manager], obj
     state = StateLog(lambda fd: keeping.put({"state": fd}))
     records = _records(keeping, state)
     # The keeper counts from its own start; a place may have had more than one keeper.
+    keeping.recall(records.seen)
     life = max(int(records.own.get("lives", 0)) + 1, keeping.hello.generation)
     happenings = Happenings(state.append, log_line)
     keeping.own = keeping.take("lock")
@@ -71,10 +84,9 @@ def begin(loop: Loop, run: str, keeping: Keeping, ready: Callable[[Manager], obj
     if state.damage:
         manager.log(state.damage)
         manager.notices["state damage"] = state.damage
-    keeping.recall(records.seen)
 
     def go() -> None:
-        _begin(manager, keeping, records)
+        _begin(manager, keeping, records, opening)
         ready(manager)
 
     if link is None or records.own.get("choices") or not os.path.exists(place.repository):
@@ -118,8 +130,8 @@ def _records(keeping: Keeping, state: StateLog) -> Records:
     return Records.of(state.open(fd))
 
 
-def _begin(manager: Manager, keeping: Keeping, records: Records) -> None:
-    place = manager.place
+def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Opening) -> None:
+    place, shown = manager.place, records.shown
     compiled = _compiled(manager)
     spawner = records.own.get("spawner")
     if spawner is not None and not end_process(int(spawner[0]), int(spawner[1])):
@@ -153,6 +165,7 @@ def _begin(manager: Manager, keeping: Keeping, records: Records) -> None:
     manager.write({OWN: _own(manager, executor)})
     manager.happenings.notes = dict.fromkeys(records.notes)
     manager.happenings.queue[:0] = events
+    opening(manager, shown, kept)
     _strays(manager, executor, kept)
     gc.collect()
     gc.freeze()
@@ -256,19 +269,6 @@ def _executor(
     budget = Budget(keeping.pid, told.reserve, raised, told.open_files)
     executor.budget = budget
 
-    def settings() -> None:
-        surroundings.base = _environment(place, manager.compiled)
-        budget.reserve, budget.most = manager.settings.reserve, manager.settings.open_files
-
-    manager.on_settings = settings
-    return executor
-
-
-def _nobody(_fmri: str, _run: int, _pattern: str) -> None:
-    """Nobody reads output here."""
-
-
-def _descriptors(compiled: Compiled) -> int | None:
     def spawner() -> None:
         name = manager.settings.spawner
         found = spawner_named(name, spawning)
@@ -279,13 +279,26 @@ def _descriptors(compiled: Compiled) -> int | None:
             manager.notices["spawner"] = text
             manager.log(text)
 
-    """Raise our limit if so many services need it, or the settings say so; returns the one that
+    def settings() -> None:
         spawner()
+        surroundings.base = _environment(place, manager.compiled)
+        budget.reserve, budget.most = manager.settings.reserve, manager.settings.open_files
+
+    manager.settings = told
+    spawner()
+    manager.on_settings = settings
+    return executor
+
+
+def _nobody(_fmri: str, _run: int, _pattern: str) -> None:
+    """Nobody reads output here."""
+
+
+def _descriptors(compiled: Compiled) -> int | None:
+    """Raise our limit if so many services need it, or the settings say so; returns the one that
     services then get, None if it is ours.
     """
     now = limits.get("nofile")
-    manager.settings = told
-    spawner()
     most = compiled.settings.open_files
     need = 4 * len(compiled.definitions) + compiled.settings.reserve + 256
     if now is None or now[0] == -1 or (need < now[0] and most is None):

@@ -9,10 +9,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from stoker.engine import Asked, Defined, Due, Effect, Engine, Event, Now, Outcome, Removed
+from stoker.engine import (
+    Asked,
+    Defined,
+    Due,
+    Effect,
+    Engine,
+    Event,
+    Now,
+    Outcome,
+    Removed,
+    Waits,
+)
 from stoker.errors import Failed, NoSuchService, Refused, StokerError
 from stoker.linux import Loop, Timer, clock, faults
 from stoker.model import (
@@ -84,7 +95,10 @@ class Manager:
         self._stop_sent = False
         self._reloading: list[tuple[Callable[[Any], object], bool, str]] = []
         self._asked_down = 0
+        self._waits: dict[tuple[str, int], list[tuple[str, ...]]] = {}
         self.on_settings: Callable[[], object] = lambda: None
+        self.defined: Callable[[list[Definition]], object] = lambda _new: None
+        self.parting: Callable[[], object] = lambda: None
         self.watching = Watching(loop, place, self._files_changed, self._unwatched)
         keeper = keeping.pid if keeping is not None else 0
         self.parent = Parent(
@@ -141,6 +155,12 @@ class Manager:
 
     def submit(self, request: Request) -> int:
         """Make a request an operation and return its number. Raises Refused when we are leaving."""
+        number = self.ask(request)
+        self.turn()
+        return number
+
+    def ask(self, request: Request) -> int:
+        """The same, dealt with in the next turn, together with what else has happened by then."""
         if self._leaving is not None:
             raise Refused("the manager is ending", hint="stoker up")
         number = self.engine.next_operation()
@@ -149,8 +169,37 @@ class Manager:
         data = {"number": number, "verb": request.verb, "who": request.who, "why": request.why}
         self.ring.add(time.time_ns(), "operation", "", {**data, "outcome": ""})
         self.happenings.add(Asked(number, request))
-        self.turn()
         return number
+
+    def await_end(self, pid: int, call: Callable[[End], object]) -> None:
+        """Call `call(how)` when this process, a child of ours or of the keeper's that is of no
+        service, has ended.
+        """
+        self.executor.reaper.helpers[pid] = call
+
+    def waits(self, pid: int, fmris: Sequence[str]) -> Callable[[], object]:
+        """Show the service that this process is of, if it is of any, as waiting for these; returns
+        what ends that.
+        """
+        run = self.executor.run_of(pid)
+        if run is None:
+            return _nothing
+        one = (run.fmri, run.number)
+        said = self._waits.setdefault(one, [])
+        said.append(tuple(fmris))
+
+        def tell() -> None:
+            targets = dict.fromkeys(target for each in said for target in each)
+            self.happenings.add(Waits(*one, tuple(targets)))
+
+        def end() -> None:
+            said.remove(tuple(fmris))
+            if not said:
+                self._waits.pop(one, None)
+            tell()
+
+        tell()
+        return end
 
     def views(self) -> list[InstanceView]:
         """All instances, by FMRI."""
@@ -356,10 +405,14 @@ class Manager:
         if self._leaving is not None:
             raise Refused("the manager is ending", hint="stoker up")
         touched = {row["fmri"] for row in rows}
+        fresh = []
         for event in self.define(compiled):
             name = event.definition.fmri
             if name in touched or old.get(name) != event.definition:
                 self.happenings.add(event)
+            if name not in old:
+                fresh.append(event.definition)
+        self.defined(fresh)
         for fmri in old:
             if fmri not in new:
                 self.happenings.add(Removed(fmri))
@@ -379,13 +432,26 @@ class Manager:
         intent = self.link.intents.get(fmri) if self.link is not None else None
         return definition.enabled if intent is None else intent.enabled
 
+    # -- properties
+
+    def change(self, path: str, who: str, call: Callable[[str, str, bool], object]) -> None:
+        """Have the change of properties in a file made durable; `call(why, hint, refused)`, why ""
+        when it is. Raises Failed.
+        """
+        if self.link is None:
+            raise Failed("there is no recorder, so nothing can be remembered")
+        self.link.change(path, who, call)
+
     # -- signals of the keeper
 
     def signalled(self, number: int, count: int) -> None:
         """TERM and INT take everything down, a second one at once; HUP reads definitions again."""
         import signal
 
-        if number in (signal.SIGTERM, signal.SIGINT):
+        asked = {signal.SIGTERM, signal.SIGINT}
+        if self.place.published:  # where each of them has always meant the same
+            asked |= {signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT}
+        if number in asked:
             for _ in range(min(count, 2)):
                 self._asked_down += 1
                 self.log(f"{signal.Signals(number).name}: everything goes down")
@@ -445,6 +511,7 @@ class Manager:
         if waiting and time.monotonic_ns() < self._leaving:
             return
         self._stop_sent = True
+        self.parting()
         self.log(f"everything is down; the end, with status {self._status}")
         self.executor.contracts.close()
         if self.keeping is not None:

@@ -36,6 +36,7 @@ from .starters import Spawner
 from .surroundings import Surroundings, account, explain
 from .usage import Usage, look
 from .watches import FileWatches
+from .whose import run_of
 
 __all__ = ["Executor", "Holder"]
 
@@ -451,6 +452,10 @@ class Executor:
             return
         self.report.exited(run.fmri, run.number, child.word, *end)
         self.emptiness.check(run)
+
+    def run_of(self, pid: int) -> Run | None:
+        """The run that a process belongs to; None when it is of no service."""
+        return run_of(list(self.runs.values()), pid)
 
     def _stray(self, _pid: int, owner: str, end: End) -> None:
         """A child that a service left behind has ended."""

@@ -1,0 +1,436 @@
+"""Shows what runs, and asks for what people do to the files. See the package's docstring."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from stoker.errors import Refused
+from stoker.linux import Timer, inotify
+from stoker.linux import loop as epoll
+from stoker.manager import SHOWN
+from stoker.model import Definition, Request, Stage, signal_name, split
+
+from .files import NOTHING, Files, Shown
+from .standins import StandIns
+
+if TYPE_CHECKING:
+    from stoker.manager import Manager
+
+__all__ = ["RunDirectory"]
+
+_TERM = 15
+_HARD = (signal.SIGUSR1, signal.SIGKILL)  # of a stand-in: kill the service, do not ask it
+_ABOVE = (
+    inotify.CREATE | inotify.DELETE | inotify.MOVED_FROM | inotify.MOVED_TO
+    | inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.ONLYDIR
+)  # fmt: skip
+_GONE = inotify.DELETE | inotify.MOVED_FROM
+_WITHIN = (
+    inotify.CLOSE_WRITE | inotify.DELETE | inotify.MOVED_FROM | inotify.MOVED_TO | inotify.ONLYDIR
+)
+_PAUSE = 50_000_000  # nanoseconds that `rm -r` may take from the first file to the directory
+_AGAIN = 1_000_000_000  # between attempts on a file system that does not take our files
+_RUNS = (Stage.START, Stage.UP, Stage.REFRESH)
+
+
+class RunDirectory:
+    """`held`: what the keeper holds for us under `HELD`; `put` has it hold more. `shown`: what a
+    predecessor showed; `gone`: how processes ended of which the keeper told since.
+    """
+
+    HELD = "published/"
+
+    def __init__(
+        self,
+        manager: Manager,
+        held: Mapping[str, int],
+        put: Callable[[Mapping[str, int]], object],
+        shown: Mapping[str, Any],
+        gone: Mapping[int, Any],
+    ) -> None:
+        self._manager = manager
+        place = manager.place
+        self._files = Files(place.published)
+        keeper = int(manager.about()["keeper_pid"]) or os.getpid()
+        self._keeper = keeper
+        self._standins = StandIns(
+            os.path.join(place.state, "runsyssv"), self.HELD, held, put, manager.await_end,
+            self._died, keeper,
+        )  # fmt: skip
+        self.held = self._standins.held
+        self._told = {name: Shown(*values) for name, values in shown.items()}
+        self._notes: dict[str, Any] = {}
+        self._fmris: dict[str, str] = {}
+        self._names: dict[str, tuple[str, str]] = {}  # FMRI to name and file
+        self._watches: dict[int, str] = {}
+        self._pauses: dict[str, Timer] = {}
+        self._trouble: Timer | None = None
+        self._cursor = manager.cursor
+        self._directory = -1
+        self._inotify: inotify.Inotify | None = None
+        self._over = False
+        manager.defined = self.defined
+        manager.parting = self.close
+        self._open()
+        self._take_over(gone)
+        manager.subscribe(self._turned)
+
+    # -- beginning
+
+    def _open(self) -> None:
+        """Have the directory, alone, and watch it."""
+        if self._directory >= 0:
+            os.close(self._directory)
+            self._directory = -1
+        try:
+            self._files.make()
+            flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+            self._directory = os.open(self._files.path, flags)
+            fcntl.flock(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._inotify is None:
+                self._inotify = inotify.Inotify()
+                self._manager.loop.watch(self._inotify.fd, epoll.READ, self._changed)
+            watch = self._inotify.add(self._files.path, _ABOVE)
+            if watch is not None:
+                self._watches[watch] = ""
+            self._files.publish_pid(self._keeper)
+        except BlockingIOError:
+            self._failed("another manager shows its services there")
+        except OSError as error:
+            self._failed(error.strerror or str(error))
+
+    def _take_over(self, gone: Mapping[int, Any]) -> None:
+        """What people did to the files before, or while no manager was there."""
+        for definition in self._manager.compiled.definitions:
+            self._know(definition)
+        try:
+            there = self._files.names()
+        except OSError:  # said already
+            there = []
+        for name in there:
+            self._watch(name)
+            if name not in self._told:
+                self._leftover(name)
+        for name, told in list(self._told.items()):
+            fmri = self._fmris.get(name)
+            if fmri is None:
+                self._show(name, NOTHING)
+                continue
+            if told.syspid and not self._standins.adopt(name, told.syspid, self._names[fmri][1]):
+                if told.syspid in gone:
+                    self._died(name, gone[told.syspid])
+                self._told[name] = told._replace(syspid=0)
+            self._look(name)
+
+    def _leftover(self, name: str) -> None:
+        """Files of NAME that no manager of this place made: a lock counts, the rest is stale."""
+        found = self._files.read(name)
+        if found.lock is None:
+            self._attempt(lambda: self._files.remove(name))
+            return
+        self._told[name] = found
+        if name in self._fmris:
+            self._locked(name, found.lock)
+
+    def _know(self, definition: Definition) -> str:
+        """The name of an instance there; "" when it can have none."""
+        name = os.path.basename(definition.source)
+        if "." in name and name.rpartition(".")[2] in ("toml", "xml"):
+            service, instance = split(definition.fmri)
+            name = service if instance == "default" else f"{service}@{instance}"
+        if not name or "/" in name or name.startswith(".") or name == "pid":
+            return ""
+        self._fmris[name] = definition.fmri
+        self._names[definition.fmri] = (name, definition.source)
+        return name
+
+    def defined(self, new: Iterable[Definition]) -> None:
+        """Definitions that were read for the first time, before anything is decided about them."""
+        for definition in new:
+            name = self._know(definition)
+            if name and self._files.there(name):
+                found = self._files.read(name)
+                self._told[name] = found
+                if found.lock is not None:
+                    self._locked(name, found.lock)
+
+    # -- showing
+
+    def _turned(self) -> None:
+        """After a turn: show what is different now."""
+        concerned: dict[str, None] = {}
+        while events := self._manager.events(self._cursor):
+            self._cursor = events[-1].cursor
+            for event in events:
+                if event.kind == "gap":
+                    concerned.update(dict.fromkeys(self._names))
+                elif event.kind == "operation":
+                    view = self._manager.engine.operation(int(event.data.get("number", 0)))
+                    if view is not None:
+                        concerned.update((member.fmri, None) for member in view.members)
+                elif event.fmri:
+                    concerned[event.fmri] = None
+        for fmri in concerned:
+            self._publish(fmri)
+        self._remember()
+
+    def _publish(self, fmri: str) -> None:
+        if fmri not in self._names or self._over:
+            return
+        name, file = self._names[fmri]
+        i = self._manager.engine.instances.get(fmri)
+        if i is None:
+            self._standins.end(name, file)
+            del self._names[fmri]
+            self._fmris.pop(name, None)
+            self._show(name, NOTHING)
+            return
+        told = self._told.get(name, NOTHING)
+        pid, lock = self._wanted(i)
+        if (pid, lock) == (told.pid, told.lock) and bool(pid) == bool(told.syspid):
+            return
+        syspid = 0
+        if pid:
+            try:
+                syspid = self._standins.pid(name) or self._standins.start(name, file)
+            except OSError as error:
+                self._failed(f"no stand-in for {name}: {error.strerror}")
+        else:
+            self._standins.end(name, file)
+        self._show(name, Shown(syspid, pid, lock))
+
+    def _wanted(self, i: Any) -> tuple[int, int | None]:
+        """Its pid and its lock, as they should be shown."""
+        o = i.override
+        lock = None
+        if o is not None and o.value and o.once:
+            lock = o.lock or 0
+        elif not i.effective or i.fault is not None or i.static is not None:
+            lock = _TERM if o is None or o.value or o.lock is None else o.lock
+        pid = i.main if i.main_alive and i.stage in _RUNS else 0
+        return pid, lock
+
+    def _show(self, name: str, new: Shown) -> None:
+        old = self._told.get(name, NOTHING)
+
+        def write() -> None:
+            self._files.write(name, new, old)
+            if new != NOTHING:
+                self._watch(name)
+
+        if self._directory < 0 or not self._attempt(write):
+            return
+        if new == NOTHING:
+            self._told.pop(name, None)
+        else:
+            self._told[name] = new
+        self._notes[SHOWN + name] = list(new) if new != NOTHING else None
+
+    def _remember(self) -> None:
+        if self._notes:
+            notes, self._notes = self._notes, {}
+            self._manager.write(notes)
+
+    def _attempt(self, act: Callable[[], object]) -> bool:
+        try:
+            act()
+        except OSError as error:
+            self._failed(error.strerror or str(error))
+            return False
+        return True
+
+    def _failed(self, text: str) -> None:
+        """The services go on; the view is tried again."""
+        text = f"{self._files.path} does not show what runs: {text}; services go on"
+        if self._manager.notices.get("published") != text:
+            self._manager.log(text)
+        self._manager.notices["published"] = text
+        if self._trouble is None and not self._over:
+            at = time.monotonic_ns() + _AGAIN
+            self._trouble = self._manager.loop.at(at, self._retry)
+
+    def _retry(self) -> None:
+        self._trouble = None
+        self._manager.notices.pop("published", None)
+        if self._directory < 0 or not os.path.exists(f"{self._files.path}/pid"):
+            self._open()
+        if self._directory >= 0:
+            for fmri in list(self._names):
+                self._publish(fmri)
+            self._remember()
+
+    # -- what people do
+
+    def _watch(self, name: str) -> None:
+        if self._inotify is None:
+            return
+        watch = self._inotify.add(f"{self._files.path}/{name}", _WITHIN)
+        if watch is not None:
+            self._watches[watch] = name
+
+    def _changed(self, _events: int) -> None:
+        assert self._inotify is not None
+        concerned: dict[str, None] = {}
+        for change in self._inotify.read():
+            if change.mask & inotify.OVERFLOW:
+                concerned.update(dict.fromkeys(self._fmris))
+                continue
+            name = self._watches.get(change.watch)
+            if change.mask & inotify.IGNORED:
+                self._watches.pop(change.watch, None)
+            elif name == "":
+                self._above(change, concerned)
+            elif name is not None:
+                concerned[name] = None
+        for name in concerned:
+            self._look(name)
+        self._remember()
+
+    def _above(self, change: inotify.Change, concerned: dict[str, None]) -> None:
+        """Something in, or about, the directory itself."""
+        if change.mask & (inotify.DELETE_SELF | inotify.MOVE_SELF):
+            if not self._over:
+                self._watches.pop(change.watch, None)
+                self._open()
+                concerned.update(dict.fromkeys(self._fmris))
+        elif change.name in self._fmris:
+            if change.mask & (inotify.CREATE | inotify.MOVED_TO):
+                self._watch(change.name)
+            concerned[change.name] = None
+        elif change.name == "pid" and not self._over and change.mask & _GONE:
+            self._attempt(lambda: self._files.publish_pid(self._keeper))
+
+    def _look(self, name: str) -> None:
+        """Compare the files of NAME with what was shown, and ask for what the difference means."""
+        fmri = self._fmris.get(name)
+        if fmri is None or self._over or self._directory < 0:
+            return
+        told = self._told.get(name, NOTHING)
+        found = self._files.read(name)
+        if found == told or self._is_dying(name):
+            return
+        gone = not self._files.there(name)
+        if not gone and found.lock is None and found != told and name not in self._pauses:
+            # Whoever removes them one by one is not disturbed, and asked once.
+            at = time.monotonic_ns() + _PAUSE
+            self._pauses[name] = self._manager.loop.at(at, lambda: self._look_again(name))
+            return
+        if name in self._pauses:
+            if not gone and found.lock is None:
+                return
+            self._pauses.pop(name).cancel()
+        self._act(name, fmri, told, found, gone)
+
+    def _look_again(self, name: str) -> None:
+        del self._pauses[name]
+        fmri = self._fmris.get(name)
+        told, found = self._told.get(name, NOTHING), self._files.read(name)
+        if fmri is not None and found != told and not self._over and not self._is_dying(name):
+            self._act(name, fmri, told, found, not self._files.there(name))
+            self._remember()
+
+    def _is_dying(self, name: str) -> bool:
+        """What became of its stand-in says more, and is heard in a moment."""
+        pid = self._standins.pid(name)
+        if not pid:
+            return False
+        try:
+            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:  # the keeper's: it tells
+            return not os.path.exists(f"/proc/{pid}")
+
+    def _act(self, name: str, fmri: str, told: Shown, found: Shown, gone: bool) -> None:
+        self._told[name] = found
+        self._notes[SHOWN + name] = list(found)
+        if found.lock is not None and found.lock != told.lock:
+            self._locked(name, found.lock)
+        elif gone or (told.lock is not None and found.lock is None):
+            if told == NOTHING:
+                return
+            what = "was removed" if gone else "was unlocked"
+            self._ask("start", fmri, f"{self._files.path}/{name} {what}", self._group())
+        else:
+            self._publish(fmri)  # a file was damaged that only we write
+
+    def _locked(self, name: str, lock: int) -> None:
+        """There is a lock that we did not write: what runs goes on, and is not run again."""
+        fmri = self._fmris[name]
+        i = self._manager.engine.instances.get(fmri)
+        runs = i is not None and i.effective and i.main_alive and i.stage in _RUNS
+        if i is not None and i.override is not None and self._wanted(i)[1] == lock:
+            return
+        owner = self._files.owner(name)
+        who = self._group() if owner is None else self._account(owner)
+        self._ask("once" if runs else "stop", fmri, f"{self._files.path}/{name}/lock: {lock}", who,
+                  lock)  # fmt: skip
+
+    def _died(self, name: str, end: Any) -> None:
+        """A stand-in was killed: that was meant for its service."""
+        told = self._told.get(name, NOTHING)
+        self._told[name] = told._replace(syspid=0)
+        fmri = self._fmris.get(name)
+        if fmri is None or self._over or self._manager.engine.shutdown is not None:
+            return
+        if end.kind != "signal":
+            self._publish(fmri)  # it ended by itself, which it never does
+            return
+        lock = self._files.read(name).lock
+        verb = "kill" if end.number in _HARD else "stop"
+        why = f"{signal_name(end.number)} to its syspid"
+        self._ask(verb, fmri, why, self._group(), end.number if lock is None else lock)
+        if lock is not None:
+            self._told[name] = self._told[name]._replace(lock=lock)
+
+    def _ask(self, verb: str, fmri: str, why: str, who: str, lock: int | None = None) -> None:
+        try:
+            number = self._manager.ask(
+                Request(verb=verb, names=(fmri,), who=who, why=why, lock=lock)
+            )
+        except Refused:  # everything is going down anyway
+            return
+        self._manager.log(f"{who}: {verb} {self._names[fmri][0]}: operation {number} ({why})")
+
+    def _group(self) -> str:
+        """Whom the directory's mode lets do that: nobody says who it was."""
+        import grp
+
+        try:
+            found = os.stat(self._files.path)
+            return f"group {grp.getgrgid(found.st_gid).gr_name}"
+        except (OSError, KeyError):  # gone, or a group without a name
+            return "somebody"
+
+    @staticmethod
+    def _account(uid: int) -> str:
+        import pwd
+
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except KeyError:
+            return f"uid {uid}"
+
+    # -- the end
+
+    def close(self) -> None:
+        """Everything is down: the directory goes, as far as it is ours."""
+        self._over = True
+        for fmri in list(self._names):
+            self._standins.end(*self._names[fmri])
+        if self._inotify is not None:
+            self._manager.loop.forget(self._inotify.fd)
+            self._inotify.close()
+            self._inotify = None
+        if self._directory < 0:
+            return
+        try:
+            left = self._files.end(self._manager.place.state)
+        except OSError as error:
+            self._manager.log(f"{self._files.path} stays: {error.strerror or error}")
+        else:
+            if left:
+                self._manager.log(f"{self._files.path} stays: it has {', '.join(left)}")

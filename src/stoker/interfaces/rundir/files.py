@@ -1,0 +1,169 @@
+"""The files of the directory, read and written. Numbers in decimal, each with a newline."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+__all__ = ["NOTHING", "PARTS", "Files", "Shown"]
+
+PARTS = ("syspid", "pid", "lock")
+_NEW = ".new"
+_LARGEST = 64
+_TERM = 15
+
+
+class Shown(NamedTuple):
+    """What the files of one service say; 0 and None where there is none."""
+
+    syspid: int = 0
+    pid: int = 0
+    lock: int | None = None
+
+
+NOTHING = Shown()
+
+
+class Files:
+    """The directory `path`. All methods raise OSError when it cannot be written."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def make(self) -> None:
+        """Have the directory itself."""
+        os.makedirs(self.path, 0o755, exist_ok=True)
+
+    def names(self) -> list[str]:
+        """The services that have files there."""
+        with os.scandir(self.path) as found:
+            return sorted(
+                one.name
+                for one in found
+                if not one.name.startswith(".") and one.is_dir(follow_symlinks=False)
+            )
+
+    def there(self, name: str) -> bool:
+        """Whether NAME is a directory there."""
+        try:
+            return stat.S_ISDIR(os.lstat(f"{self.path}/{name}").st_mode)
+        except OSError:  # not there, or not to be looked at
+            return False
+
+    def read(self, name: str) -> Shown:
+        """What the files of NAME say now. A lock that is no number is one all the same."""
+        lock = self._word(name, "lock")
+        number = _number(lock)
+        if lock is not None and number is None:
+            number = _TERM
+        syspid, pid = _number(self._word(name, "syspid")), _number(self._word(name, "pid"))
+        return Shown(syspid or 0, pid or 0, number)
+
+    def owner(self, name: str) -> int | None:
+        """Who wrote the lock of NAME."""
+        try:
+            return os.lstat(f"{self.path}/{name}/lock").st_uid
+        except OSError:  # gone by now
+            return None
+
+    def _word(self, name: str, part: str) -> str | None:
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            fd = os.open(f"{self.path}/{name}/{part}", flags)
+        except OSError:  # not there
+            return None
+        try:
+            return os.read(fd, _LARGEST).decode("ascii", "replace").strip()
+        except OSError:  # a directory of that name: as though it were empty
+            return ""
+        finally:
+            os.close(fd)
+
+    def write(self, name: str, new: Shown, old: Shown) -> None:
+        """Bring the files of NAME from `old` to `new`: what goes goes last, a lock comes first."""
+        if new == NOTHING:
+            self.remove(name)
+            return
+        folder = f"{self.path}/{name}"
+        try:
+            os.mkdir(folder, 0o755)
+            old = NOTHING
+        except FileExistsError:
+            pass  # files of it are there already
+        if new.lock is not None and new.lock != old.lock:
+            self._put(f"{folder}/lock", new.lock)
+        if new.pid and new.pid != old.pid:
+            self._put(f"{folder}/pid", new.pid)
+        if new.syspid and new.syspid != old.syspid:
+            self._put(f"{folder}/syspid", new.syspid)
+        if not new.syspid:
+            _unlink(f"{folder}/syspid")
+        if not new.pid:
+            _unlink(f"{folder}/pid")
+        if new.lock is None:
+            _unlink(f"{folder}/lock")
+
+    def publish_pid(self, pid: int) -> None:
+        """RUNDIR/pid."""
+        self._put(f"{self.path}/pid", pid)
+
+    def _put(self, path: str, number: int) -> None:
+        """Whole, or not at all: nobody reads half a number."""
+        fresh = f"{self.path}/{_NEW}"
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC,
+                     0o644)  # fmt: skip
+        try:
+            os.write(fd, b"%d\n" % number)
+        finally:
+            os.close(fd)
+        os.rename(fresh, path)
+
+    def remove(self, name: str) -> None:
+        """Remove NAME, as far as it is ours."""
+        for part in PARTS:
+            _unlink(f"{self.path}/{name}/{part}")
+        try:
+            os.rmdir(f"{self.path}/{name}")
+        except FileNotFoundError:
+            pass  # as it should be
+        except OSError:
+            if self.there(name) and not os.listdir(f"{self.path}/{name}"):
+                raise
+
+    def end(self, place: str) -> list[str]:
+        """Remove everything, `place` (our own directory) too when it lies there; what is left."""
+        for name in self.names():
+            self.remove(name)
+        _unlink(f"{self.path}/pid")
+        _unlink(f"{self.path}/{_NEW}")
+        if os.path.dirname(place) == self.path:
+            _remove_tree(place)
+        try:
+            os.rmdir(self.path)
+        except FileNotFoundError:
+            pass  # somebody was faster
+        except OSError:
+            return sorted(os.listdir(self.path))
+        return []
+
+
+def _remove_tree(path: str) -> None:
+    for folder, folders, files in os.walk(path, topdown=False):
+        for name in files:
+            _unlink(f"{folder}/{name}")
+        for name in folders:
+            below = f"{folder}/{name}"
+            _unlink(below) if os.path.islink(below) else os.rmdir(below)
+    os.rmdir(path)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # as it should be
+
+
+def _number(word: str | None) -> int | None:
+    return int(word) if word and word.isascii() and word.isdigit() else None
