@@ -237,12 +237,13 @@ def open_sound(
                 if _lost_everything(path):
                     raise _damage("the file is empty")
                 base = _connect(path)
+                # Now, because -wal and -shm get the mode that it has when they are made.
+                os.chmod(path, 0o600)
                 _check(base, application)
                 if base.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
                     raise RepositoryError(f"{path}: this file system allows no write-ahead log")
                 base.execute(f"PRAGMA synchronous={synchronous}")
                 _migrate(base, path, application, migrations)
-                os.chmod(path, 0o600)
                 return base, notices
             except BaseException as error:
                 if base is not None:

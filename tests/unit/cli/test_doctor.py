@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from stoker.cli import main
+from stoker.cli.doctor import machine
 
 RUN = "#!/bin/sh\nexec sleep infinity\n"
 
@@ -105,6 +106,22 @@ def test_a_clock_that_was_set_back_is_found(
     ahead = time.time() + 7200
     os.utime(log, (ahead, ahead))
     assert any("the clock was set back" in one["text"] for one in examine(project, capsys))
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_clock_that_nobody_keeps_right_matters_to_who_asks_for_the_time(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    asked: bool,
+) -> None:
+    monkeypatch.setattr(machine, "_synchronised", lambda: False)
+    if asked:
+        text = 'exec_start = ["sleep", "9"]\nsystem_dependencies = ["TIME"]\n'
+        (project / "timely.toml").write_text(text)
+    main(["-C", str(project), "doctor", "--json"])
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert len([one for one in found if one["subject"] == "clock"]) == asked
 
 
 def test_a_socket_that_was_left_is_found(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

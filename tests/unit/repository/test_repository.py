@@ -33,6 +33,26 @@ def beside(path: str, word: str) -> list[str]:
     return sorted(n for n in os.listdir(os.path.dirname(path)) if f".{word}-" in n)
 
 
+def test_the_files_are_the_owner_s_alone_from_the_first_moment(path: str) -> None:
+    before = os.umask(0)
+    try:
+        one = Repository(path)
+        one.save([(WEB, OFF)])
+        history = History(str(Path(path).with_name("history.db")), "life")
+        history.write(transitions=[(1, WEB, "offline", "online", "none", "", 1, "")])
+        modes = {
+            entry.name: entry.stat().st_mode & 0o777
+            for entry in os.scandir(os.path.dirname(path))
+            if entry.is_file()
+        }
+        history.close()
+        one.close()
+    finally:
+        os.umask(before)
+    assert {"repository.db-wal", "repository.db-shm", "history.db-wal"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+
+
 def test_choices_come_back(path: str) -> None:
     one = Repository(path)
     assert one.intents() == {}

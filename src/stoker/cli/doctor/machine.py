@@ -251,14 +251,24 @@ def clock(patient: Patient) -> None:
             "is right",
         )
     state = _synchronised()
-    if state is False:
+    if state is False and not _ask_for_time(patient):
+        patient.fact("clock", "nothing keeps it right (adjtimex); no service here asks for TIME")
+    elif state is False:
         patient.warning(
             "clock",
-            "nothing keeps the clock right (adjtimex: unsynchronised)",
+            "nothing keeps the clock right (adjtimex), and services here ask for TIME",
             "run a time service (systemd-timesyncd, chrony); in a container: on its host",
         )
     elif not ahead > 60:
         patient.fact("clock", "synchronised" if state else "there is no telling who keeps it")
+
+
+def _ask_for_time(patient: Patient) -> bool:
+    return any(
+        "input:TIME" in dependency.targets
+        for definition in patient.compiled.definitions
+        for dependency in definition.dependencies
+    )
 
 
 def _written(patient: Patient) -> list[str]:
