@@ -366,8 +366,8 @@ class RunDirectory:
             return
         owner = self._files.owner(name)
         who = self._group() if owner is None else self._account(owner)
-        self._ask("once" if runs else "stop", fmri, f"{self._files.path}/{name}/lock: {lock}", who,
-                  lock)  # fmt: skip
+        verb = "once" if runs else "kill" if lock == signal.SIGKILL else "stop"
+        self._ask(verb, fmri, f"{self._files.path}/{name}/lock: {lock}", who, lock)
 
     def _died(self, name: str, end: Any) -> None:
         """A stand-in was killed: that was meant for its service."""
