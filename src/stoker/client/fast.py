@@ -90,8 +90,21 @@ def encode(value: Any) -> str:
 
 def connect(place: Place) -> Client:
     """A client of the manager of `place`. Raises NoManager when nobody listens."""
+    from stoker.errors import NoManager
+
     client = Client(place.socket, place)
-    client.open()
+    try:
+        client.open()
+    except NoManager:
+        if place.kind != "project":
+            raise
+        from .lost import way_to
+
+        way = way_to(place)
+        if not way:
+            raise
+        client.path = way
+        client.open()
     return client
 
 

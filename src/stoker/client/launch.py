@@ -71,6 +71,7 @@ class Launch:
         self._lock = -1
 
     def __enter__(self) -> Launch:
+        _not_lost(self.place)
         _directories(self.place)
         self._lock = os.open(self.place.runtime + "/starting", os.O_RDWR | os.O_CREAT, 0o600)
         end = time.monotonic() + DEADLINE
@@ -95,6 +96,18 @@ class Launch:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _not_lost(place: Place) -> None:
+    """Two keepers for one directory are one too many, though it is a new one. Raises Busy."""
+    from .lost import keeper_of
+
+    keeper = keeper_of(place) if place.kind == "project" else 0
+    if keeper:
+        raise Busy(
+            f"keeper {keeper} still runs what was started here before {place.runtime} was removed",
+            hint=f"end it first: stoker -C {place.name} down, or kill {keeper}",
+        )
 
 
 def _directories(place: Place) -> None:
