@@ -142,7 +142,6 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
     keeping.said = manager.log
     keeping.exited = lambda told: _exited(manager, executor, told)
     keeping.signalled = manager.signalled
-    executor.reaper.ask = keeping.ask
     items = _held(keeping, executor)
     if not records.engine:
         records = recognised(executor, compiled.definitions)
@@ -159,6 +158,7 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
         return kept
 
     events += take_over(executor, records, definitions, ends, items, manager.happenings)
+    executor.reaper.ask = keeping.ask  # not before: an end is told once, when all are known
     events += _unrun(records, events)
     for contract in executor.emptiness.orphans:
         manager.happenings.orphans[contract.ctid] = f"{contract.name}, which no definition names"
