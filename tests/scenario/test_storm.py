@@ -28,12 +28,17 @@ LONG = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 
 @pytest.mark.parametrize(
-    ("many", "kills", "seed"),
-    [(40, 30, 1), pytest.param(200, 500, 2, marks=LONG)],
+    ("many", "kills", "seed", "containment"),
+    [
+        (40, 30, 1, ""),
+        (40, 20, 11, "session"),
+        pytest.param(200, 500, 2, "", marks=LONG),
+        pytest.param(200, 500, 12, "session", marks=LONG),
+    ],
 )
-def test_the_manager_is_killed(many: int, kills: int, seed: int) -> None:
+def test_the_manager_is_killed(many: int, kills: int, seed: int, containment: str) -> None:
     dice = random.Random(seed)
-    with storm(many, seed) as weather:
+    with storm(many, seed, containment) as weather:
         for number in range(kills):
             kill(weather.place, "manager", dice, early=number in EARLY)
     assert weather.acknowledged > 0
