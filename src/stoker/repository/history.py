@@ -39,17 +39,27 @@ def _first(base: sqlite3.Connection) -> None:
 
 MIGRATIONS: tuple[Migration, ...] = (_first,)
 Visible = Callable[[str], bool]
-_RUN_BEGINS = """
-    INSERT INTO runs (fmri, life, run, at, begun, pid) VALUES (:fmri, :life, :run, :at, :at, :pid)
+# What a manager has told may be told again by the next, which does not know that: the first word
+# counts. But another process under a number that has ended is another run: a service that was
+# removed and came back begins to count anew.
+_OTHER = "(ended IS NOT NULL AND pid <> excluded.pid)"  # NULL, hence no, where a pid is not known
+_RUN_BEGINS = f"""
+    INSERT INTO runs (fmri, life, run, at, begun, pid)
+    VALUES (:fmri, :life, :run, :at, :at, nullif(:pid, 0))
     ON CONFLICT (fmri, life, run) DO UPDATE SET
-        begun = coalesce(begun, excluded.begun), pid = coalesce(excluded.pid, pid)
+        begun = iif({_OTHER}, excluded.begun, coalesce(begun, excluded.begun)),
+        at = iif({_OTHER}, excluded.at, at),
+        ended = iif({_OTHER}, NULL, ended),
+        status = iif({_OTHER}, NULL, status),
+        tail = iif({_OTHER}, NULL, tail),
+        pid = coalesce(excluded.pid, pid)
 """
 _RUN_ENDS = """
     INSERT INTO runs (fmri, life, run, at, ended, pid, status, tail)
-    VALUES (:fmri, :life, :run, :at, :at, :pid, :status, :tail)
+    VALUES (:fmri, :life, :run, :at, :at, nullif(:pid, 0), :status, :tail)
     ON CONFLICT (fmri, life, run) DO UPDATE SET
-        ended = excluded.ended, status = excluded.status, tail = excluded.tail,
-        pid = coalesce(pid, excluded.pid)
+        ended = coalesce(ended, excluded.ended), status = coalesce(status, excluded.status),
+        tail = coalesce(excluded.tail, tail), pid = coalesce(pid, excluded.pid)
 """
 _TABLES = ("transitions", "runs", "operations")
 

@@ -208,6 +208,22 @@ def test_a_newer_schema_is_left_alone(path: str) -> None:
     assert beside(path, "damaged") == []
 
 
+def test_what_is_told_again_changes_nothing(tmp_path: Path) -> None:
+    history = History(str(tmp_path / "history.db"), "life1")
+    began, ended = (WEB, 1, "begin", 100, 10, None, None), (WEB, 1, "end", 200, 0, 7, "last")
+    for told in (began, ended, (*began[:3], 300, *began[4:]), (*ended[:3], 400, 0, None, None)):
+        history.write(runs=[told])
+    (row,) = runs(open_readonly(str(tmp_path / "history.db")))
+    assert [row[name] for name in ("begun", "ended", "pid", "status", "tail")] == [
+        *(100, 200, 10, 7, "last")
+    ]
+    # A service that was removed and came back counts from one again.
+    history.write(runs=[(WEB, 1, "begin", 500, 11, None, None)])
+    (row,) = runs(open_readonly(str(tmp_path / "history.db")))
+    assert [row[name] for name in ("begun", "ended", "pid", "status")] == [500, None, 11, None]
+    history.close()
+
+
 def test_runs_are_listed_with_their_ends(tmp_path: Path) -> None:
     path = str(tmp_path / "history.db")
     history = History(path, "life1")
