@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ from stoker.model import (
     LogSettings,
     Mistaken,
     Place,
+    Restart,
     Settings,
     decode_compiled,
     did_you_mean,
@@ -38,7 +40,9 @@ from .shipped import watchers
 __all__ = ["compile_main", "compile_place"]
 
 _COMPARED = 50_000  # pairs of names that are compared for hints, a second at most
-_DEFAULT_LOG = Definition("").log
+_DEFAULT = Definition("")
+_DEFAULT_LOG = _DEFAULT.log
+_SOON = Restart(cap=1.0)  # sysmgr looks again after a second
 _PUBLISHED = Settings(watch=True, watch_delay=0.05)  # sysmgr finds a new script within a second
 
 
@@ -55,9 +59,15 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
         _DEFAULT_LOG if settings.log == LogSettings() else settings.log,
         _Once(),
         every_name=bool(place.published),
+        restart=_SOON if place.published else _DEFAULT.restart,
     )
     directories = list(dict.fromkeys((*place.directories, *settings.directories)))
+    surroundings.layer = _layer(place, mistakes)
     found = read_directories(directories, surroundings, needed=place.kind == "project")
+    if surroundings.layer is not None:
+        from .imported import take_layer
+
+        take_layer(found, surroundings)
     mistakes += _named(found)
     found.definitions = impose(found.definitions, found.dependents, mistakes)
     kept = _keep(found, previous, mistakes) if previous is not None else []
@@ -105,6 +115,16 @@ def write_compiled(compiled: Compiled, path: str) -> None:
         if os.path.exists(new):
             os.unlink(new)
         raise
+
+
+def _layer(place: Place, mistakes: list[Mistaken]) -> Any:
+    """What is imported and set above the files; None where nothing ever was."""
+    path = os.path.join(place.state, "layer.json")
+    if not os.path.lexists(path):
+        return None
+    from .layer import read_layer
+
+    return read_layer(path, mistakes)
 
 
 def _settings(place: Place) -> tuple[Settings, list[Mistaken]]:

@@ -157,9 +157,9 @@ class _Composer:
         try:
             return put(base, rest)
         except UsageError as wrong:
-            name, _, text = wrong.message.partition(": ")
-            group, _, prop = name.partition("/")
-            self.doubt(group, prop, text, wrong.hint)
+            where, _, text = wrong.message.partition(": ")
+            which, _, prop = where.partition("/")
+            self.doubt(which, prop, text, wrong.hint)
             return msgspec.structs.replace(base, fault="bad_repo_state")
 
     # -- methods

@@ -7,11 +7,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from stoker.model import Definition, Dependency, LogSettings, Mistaken
+from stoker.model import Definition, Dependency, LogSettings, Mistaken, Restart
 
 __all__ = ["Entry", "Format", "Reading", "Reference", "Surroundings", "readable", "slurp"]
 
@@ -53,6 +53,8 @@ class Surroundings(msgspec.Struct):
 
     `exists` asks the disk once for each path. `known`: beginnings of scripts that are known to be
     right. `every_name`: names that editors and packages leave behind are as good as others.
+    `restart`: the policy of scripts.
+    `layer`: what is imported and set above the files, where there is any.
     """
 
     working_directory: str = "/"
@@ -60,6 +62,8 @@ class Surroundings(msgspec.Struct):
     exists: Callable[[str], bool] = os.path.exists
     known: set[bytes] = set()
     every_name: bool = False
+    restart: Restart = Restart()
+    layer: Any = None  # a Layer; typed so that a directory of scripts does not pay for it
 
 
 class Reference(msgspec.Struct, frozen=True):

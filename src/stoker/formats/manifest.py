@@ -7,6 +7,7 @@ this machine (programs that only Solaris has) is a warning, never a reason not t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from stoker.model import Mistaken
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .services import Service
     from .xml import Element
 
-__all__ = ["Bundle", "Manifest", "read_bundle"]
+__all__ = ["Bundle", "Manifest", "define_imported", "read_bundle"]
 
 LARGEST = 16 * 1024 * 1024  # bytes
 
@@ -123,14 +124,27 @@ class Manifest:
         return reading
 
 
+def define_imported(
+    services: Iterable[Service], surroundings: Surroundings
+) -> Iterator[tuple[str, Reading]]:
+    """What each service that was imported comes to."""
+    for service in services:
+        reading = Reading(path=service.file or service.fmri)
+        _define(service, surroundings, reading)
+        yield service.fmri, reading
+
+
 def _define(service: Service, surroundings: Surroundings, reading: Reading) -> None:
     """The definitions of a service's instances, and what it says of others."""
-    from stoker.model import Dependency
+    from stoker.model import Dependency, compose
 
     from .composing import compose_definition, dependency_of
+    from .layer import overlaid
 
     told: set[tuple[str, str, str]] = set()
-    for instance, own in service.instances.items():
+    layer = surroundings.layer
+    added = layer.instances(service.fmri) if layer is not None else []
+    for instance in dict.fromkeys([*service.instances, *added]):
         name = f"{service.fmri}:{instance}"
         reading.claims.append(name)
 
@@ -144,11 +158,17 @@ def _define(service: Service, surroundings: Surroundings, reading: Reading) -> N
                              f"{service.fmri}:{at}")
                 )  # fmt: skip
 
-        if "general" not in own or "enabled" not in own["general"].properties:
+        groups = service.composed(instance)
+        if layer is not None and name in layer.running:
+            over = layer.running[name]
+            own = overlaid(service.instances.get(instance, {}), over.instance)
+            groups = compose(overlaid(service.groups, over.service), own)
+        if "general" not in groups or "enabled" not in groups["general"].properties:
+            reading.claims.remove(name)
             continue  # no instance for SMF until it says whether it is enabled (smf(7))
         definition = compose_definition(
             name,
-            service.composed(instance),
+            groups,
             source=reading.path,
             log=surroundings.log,
             exists=surroundings.exists,

@@ -44,6 +44,8 @@ class Link:
         self._queue: deque[bytes] = deque()
         self._history: deque[list[Any]] = deque()
         self.dropped = 0
+        self._last_change = 0
+        self._changes: dict[int, tuple[str, str, Callable[[str, str, bool], object]]] = {}
         self._unanswered: dict[int, tuple[str, Intent | None]] = {}
         self._settings: dict[str, LogSettings] = {}
         self._bounds = _BOUNDS
@@ -71,6 +73,14 @@ class Link:
     def unanswered(self) -> int:
         """How many choices are not durable yet."""
         return len(self._unanswered)
+
+    def change(self, path: str, who: str, call: Callable[[str, str, bool], object]) -> None:
+        """Have the change of properties in the file at `path` made durable; `call(why, hint,
+        refused)` when it is (why "") or cannot be.
+        """
+        token = self._last_change = self._last_change + 1
+        self._changes[token] = (path, who, call)
+        self._send("change", token, path, who)
 
     def when_known(self, call: Callable[[], object]) -> None:
         """Call `call()` when all stored choices are known: now, or when they have been told."""
@@ -213,6 +223,9 @@ class Link:
             self._answered(int(rest[0]), "")
         elif kind == "unsaved":
             self._answered(int(rest[0]), str(rest[1]) or "the recorder gave no reason")
+        elif kind == "changed":
+            _path, _who, call = self._changes.pop(int(rest[0]), ("", "", _ignored))
+            call(str(rest[1]), str(rest[2]), bool(rest[3]))
         elif kind == "intents":
             self._told(rest[0], rest[1], bool(rest[2]))
         elif kind == "hello":
@@ -257,5 +270,11 @@ class Link:
         self.grant(roles)
         for token, (fmri, intent) in list(self._unanswered.items()):
             self._send("save", token, fmri, intent)
+        for number, (path, who, _call) in list(self._changes.items()):
+            self._send("change", number, path, who)
         for fmri, pattern in self._waited.items():
             self._send("watch", fmri, pattern)
+
+
+def _ignored(_why: str, _hint: str, _refused: bool) -> None:
+    """An answer that another manager waited for."""

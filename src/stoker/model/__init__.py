@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         restart_digest,
     )
     from .digests import digest
-    from .fields import FIELDS, METHODS, FieldRow, put, read_step, view
+    from .fields import FIELDS, METHODS, FieldRow, view
     from .intent import Intent, Request
     from .masking import mask
     from .names import (
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         checked,
         compose,
     )
+    from .putting import put, read_step
     from .rights import Level, Peer, Rights, rights_of
     from .settings import Role, Settings
     from .units import (
@@ -105,7 +106,8 @@ _PARTS = {
         "changed_fields",
         "restart_digest",
     ),
-    "fields": ("FIELDS", "METHODS", "FieldRow", "put", "read_step", "view"),
+    "fields": ("FIELDS", "METHODS", "FieldRow", "view"),
+    "putting": ("put", "read_step"),
     "intent": ("Intent", "Request"),
     "masking": ("mask",),
     "names": (

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from stoker.errors import StokerError
+from stoker.errors import Refused, RepositoryError, StokerError
 from stoker.linux import Loop, Timer, faults
-from stoker.repository import History, Repository
+from stoker.repository import History, Repository, touches_layer
+
+from .layerfile import Layer
 
 __all__ = ["Ledger"]
 
@@ -34,6 +36,7 @@ class Ledger:
     ) -> None:
         self._loop = loop
         self._paths = (repository, history)
+        self._layer = Layer(repository)
         self.life = life
         self._send = send
         self._said = said
@@ -63,6 +66,7 @@ class Ledger:
         if repository.writable:
             self._well("repository")
             self._plan_backup()
+            self._catch_up(repository)
         else:
             self._trouble("repository", f"{repository.why_not}; choices can be read, not changed")
         return found
@@ -112,6 +116,41 @@ class Ledger:
         self._tell(repository)
         self._well("repository")
         self._plan_backup()
+
+    def change(self, token: Any, path: str, who: str) -> None:
+        """Make the change of properties in the file at `path` durable, then say how it went
+        (``changed``: token, what hindered it, whether that is a refusal). The file goes.
+        """
+        try:
+            changes, expect = self._layer.take(path)
+            repository = self._open_repository()
+            repository.change(changes, expect, who, self.life)
+            if touches_layer(changes):
+                self._layer.write(repository.layer())
+        except StokerError as error:
+            self._send("changed", token, error.message, error.hint, isinstance(error, Refused))
+            if isinstance(error, RepositoryError):
+                self._trouble("repository", str(error))
+            return
+        except Exception as error:
+            # Whatever it is, the asker must have an answer.
+            self._send("changed", token, f"{type(error).__name__}: {error}", "", False)
+            return
+        self._send("changed", token, "", "", False)
+        self._tell(repository)
+        self._well("repository")
+        self._plan_backup()
+
+    def _catch_up(self, repository: Repository) -> None:
+        """What a predecessor did not come to: volatile rows of another life, the layer's file."""
+        try:
+            if self.life:
+                repository.expire(self.life)
+            found = repository.layer()
+            if found["count"] and not self._layer.is_of(found["count"]):
+                self._layer.write(found)
+        except (StokerError, OSError) as error:
+            self._trouble("repository", f"the properties are not in effect: {error}")
 
     def _plan_backup(self) -> None:
         if self._backup is None and self._repository is not None:

@@ -266,6 +266,9 @@ class Recorder:
     def _on_save(self, token: Any, fmri: str, intent: dict[str, Any] | None) -> None:
         self.ledger.save(token, fmri, intent)
 
+    def _on_change(self, token: Any, path: str, who: str) -> None:
+        self.ledger.change(token, path, who)
+
     def _on_log(self, fmri: str, settings: dict[str, Any] | None) -> None:
         if settings is None:
             for pipe in self._of(fmri):

@@ -15,6 +15,8 @@ standard output, the last being ``{"end": true}`` or ``{"error": ..., "hint": ..
 - ``{"do": "history", ...}``: ``what`` ("runs", "transitions", "operations"), ``names``,
   ``since``, ``until``, ``limit`` (the newest so many, default 1000). Answer: the rows, oldest
   first, as `stoker.repository` describes them.
+- ``{"do": "properties"}``: ``names`` (FMRIs of services; none: all). Answer: the rows, as
+  `stoker.repository` describes them, the count of changes first.
 - ``{"do": "names"}``: ``{"fmri", "folder", "bytes"}`` for each instance that has a log.
 
 Who is neither root nor the place's owner gets what the settings' roles let him read: with the roles
@@ -293,6 +295,34 @@ def history(
         base.close()
 
 
+def stored_properties(
+    past: str, asked: dict[str, Any], write: Any, visible: Callable[[str], bool] | None = None
+) -> None:
+    """Answer a question about properties. Raises StokerError, ValueError."""
+    import sqlite3
+
+    from stoker.errors import RepositoryError
+    from stoker.repository import open_readonly, properties
+
+    path = os.path.join(os.path.dirname(past), "repository.db")
+    if not os.path.exists(path):
+        write(b'{"count": 0}\n', False)
+        return
+    base = open_readonly(path)
+    try:
+        if not base.execute("SELECT 1 FROM sqlite_master WHERE name = 'services'").fetchone():
+            write(b'{"count": 0}\n', False)  # of an earlier version, not yet taken over
+            return
+        for row in properties(base, asked.get("names") or []):
+            name = row.get("service") or row.get("group") or row.get("snapshot")
+            if name is None or visible is None or visible(name):
+                write(json.dumps(row).encode("ascii") + b"\n", False)
+    except sqlite3.Error as error:
+        raise RepositoryError(f"{path}: {error}", hint="stoker doctor looks at it") from error
+    finally:
+        base.close()
+
+
 class Grant(NamedTuple):
     """One role of the settings, as the manager told the recorder."""
 
@@ -352,10 +382,12 @@ def answer(logs: str, past: str, question: bytes, write: Any, may: Any = None) -
             reader.logs(Question(asked))
         elif what == "history":
             history(past, asked, write, visible)
+        elif what == "properties":
+            stored_properties(past, asked, write, visible)
         elif what == "names":
             reader.names()
         else:
-            raise ValueError("do must be one of logs, history, names")
+            raise ValueError("do must be one of logs, history, properties, names")
     except StokerError as error:
         said = {"error": str(error), "hint": error.hint, "refused": isinstance(error, Refused)}
         write(json.dumps(said).encode() + b"\n", True)

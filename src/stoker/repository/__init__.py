@@ -3,8 +3,9 @@
 Two SQLite files (WAL), each with one writer, the recorder:
 
 - the **repository** (`Repository`): one row for each choice of an administrator (enabled, who,
-  when, why, until). A choice is acknowledged only after its commit has been fsynced
-  (``synchronous=FULL``). Backups are kept beside it.
+  when, why, until), and properties (`layers`): imported services, what administrators set
+  above files and imports, snapshots. A change is acknowledged only after its commit has been
+  fsynced (``synchronous=FULL``). Backups are kept beside it.
 - the **history** (`History`): transitions, runs, operations; bounded in rows and in age; may lose
   its last second (``synchronous=NORMAL``), never its shape.
 
@@ -24,12 +25,16 @@ from __future__ import annotations
 
 from .choices import Repository
 from .history import History, open_readonly, operations, runs, transitions
+from .layers import rows as properties
+from .layers import touches_layer
 
 __all__ = [
     "History",
     "Repository",
     "open_readonly",
     "operations",
+    "properties",
     "runs",
+    "touches_layer",
     "transitions",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stoker.errors import RepositoryError
 
+from . import layers
 from .database import (
     Migration,
     backups_of,
@@ -37,7 +38,7 @@ def _first(base: sqlite3.Connection) -> None:
 
 
 # Appended to, never edited: a file of any earlier version passes through the rest.
-MIGRATIONS: tuple[Migration, ...] = (_first,)
+MIGRATIONS: tuple[Migration, ...] = (_first, layers.create)
 
 Intent = Mapping[str, Any]
 
@@ -113,6 +114,34 @@ class Repository:
         raises `RepositoryError`.
         """
         wanted = list(choices)
+        self._durably(lambda base: _write_choices(base, wanted))
+
+    def change(
+        self,
+        changes: list[dict[str, Any]],
+        expect: int | None = None,
+        who: str = "",
+        life: str = "",
+    ) -> None:
+        """Make a change of properties durable, wholly or not at all (see `layers.apply`).
+        Returns after fsync; raises `RepositoryError`, Refused, UsageError.
+        """
+        self._durably(lambda base: layers.apply(base, changes, expect, who, life))
+
+    def layer(self) -> dict[str, Any]:
+        """What is in effect above files (see `layers.layer`). Raises `RepositoryError`."""
+        try:
+            return layers.layer(self._ready())
+        except (sqlite3.Error, ValueError) as error:
+            raise explain(error, self.path) from error
+
+    def expire(self, life: str) -> None:
+        """Forget what was volatile in another life of the keeper. Raises `RepositoryError`."""
+        if self.writable:
+            self._durably(lambda base: layers.expire(base, life))
+
+    def _durably(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        """Run `write` in a transaction of its own; returns after fsync."""
         if not self.writable:
             # What hindered may be over: a disk is remounted, room is made.
             self.close()
@@ -120,7 +149,7 @@ class Repository:
             if not self.writable:
                 raise RepositoryError(self.why_not, hint="nothing was changed")
         try:
-            self._write(wanted)
+            self._write(write)
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise explain(error, self.path) from error
@@ -131,22 +160,15 @@ class Repository:
             if not self.writable:
                 raise RepositoryError(self.why_not, hint="nothing was changed") from error
             try:
-                self._write(wanted)
+                self._write(write)
             except sqlite3.Error as again:
                 raise explain(again, self.path) from again
 
-    def _write(self, choices: list[tuple[str, Intent | None]]) -> None:
+    def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
         base = self._ready()
         base.execute("BEGIN IMMEDIATE")
         try:
-            for fmri, intent in choices:
-                if intent is None:
-                    base.execute("DELETE FROM choices WHERE fmri = ?", (fmri,))
-                else:
-                    base.execute(
-                        "INSERT OR REPLACE INTO choices VALUES (?, ?, ?, ?, ?, ?)",
-                        _row(fmri, intent),
-                    )
+            write(base)
             base.execute("UPDATE about SET value = value + 1 WHERE key = 'changes'")
             base.execute("COMMIT")
         except BaseException:
@@ -199,6 +221,16 @@ class Repository:
         base, self._base = self._base, None
         if base is not None:
             base.close()
+
+
+def _write_choices(base: sqlite3.Connection, choices: list[tuple[str, Intent | None]]) -> None:
+    for fmri, intent in choices:
+        if intent is None:
+            base.execute("DELETE FROM choices WHERE fmri = ?", (fmri,))
+        else:
+            base.execute(
+                "INSERT OR REPLACE INTO choices VALUES (?, ?, ?, ?, ?, ?)", _row(fmri, intent)
+            )
 
 
 def _row(fmri: str, intent: Intent) -> tuple[str, int, str, int, str, int | None]:
