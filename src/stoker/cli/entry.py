@@ -64,7 +64,8 @@ def _of_another_system(argv: Sequence[str] | None, words: Sequence[str]) -> int 
 
 
 def _run(call: Call) -> int:
-    module = __import__(f"stoker.cli.commands.{call.verb.name}", fromlist=["run"])
+    name = call.verb.name.replace("-", "_")
+    module = __import__(f"stoker.cli.commands.{name}", fromlist=["run"])
     try:
         return int(module.run(call))
     finally:

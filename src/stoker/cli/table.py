@@ -385,6 +385,16 @@ VERBS: tuple[Verb, ...] = (
                   "ours"}, fast=False,
     ),
     Verb(
+        "install-commands", "make other systems' commands reachable under their own names",
+        "One link in DIR for each command of another system that we have, or for those named: "
+        "a command (svctl) or a system (sysmgr). They are also reached as `stoker svctl …`.",
+        [Argument("dir", "where the links go; it is made", kind="directory"),
+         Argument("command", "commands or systems; all, if none is named", many="*",
+                  kind="word")],
+        [DRY_RUN, JSON],
+        statuses={0: "done", 1: "it could not be done; a file there is not ours"}, fast=False,
+    ),
+    Verb(
         "help", "explain a verb, or list all",
         "The same as --help after the verb.",
         [Argument("verb", "which", many="?", kind="word")], [JSON],

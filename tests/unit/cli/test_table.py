@@ -17,13 +17,13 @@ PROMISED = [
     *("check", "up", "ls", "status", "explain", "stop", "start", "restart", "refresh", "signal"),
     *("enable", "disable", "clear", "mark", "logs", "wait", "cat", "events", "reload", "down"),
     *("schema", "new", "completion", "help", "system", "history", "reexec", "version"),
-    *("doctor", "install", "uninstall"),
+    *("doctor", "install", "install-commands", "uninstall"),
 ]
 
 
 def test_every_verb_has_its_module() -> None:
     for verb in VERBS:
-        module = importlib.import_module(f"stoker.cli.commands.{verb.name}")
+        module = importlib.import_module(f"stoker.cli.commands.{verb.name.replace('-', '_')}")
         assert callable(module.run)
 
 

@@ -39,12 +39,15 @@ def run(call: Call) -> int:
 
 def overview() -> list[str]:
     """All verbs, each with its line."""
+    from stoker.compat import COMMANDS
+
     bold = coloured(sys.stdout)
     width = max(len(verb.name) for verb in VERBS)
     lines = ["usage: stoker [-C DIR | --user | --system] VERB …", ""]
     for verb in VERBS:
         lines.append(f"  {paint(verb.name.ljust(width), 'bold', bold)}  {verb.summary}")
-    lines += ["", *_options("Before or after any verb:", GLOBAL), ""]
+    lines += ["", *_wrapped(f"Commands of other systems: {', '.join(COMMANDS)}."), ""]
+    lines += [*_options("Before or after any verb:", GLOBAL), ""]
     lines += ["A verb may be abbreviated. `stoker help VERB` says the rest.", ""]
     lines += ["Exit statuses:", *(f"  {n}  {text}" for n, text in STATUSES.items())]
     return lines
