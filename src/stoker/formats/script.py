@@ -51,6 +51,7 @@ class Script:
                     format=self.name,
                     source=path,
                     start=(Step((path,)),),
+                    restart=surroundings.restart,
                     log=surroundings.log,
                 )
             )
