@@ -1,4 +1,4 @@
-"""The project's directory is removed under a running place: it goes on, and can still be reached."""
+"""The project's directory is removed under a running place: it goes on, and can be reached."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A manager whose runtime directory was removed under it: found by its keeper, reached all the same.
+"""A manager whose runtime directory was removed under it: found by its keeper, and reached.
 
-Nothing that runs is touched by `rm -r` of a project, but the name of the control socket is gone with
-it. The manager holds the socket's file open (O_PATH), and a path through /proc leads to that file
-whatever it is called (proc(5)): for root, and for whom the manager belongs to.
+Nothing that runs is touched by `rm -r` of a project, but the name of the control socket is gone
+with it. The manager holds the socket's file open (O_PATH), and a path through /proc leads to that
+file whatever it is called (proc(5)): for root, and for whom the manager belongs to.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/v1/operations", Role.OPERATE, handlers.ask,
         "Ask for something to be done; with dry_run, what would happen",
-        body=RequestBody, answers=handlers.OPERATION, status=202,
+        body=RequestBody, answers={**handlers.OPERATION, **handlers.PLAN}, status=202,
         query={**_WAIT},
     ),
     Route(

@@ -33,12 +33,20 @@ def run(call: Call) -> int:
         else:
             print(operation["number"])
         return 0
-    status = Waiting(call, operation, end).wait()
+    waiting = Waiting(call, operation, end)
+    status = waiting.wait()
     if call.json:
+        operation = as_it_ended(waiting.operation) if status == 0 else waiting.operation
         dump({"version": 1, "down": status == 0, "operation": operation})
     elif status == 0:
         print("all is down")
     return status
+
+
+def as_it_ended(operation: dict[str, Any]) -> dict[str, Any]:
+    """With all down nobody is left to say how it ended: what had not ended then is done."""
+    members = [{**one, "outcome": one["outcome"] or "done"} for one in operation["members"]]
+    return {**operation, "members": members, "outcome": operation["outcome"] or "done"}
 
 
 def under_way(call: Call) -> dict[str, Any] | None:

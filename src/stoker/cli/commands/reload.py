@@ -19,6 +19,9 @@ def run(call: Call) -> int:
     errors = any(one.get("level") == "error" for one in answer["mistakes"])
     if call.get("dry_run") or call.get("no_wait"):
         if call.json:
+            number = answer["operation"]
+            if number is not None:
+                answer |= call.client().get(f"/v1/operations/{number}")
             dump(answer)
         else:
             show_changes(answer)
