@@ -21,15 +21,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .advice import advise
     from .compile import compile_main, compile_place, write_compiled
+    from .composing import compose_definition
     from .describe import reference_rows, schema
     from .entry import Entry, Format, Reading, Reference, Surroundings
+    from .layer import Layer, Overlay, OverlayGroup, overlaid, read_layer
     from .manifest import Bundle, read_bundle
+    from .manifest_write import write_manifest, write_profile
     from .new import file_name, new_definition
+    from .place_services import read_services_of
     from .registry import FORMATS, format_of
     from .services import Dependent, Service
     from .settings import read_settings
 
 _HOME = {
+    "read_services_of": "place_services",
+    "compose_definition": "composing",
+    "write_profile": "manifest_write",
+    "write_manifest": "manifest_write",
+    "read_layer": "layer",
+    "overlaid": "layer",
+    "OverlayGroup": "layer",
+    "Overlay": "layer",
+    "Layer": "layer",
     "Bundle": "manifest",
     "Dependent": "services",
     "Service": "services",
@@ -53,6 +66,15 @@ _HOME = {
 }
 
 __all__ = [
+    "read_services_of",
+    "compose_definition",
+    "write_profile",
+    "write_manifest",
+    "read_layer",
+    "overlaid",
+    "OverlayGroup",
+    "Overlay",
+    "Layer",
     "Bundle",
     "Dependent",
     "Service",
