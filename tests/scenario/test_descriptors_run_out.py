@@ -41,8 +41,6 @@ def limit_of_keeper(place: Scenario) -> int:
     return resource.prlimit(place.keeper(), resource.RLIMIT_NOFILE)[0]
 
 
-# Long until it is known why the keeper was once seen four descriptors over the budget.
-@pytest.mark.long
 def test_those_that_do_not_fit_are_refused(place: Scenario) -> None:
     done = begin(place)
     if limit_of_keeper(place) > LIMIT:
@@ -67,7 +65,11 @@ def test_those_that_do_not_fit_are_refused(place: Scenario) -> None:
     assert "too few descriptors" in why
     told = place.stoker("doctor", "--json").ended(1).json()["findings"]
     assert any(one["subject"] == "descriptors" and "keeper" in one["text"] for one in told)
-    assert len(list(Path(f"/proc/{place.keeper()}/fd").iterdir())) <= LIMIT - RESERVE
+    # It opens one for a moment now and then; what it holds stays.
+    place.until(
+        lambda: len(list(Path(f"/proc/{place.keeper()}/fd").iterdir())) <= LIMIT - RESERVE,
+        "the reserve is left",
+    )
     # One that runs may be restarted: it has what it needs.
     place.stoker("restart", up[0]["name"]).ok()
     # And room that becomes free is used.

@@ -266,7 +266,7 @@ def _executor(
             executor.soft_limit = before
 
     told = compiled.settings
-    budget = Budget(keeping.pid, told.reserve, raised, told.open_files)
+    budget = Budget(keeping.pid, told.reserve, raised, told.open_files, keeping.fence)
     executor.budget = budget
 
     def spawner() -> None:

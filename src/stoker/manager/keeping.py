@@ -76,6 +76,15 @@ class Keeping:
         self.heard = max(self.heard, one.seq)
         return new
 
+    def fence(self) -> None:
+        """Return when the keeper has dealt with everything that was sent to it."""
+        try:
+            self.take(_NOTHING)
+        except EOFError:
+            self.lost()
+        except TimeoutError as error:
+            self.said(str(error))
+
     def recall(self, value: object) -> None:
         """What a predecessor wrote down under `SEEN`; of another keeper's ends it says nothing."""
         if isinstance(value, list) and len(value) == 2 and value[0] == self.pid:

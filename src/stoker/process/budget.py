@@ -4,7 +4,8 @@ are some left, rather than everything failing in the middle when there are none.
 A service costs us one for each of its output pipes and one for its readiness, and the keeper, which
 holds both ends of each pipe, two and one. Both must have the reserve left over: without a
 descriptor the keeper could not even take the place down. We count what we add; only when that says
-no, what is really open is looked at.
+no, what is really open is looked at: after the keeper has taken all that was sent to it, and beside
+it counts what was granted and is not opened yet.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Budget:
     """`keeper`: the pid of who holds descriptors for us; `reserve`: how many are kept back.
 
     `raised(soft)` is called when our own limit was raised, with the one that services are to get;
-    `most`: how far it may be raised (None: as far as it goes).
+    `most`: how far it may be raised (None: as far as it goes). `fence()` returns when the keeper
+    has dealt with everything that we sent it.
     """
 
     def __init__(
@@ -33,11 +35,14 @@ class Budget:
         reserve: int,
         raised: Callable[[int], object] = lambda _soft: None,
         most: int | None = None,
+        fence: Callable[[], object] = lambda: None,
     ) -> None:
         self.keeper = keeper
         self.reserve = reserve
         self.most = most
         self._raised = raised
+        self._fence = fence
+        self._granted = (0, 0)  # and not opened yet
         self._looked = 0.0
         self._ours = self._kept = 0
         self._look()
@@ -53,12 +58,19 @@ class Budget:
         if not text:
             self._ours += ours
             self._kept += kept
+            self._granted = (self._granted[0] + ours, self._granted[1] + kept)
         return text
+
+    def opened(self) -> None:
+        """Whatever was granted has been opened and sent, or was given up."""
+        self._granted = (0, 0)
 
     def _look(self) -> None:
         self._looked = time.monotonic()
-        self._ours = limits.open_descriptors() or 0
-        self._kept = limits.open_descriptors(self.keeper) or 0  # 0: refused, then only we count
+        self._fence()
+        ours = limits.open_descriptors() or 0
+        kept = limits.open_descriptors(self.keeper) or 0  # 0: refused, then only we count
+        self._ours, self._kept = ours + self._granted[0], kept + self._granted[1]
 
     def _short(self, ours: int, kept: int) -> str:
         mine, his = limits.get("nofile"), limits.get("nofile", self.keeper)

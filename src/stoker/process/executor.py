@@ -151,6 +151,8 @@ class Executor:
                 self._refused(start, OSError(answer.errno or 0, explain(command, answer)))
             else:
                 self._started(start, run, contract, answer)
+        if self.budget is not None:
+            self.budget.opened()
 
     def _affordable(self, start: Start) -> bool:
         """Whether there are descriptors for it; if not, it is refused. A restart has its pipes."""

@@ -88,3 +88,33 @@ def test_our_own_limit_is_raised_no_further_than_told() -> None:
     assert "in use" in refused
     assert soft == again == 80  # raised as far as told, and never lowered
     assert hard == hard_before
+
+
+CLOSE = """
+import json, os, resource, sys
+sys.path[:0] = json.loads(sys.argv[1])
+from stoker.process import Budget
+from stoker.process import budget as module
+module._FRESH = -1.0  # so that it looks each time
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+asked = []
+budget = Budget(os.getpid(), 16, fence=lambda: asked.append(True))
+granted = 0
+while granted < 100 and not budget.take(0, 3):
+    granted += 1
+before = len(asked)
+budget.opened()  # all of them were given up
+print(json.dumps([granted, before > 1, budget.take(0, 3) == ""]))
+"""
+
+
+def test_what_was_granted_and_is_not_open_yet_counts() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSE, json.dumps(sys.path)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    granted, looked, again = json.loads(done.stdout)
+    assert 0 < granted <= (64 - 16) // 3
+    assert looked
+    assert again
