@@ -91,18 +91,18 @@ def adopt(
     ends: Callable[[], Iterable[KeptEnd]],
     items: Mapping[str, int],
 ) -> list[Found]:
-    """Look for every run and take over what lives. `ends()`: what the keeper tells of ends, asked
-    once, after everything was looked for: who was not there has ended by then. `items`: descriptors
-    that the keeper held, by name (``notify/…``, ``ready/…``), which are used up.
+    """Look for every run and take over what lives. `ends()`: what the keeper tells of ends,
+    and has not told before; asked after everything was looked for, for who is not there has ended
+    by then. `items`: descriptors that the keeper held, by name (``notify/…``, ``ready/…``), which
+    are used up.
     """
     descriptors = dict(items)
-    adopter = _Adopter(executor, descriptors)
+    adopter = _Adopter(executor, ends, descriptors)
     cases = [adopter.look(one) for one in remains]
-    told = list(ends())
-    adopter.hear(told)
+    adopter.hear()
     found = [adopter.conclude(case) for case in cases]
     adopter.sweep()
-    for kept in told:
+    for kept in adopter.told:
         if kept.pid in executor.reaper.children:  # taken over alive, and ended meanwhile
             executor.reaper.elsewhere(kept.pid, kept.start, kept.end, kept.contract)
     for fd in descriptors.values():
@@ -112,13 +112,15 @@ def adopt(
 
 class _Case(msgspec.Struct):
     """One run while it is looked for. `open`: words of recorded processes that are not there;
-    `there`: (start, pid) of those that may be the expected one.
+    `dying`: those of them that were there to be reaped; `there`: (start, pid) of those that may be
+    the expected one.
     """
 
     remains: Remains
     run: Run
     found: Found
     open: dict[str, tuple[int, int]] = {}
+    dying: set[str] = field(default_factory=set)
     mark: int = 0
     there: set[tuple[int, int]] = msgspec.field(default_factory=set)
 
@@ -129,8 +131,15 @@ class _Case(msgspec.Struct):
 
 
 class _Adopter:
-    def __init__(self, executor: Executor, descriptors: dict[str, int]) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        ends: Callable[[], Iterable[KeptEnd]],
+        descriptors: dict[str, int],
+    ) -> None:
         self.executor = executor
+        self.ends = ends
+        self.told: list[KeptEnd] = []
         self.descriptors = descriptors
         self.traces = Traces()
         self.names: set[str] = set()  # contracts that belong to somebody
@@ -139,9 +148,11 @@ class _Adopter:
         self.by_contract: dict[str, list[KeptEnd]] = {}
         self.executor.contracts.turn()
 
-    def hear(self, ends: Iterable[KeptEnd]) -> None:
-        """What the keeper tells."""
-        for kept in ends:
+    def hear(self) -> None:
+        """What the keeper tells, since it was last asked."""
+        new = list(self.ends())
+        self.told += new
+        for kept in new:
             if kept.end == _UNBORN:
                 continue
             self.by_pid.setdefault(kept.pid, []).append(kept)
@@ -195,6 +206,9 @@ class _Adopter:
         if self._there(case.run, word, process, contract, zombie=False):
             return ALIVE
         case.open[word] = process
+        stat = proc.stat(process[0])
+        if stat is not None and stat.zombie:
+            case.dying.add(word)
         return UNKNOWN
 
     def _there(
@@ -238,13 +252,15 @@ class _Adopter:
         for word, process in case.open.items():
             contract = run.contract if word == "main" else self._contract_of(run, word)
             state: End | str | None = self._end_of(*process, contract.name)
-            if state is None:
-                there = self._there(run, word, process, contract, zombie=True)
-                state = ALIVE if there else UNKNOWN
+            if state is None and self._there(run, word, process, contract, zombie=True):
+                state = ALIVE
+            if state is None and word in case.dying:  # the keeper has reaped it since
+                self.hear()
+                state = self._end_of(*process, contract.name)
             if word == "main":
-                found.main = state
+                found.main = state or UNKNOWN
             else:
-                found.method = state
+                found.method = state or UNKNOWN
         if remains.expected:
             self._expected(case)
         self._listen(run)

@@ -172,6 +172,24 @@ def test_recorded_and_only_to_be_reaped(bench: Any) -> None:
     assert found.main == End("signal", 9)
 
 
+def test_recorded_and_reaped_just_after_the_keeper_was_asked(bench: Any) -> None:
+    bench.start(SLEEP)
+    main = main_of(bench)
+    successor(bench)
+    os.kill(main[0], signal.SIGKILL)
+    os.waitid(os.P_PID, main[0], os.WEXITED | os.WNOWAIT)
+    late: list[KeptEnd] = []
+
+    def ends() -> list[KeptEnd]:
+        told = list(late)
+        if not late:
+            late.append(kept(bench, main[0]))
+        return told
+
+    (found,) = adopt(bench.executor, [Remains(A, 1, 1, SLEEP, main)], ends, {})
+    assert found.main == End("signal", 9)
+
+
 def test_recorded_and_dies_just_after_it_was_found_alive(bench: Any) -> None:
     """It is another's child, as those of a dead predecessor are the keeper's."""
     os.mkfifo(bench.path("go"))
