@@ -120,7 +120,7 @@ class _Case(msgspec.Struct):
     run: Run
     found: Found
     open: dict[str, tuple[int, int]] = {}
-    dying: set[str] = field(default_factory=set)
+    dying: set[str] = set()
     mark: int = 0
     there: set[tuple[int, int]] = msgspec.field(default_factory=set)
 
