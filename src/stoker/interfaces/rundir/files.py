@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import NamedTuple
@@ -90,7 +91,8 @@ class Files:
             os.mkdir(folder, 0o755)
             old = NOTHING
         except FileExistsError:
-            pass  # files of it are there already
+            if not self.there(name):  # a link, say: what it leads to is not ours
+                raise NotADirectoryError(errno.ENOTDIR, f"{name} is no directory") from None
         if new.lock is not None and new.lock != old.lock:
             self._put(f"{folder}/lock", new.lock)
         if new.pid and new.pid != old.pid:
@@ -121,6 +123,8 @@ class Files:
 
     def remove(self, name: str) -> None:
         """Remove NAME, as far as it is ours."""
+        if not self.there(name):
+            return
         for part in PARTS:
             _unlink(f"{self.path}/{name}/{part}")
         try:
@@ -128,7 +132,7 @@ class Files:
         except FileNotFoundError:
             pass  # as it should be
         except OSError:
-            if self.there(name) and not os.listdir(f"{self.path}/{name}"):
+            if not os.listdir(f"{self.path}/{name}"):
                 raise
 
     def end(self, place: str) -> list[str]:
