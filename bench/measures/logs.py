@@ -1,19 +1,14 @@
-"""How much it costs to keep output with a time on every line: stoker's recorder beside s6-log,
-multilog and svlogd, whichever are installed (Debian: s6, daemontools, runit).
-
-    python bench/logs.py [--megabytes 500] [--kinds blocks,lines]
+"""Keeping output with a time on every line: our recorder beside s6-log, multilog and svlogd.
 
 Each gets the same lines of 100 bytes through a pipe, in blocks of 4 KB or line by line, stamps them
-and rotates at 10 MB, keeping ten files, not compressed. Printed: megabytes a second, and seconds of
-processor time a gigabyte on both sides: the program's own, and what writing cost the service.
+and rotates at 10 MB, keeping ten files, not compressed. Own processor time is the logger's; what
+writing costs the service itself is taken off.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +16,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+from ..peers import Peer
+from .scene import Scene
+
+__all__ = ["Logs"]
 
 SIZE, COUNT = 10_000_000, 10
 LINE = b"x" * 99 + b"\n"
@@ -131,45 +131,41 @@ def stoker(megabytes: int, kind: str, base: Path) -> Figures:
         return Figures(time.monotonic() - begun, ticks(recorder) - before, float(told.read_text()))
 
 
-def loggers() -> dict[str, Callable[[int, str, Path], Figures]]:
-    """Everything that is installed here."""
-    found: dict[str, Callable[[int, str, Path], Figures]] = {"stoker": stoker}
-    commands = {
-        "s6-log": ["s6-log", "-b", f"n{COUNT}", f"s{SIZE}", "T", "./log"],
-        "multilog": ["multilog", "t", f"n{COUNT}", f"s{SIZE}", "./log"],
-        "svlogd": ["svlogd", "-tt", "./log"],
-    }
-    for name, command in commands.items():
-        if shutil.which(name):
-            found[name] = lambda megabytes, kind, base, command=command: through(
-                command, megabytes, kind, base
-            )
-    return found
+class Logs(Scene):
+    """`megabytes` of lines through each logger; `kind`: written in "blocks" or line by line."""
+
+    rounds = 1
+
+    def __init__(self, megabytes: int, kind: str) -> None:
+        self.megabytes = megabytes
+        self.kind = kind
+        self.name = f"log {kind}"
+
+    def suits(self, peer: Peer) -> bool:
+        return peer.name in _LOGGERS
+
+    def measure(self, peer: Peer) -> dict[str, float]:
+        act, size = _LOGGERS[peer.name], self.megabytes
+        with tempfile.TemporaryDirectory(prefix="sb-") as directory:
+            base = Path(directory)
+            (base / "log").mkdir()
+            (base / "log" / "config").write_text(f"s{SIZE}\nn{COUNT}\n")
+            if isinstance(act, list):
+                act = [peer.program(act[0]), *act[1:]]
+                one = through(act, size, self.kind, base)
+            else:
+                one = act(size, self.kind, base)
+        what = f"log with times, written in {self.kind}"
+        return {
+            f"{what}: speed, MB/s": size / one.elapsed,
+            f"{what}: own processor time, s/GB": one.ours / size * 1000,
+            f"{what}: MB for each second of it, MB": size / max(one.ours, 0.01),
+        }
 
 
-def main() -> None:
-    """Measure all of them, one after the other, and print a table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("--megabytes", type=int, default=500)
-    parser.add_argument("--kinds", default="blocks,lines")
-    options = parser.parse_args()
-    print(f"{options.megabytes} MB of lines of 100 bytes, a time on each")
-    print(f"{'':22}{'MB/s':>8}{'own CPU s/GB':>14}{'writer CPU s/GB':>17}{'MB per CPU s':>14}")
-    for kind in options.kinds.split(","):
-        for name, measure in loggers().items():
-            with tempfile.TemporaryDirectory(prefix="stoker-bench-") as directory:
-                base = Path(directory)
-                (base / "log").mkdir()
-                (base / "log" / "config").write_text(f"s{SIZE}\nn{COUNT}\n")
-                one = measure(options.megabytes, kind, base)
-            size = options.megabytes
-            own = max(one.ours, 0.01)
-            print(
-                f"{kind:10}{name:12}{size / one.elapsed:8.0f}{one.ours / size * 1000:14.2f}"
-                f"{one.theirs / size * 1000:17.2f}{size / own:14.0f}",
-                flush=True,
-            )
-
-
-if __name__ == "__main__":
-    main()
+_LOGGERS: dict[str, Callable[[int, str, Path], Figures] | list[str]] = {
+    "stoker": stoker,
+    "s6": ["s6-log", "-b", f"n{COUNT}", f"s{SIZE}", "T", "./log"],
+    "daemontools": ["multilog", "t", f"n{COUNT}", f"s{SIZE}", "./log"],
+    "runit": ["svlogd", "-tt", "./log"],
+}

@@ -1,0 +1,26 @@
+"""What is measured: scenes, each of which one peer plays at a time."""
+
+from __future__ import annotations
+
+from .engine import EngineAlone
+from .graphs import Chain, Graph
+from .idle import idle
+from .logs import Logs
+from .many import Many, Nothing
+from .ours import Crash, Doors, Storm
+from .scene import Scene, running
+
+__all__ = [
+    "Chain",
+    "Crash",
+    "Doors",
+    "EngineAlone",
+    "Graph",
+    "Logs",
+    "Many",
+    "Nothing",
+    "Scene",
+    "Storm",
+    "idle",
+    "running",
+]

@@ -1,0 +1,83 @@
+"""finit as pid 1 of a namespace, with an /etc of its own; without cgroups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import namespace, proc
+from .base import Absent, Edges, Peer, Place
+
+
+class _Place(Place):
+    def prepare(self, count: int, edges: Edges | None = None) -> None:
+        self.count = count
+        etc = self.base / "etc"
+        (etc / "finit.d").mkdir(parents=True)
+        for name in ("passwd", "os-release", "group", "nsswitch.conf", "ld.so.cache"):
+            if Path("/etc", name).exists():
+                (etc / name).write_bytes(Path("/etc", name).read_bytes())
+        (etc / "fstab").write_text("")
+        (etc / "finit.conf").write_text("runlevel 2\n")
+        rows = [
+            f"service [2345] name:{name} respawn log:null {self.service.program} -- {name}\n"
+            for name in self.names
+        ]
+        (etc / "finit.d/bench.conf").write_text("".join(rows))
+
+    def start(self) -> None:
+        setup = [
+            f"mount --bind {self.base}/etc /etc",
+            "mount -t tmpfs -o ro tmpfs /sys/fs/cgroup",
+            "mount --bind -o ro /proc/sys /proc/sys",
+            "mount -o remount,ro,bind /proc/sys",
+        ]
+        argv = namespace.unshare(setup, [self.peer.program("finit")])
+        libraries = self.peer.tools.libraries()
+        self.launch(*argv, LD_LIBRARY_PATH=libraries)
+
+    @property
+    def first(self) -> int:
+        """finit's pid, as we see it."""
+        return namespace.first_below(self.launched[0].pid) if self.launched else 0
+
+    def _command(self, *words: str) -> list[str]:
+        libraries = f"LD_LIBRARY_PATH={self.peer.tools.libraries()}"
+        program = self.peer.program("initctl")
+        return namespace.enter(self.first, "env", libraries, program, *words)
+
+    def stop(self) -> None:
+        self.run(*self._command("runlevel", "1"), check=False)
+
+    def managers(self) -> list[int]:
+        return [self.first] if self.first else []
+
+    def outside(self, pids: list[int]) -> list[int]:
+        known = proc.namespaced(self.first) if self.first else {}
+        return [known[pid] for pid in pids if pid in known]
+
+    def stop_one(self, name: str) -> list[str]:
+        return self._command("stop", name)
+
+    def start_one(self, name: str) -> list[str]:
+        return self._command("start", name)
+
+    def status_one(self, name: str) -> list[str]:
+        return self._command("status", name)
+
+    def status_all(self) -> list[str]:
+        return self._command("status")
+
+
+class Finit(Peer):
+    """finit. `initctl` does not wait for the end of what it asks for."""
+
+    name = "finit"
+    place = _Place
+
+    def version(self) -> str:
+        self.root()
+        self.program("finit")
+        self.program("initctl")
+        if not namespace.may_unshare():
+            raise Absent("no namespace can be made for it here")
+        return self.debian("finit")
