@@ -57,18 +57,21 @@ class Ending:
             self.look(free)
             for name in hopeless:
                 i = self.engine.instances.get(name)
-                if i is None or any(g.dependency.condition == "completed" for g in i.groups):
+                if i is None or i.stage != "up" or contradiction or self.excused(i):
                     continue
-                if self.wished(i):
-                    continue  # a person's word did that: whom they let start again wants it
-                if i.stage == "up" and not contradiction:
-                    raise Broken(f"{name} was beyond hope, and came up by itself")
+                raise Broken(f"{name} was beyond hope, and came up by itself")
 
-    def wished(self, i: Any) -> bool:
-        """It, or something that it depends on, is there because another wants it along."""
+    def excused(self, i: Any) -> bool:
+        """It came although it was beyond hope, and that is right: it, or what it depends on, is
+        wanted along by one that a person let start again at a set time; waits for a task to
+        complete; or cannot run beside another, which SMF takes for hopeless while that runs
+        (smf.md 3.2), though that one may fail.
+        """
         around = [i]
         for one in around:
             if one.override is not None and one.override.by == "wants":
+                return True
+            if any(g.excludes or g.dependency.condition == "completed" for g in one.groups):
                 return True
             around += [o for o in hard_targets(one) if o not in around]
         return False

@@ -6,7 +6,7 @@ simpler.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stoker.model import (
@@ -157,11 +157,13 @@ def definition(below: Below, number: int, count: int) -> Definition:
         elif extra == 6:
             fields["decide"] = _TIMED
             fields["rebegin"] = ("prepare", "start")[below(2)]
-        elif extra >= 7:
+        elif extra >= 7 and fields["start"] is not _TRUE:  # what has no process is not asked
             fields["health"] = _HEALTH[below(2)]
         fields["refresh"] = ((), _TIMED, _KILL)[below(3)]
     if below(24) == 23:
         fields["essential"] = True
+    if below(16) == 15:
+        fields["gives"] = (("net",), ("active",), ("net", "power"))[below(3)]
     return Definition(name, **fields)
 
 
@@ -180,18 +182,27 @@ _VERBS = (
     "start",
     "stop",
     "restart",
+    "kill",
+    "once",
+    "give",
 )
 
 
-def request(below: Below, names: Sequence[str], wall: int) -> Request:
-    """Anything that a person may ask."""
+def request(
+    below: Below, names: Sequence[str], wall: int, gives: Mapping[str, tuple[str, ...]]
+) -> Request:
+    """Anything that a person may ask, or a watcher: `gives` says what each of those gives."""
     verb = "down" if below(40) == 39 else _VERBS[below(len(_VERBS))]
     several: tuple[str, ...] = ()
+    if verb == "give" and gives:
+        watcher = [*gives][below(len(gives))]
+        name = gives[watcher][below(len(gives[watcher]))]
+        return Request("give", (watcher,), who="root", input=name, value=below(3) != 2)
     if verb not in ("down", "input") and (verb != "settle" or below(3) == 2):
         several = tuple(dict.fromkeys(names[below(len(names))] for _ in range(1 + below(2))))
     timeout = (None, 5.0, 60.0)[below(3)]
     until = None
-    if verb in ("start", "stop", "enable", "disable") and below(6) == 5:
+    if verb in ("start", "stop", "enable", "disable", "once") and below(6) == 5:
         until = wall + (1 + below(100)) * 1_000_000_000
     if verb == "input":
         return _told(("net", "power", "active")[below(3)], below(3))

@@ -27,6 +27,7 @@ class Rules:
         self.shown: Shown = {}
         self.removed: set[str] = set()
         self.begun: dict[str, int] = {}
+        self.before = 0  # the engine's counter when the present turn began
 
     # -- what a dependency is worth: 1 satisfied, 0 not yet, -1 not without help, 2 maybe
 
@@ -76,17 +77,17 @@ class Rules:
     def fact(self, target: str) -> int:
         """A file or an input."""
         known = self.engine.facts.get(target)
+        if self.engine.fact_stamps.get(target, 0) > self.before:
+            return MAYBE  # it went while this turn was being decided
         if target.startswith("file:"):
             return 0 if known is None else 1 if known else -1
-        return 1 if known else MAYBE if known is None else 0
+        return 1 if known else 0
 
     def target(self, target: str, group: Dependency, seen: tuple[str, ...], owner: str) -> int:
         """One target as its group counts it."""
         kind = group.grouping
         if not target.startswith("svc:"):
             value = self.fact(target)
-            if not target.startswith("file:") and value == MAYBE:
-                value = 0
             if kind == Grouping.EXCLUDE_ALL:
                 return 1 if value != 1 else MAYBE if seen else 0
             return value
@@ -222,7 +223,8 @@ class Rules:
         if not why:
             raise Broken(f"3: {fmri} is wanted, down, and nothing is in its way")
         values = [self.group(one, fmri) for one in i.definition.dependencies]
-        if not engine.active or i.loop or any(v != 1 for v in values):
+        asleep = not engine.active and not i.definition.gives
+        if asleep or i.loop or any(v != 1 for v in values):
             return
         if all(one.code == "dependency" for one in why):
             raise Broken(f"3: {fmri} is wanted, its dependencies are satisfied: {why}")
@@ -246,7 +248,7 @@ class Rules:
 
     def _kept_up(self, fmri: str, i: Any) -> None:
         """What runs has no reason to stop that the rules know (exclusion, sleep)."""
-        if not self.engine.active:
+        if not self.engine.active and not i.definition.gives:
             raise Broken(f"3: {fmri} is up and the system sleeps")
         for one in i.definition.dependencies:
             if one.grouping == Grouping.EXCLUDE_ALL and one.restart_on != "none":

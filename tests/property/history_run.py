@@ -42,6 +42,7 @@ from stoker.engine import (
     Spawn,
     Status,
     Unwatch,
+    Waits,
     Wake,
     Watch,
 )
@@ -112,6 +113,7 @@ class History(Ending):
             self.trace.append(f"  tell {', '.join(map(short, events))}")
         if self.deep:
             self.log.append((events, now))
+        self.rules.before = self.engine.seq
         effects = self.engine.handle(events, now)
         if self.deep:
             for name, record in self.engine.take_changed().items():
@@ -178,10 +180,16 @@ class History(Ending):
 
     def ask(self, verb: str = "") -> Event:
         """A request as an event."""
-        r = request(self.below, self.names, self.wall)
+        r = request(self.below, self.names, self.wall, self.gives())
         if verb:
             r = msgspec.structs.replace(r, verb=verb, names=(), until=None)
         return Asked(self.engine.next_operation(), r)
+
+    def gives(self) -> dict[str, tuple[str, ...]]:
+        """What each watcher gives."""
+        return {
+            f: i.definition.gives for f, i in self.engine.instances.items() if i.definition.gives
+        }
 
     def deliver(self) -> None:
         """Some of the mail arrives: all at once, one by one, or of one instance first."""
@@ -258,8 +266,11 @@ class History(Ending):
         """It says something by sd_notify."""
         if c.main != "alive":
             return
-        kinds = ("status", "extend", "watchdog_late", "stopping", "reloading", "mainpid")
+        kinds = ("status", "extend", "watchdog_late", "stopping", "reloading", "mainpid", "waits")
         kind = kinds[self.below(len(kinds))]
+        if kind == "waits":
+            self.machine.mail.append(Waits(c.fmri, c.run, (c.fmri,) * self.below(2)))
+            return
         self.machine.mail.append(Notified(c.fmri, c.run, kind, "well", 5_000_000))
 
     def command(self) -> None:
@@ -293,7 +304,7 @@ class History(Ending):
             if not explain(engine, name, now)["why"]:
                 raise Broken(f"nothing explains {name}: {engine.instance(name)}")
         if engine.fmris():
-            plan(engine, request(self.below, engine.fmris(), self.wall), now)
+            plan(engine, request(self.below, engine.fmris(), self.wall, self.gives()), now)
         self._same(before, engine.records(), "before and after questions, what is")
 
     def change_fact(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from stoker.model import Class, Stage
 
-from . import methods, operations, verbs
+from . import inputs, methods, operations, verbs
 from .core import Core
 from .descent import send_rung
 from .effects import Kill, ProbeOn
@@ -88,6 +88,8 @@ def _defined(core: Core, event: Defined) -> None:
         core.rebuild = True
     if i.removed:
         i.removed = False
+    if core.inputs:
+        inputs.withdraw(core, d.fmri, but=d.gives)
     core.changed[i.fmri] = None
     core.mark(i)
 

@@ -16,11 +16,13 @@ from stoker.model import InputView, Request, Stage, display, rfc3339
 
 from .core import Core
 from .facts import Instance, Operation
+from .gates import wanted
 from .given import ACTIVE, Given, Word, sleep_cause, told
 from .operations import set_goal
 
 __all__ = [
     "give",
+    "heed",
     "input_views",
     "put_to_sleep",
     "set_input",
@@ -79,6 +81,8 @@ def give(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     if name not in watcher.definition.gives:
         what = ", ".join(watcher.definition.gives) or "nothing"
         return f"{watcher.name} does not give {name or 'that'} (its definition says: {what})"
+    if not _speaks(core, watcher):
+        return f"{watcher.name} is not to run: what it says does not count"
     word = Word(r.value, watcher.name, r.why, core.now.wall, watcher.fmri)
     given = core.inputs.get(name, Given())
     if given.seen is not None and given.seen._replace(when=word.when) == word:
@@ -139,13 +143,24 @@ def _change(core: Core, name: str, given: Given) -> None:
         fact(core, f"input:{name}", word is not None and word.value)
 
 
-def withdraw(core: Core, i: Instance) -> None:
+def _speaks(core: Core, i: Instance) -> bool:
     """A watcher that is to run no more says nothing any more. While it is only being restarted, its
     last word holds.
     """
-    for name in list(core.inputs):
+    return i.stage is not Stage.IDLE or wanted(core, i) or core.shutdown is not None
+
+
+def heed(core: Core, i: Instance) -> None:
+    """Take back what a watcher said that is to run no more."""
+    if not _speaks(core, i):
+        withdraw(core, i.fmri)
+
+
+def withdraw(core: Core, fmri: str, but: tuple[str, ...] = ()) -> None:
+    """Take back what an instance said, except of the inputs in `but`."""
+    for name in [name for name in core.inputs if name not in but]:
         given = core.inputs[name]
-        if given.seen is not None and given.seen.watcher == i.fmri:
+        if given.seen is not None and given.seen.watcher == fmri:
             _change(core, name, given._replace(seen=None))
 
 

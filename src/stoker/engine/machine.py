@@ -8,7 +8,7 @@ from typing import Any
 
 from stoker.model import InputView, InstanceView, OperationView, Stage
 
-from . import closures, gates, hope, operations, views
+from . import closures, gates, hope, inputs, operations, views
 from .apply import apply
 from .basics import shut_down
 from .core import Core
@@ -16,7 +16,6 @@ from .effects import Effect, Exit
 from .events import Adopted, Event, Now
 from .facts import Cause, Instance, Member
 from .graph import build
-from .inputs import input_views
 from .moves import change_of_mind, decide
 from .record import adopt, engine_record, instance_record, load, resend, restore
 from .values import propagate
@@ -151,6 +150,7 @@ class Engine(Core):
         """Records of instances that nobody defined any more: what was asked of them is over."""
         for name, record in self._records.items():
             self.changed[name] = None
+            inputs.withdraw(self, name)
             for number, (goal, run, outcome, note) in record.get("ops", {}).items():
                 op = self.ops.get(int(number))
                 if op is not None and not op.outcome:
@@ -189,7 +189,7 @@ class Engine(Core):
 
     def input_views(self) -> list[InputView]:
         """What the manager was told about the machine, "active" first."""
-        return input_views(self)
+        return inputs.input_views(self)
 
     def view(self, fmri: str, now: Now | None = None) -> InstanceView:
         """One instance for people; raises KeyError."""

@@ -25,7 +25,7 @@ from .descent import cleaning, deciding, killing, stopping, to_kill
 from .effects import ProbeOff, ProbeOn
 from .facts import Cause, Halt, Instance, Override
 from .graph import RESTART_RANK, unlink
-from .inputs import withdraw
+from .inputs import heed, withdraw
 from .running import leave, refreshing, stay_up
 
 __all__ = ["change_of_mind", "decide"]
@@ -37,6 +37,8 @@ def change_of_mind(core: Core, i: Instance) -> None:
     now_effective = gates.effective(i)
     if now_effective != i.effective:
         _flip(core, i, now_effective)
+    if core.inputs and i.definition.gives:
+        heed(core, i)  # before anybody acts on what it said
 
 
 def decide(core: Core, i: Instance) -> None:
@@ -110,8 +112,8 @@ def _idle(core: Core, i: Instance) -> bool:
             elif not i.cause.text:
                 i.reason, i.cause = "per_configuration", causes.choice(i)
         core.show(i)
-        if core.inputs and i.definition.gives and core.shutdown is None:
-            withdraw(core, i)
+        if core.inputs and i.definition.gives:
+            heed(core, i)
         return False
     core.show(i)
     reason = gates.blocked(core, i)
@@ -136,7 +138,7 @@ def _forget(core: Core, i: Instance) -> None:
     if i.leaving:
         set_leaving(core, i, False)  # while it still knows whom it held up
     unlink(i)
-    withdraw(core, i)
+    withdraw(core, i.fmri)
     if i.loop or i.static is not None:
         core.rebuild = True  # the others of its circle are free now
     core.touch(i)
