@@ -242,6 +242,8 @@ class Executor:
     def _listen(self, run: Run, added: dict[str, str], fds: dict[int, int]) -> None:
         """What the main process needs to say that it is ready."""
         ready = run.definition.ready
+        if ready.kind == "log":
+            self.looking.expect(run)
         if ready.kind == "notify" and run.notify is None:
             run.notify = NotifySocket(self.loop, self._allowed(run), self._teller(run))
             self.holder.put({f"notify/{run.fmri}": run.notify.socket.fileno()})

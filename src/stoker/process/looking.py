@@ -98,6 +98,14 @@ class Looking:
         self._await_log = await_log
         self._base = base
         self._become_main = become_main
+        self._expected: dict[str, int] = {}  # runs whose line has been asked for already
+
+    def expect(self, run: Run) -> None:
+        """The process that says in its output that it is ready is about to be started: whoever
+        reads it is asked before there is anything to read.
+        """
+        self._expected[run.fmri] = run.number
+        self._await_log(run.fmri, run.number, run.definition.ready.pattern)
 
     def begin(self, run: Run, name: str, after: float) -> None:
         """Look for "ready", or at the health probe of that name. A look that goes on already goes
@@ -147,6 +155,8 @@ class Looking:
     def _readiness(self, run: Run, after: float) -> Look | None:
         ready = run.definition.ready
         if ready.kind == "log":
+            if self._expected.pop(run.fmri, None) == run.number:
+                return None
             self._await_log(run.fmri, run.number, ready.pattern)
             return None
         if ready.kind == "delay":

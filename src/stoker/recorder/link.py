@@ -88,17 +88,30 @@ class Link:
         if not events & ~select.EPOLLOUT:
             return
         for _ in range(AT_ONCE):
-            try:
-                data = self._socket.recv(65536)
-            except BlockingIOError:
+            if not self._next():
                 return
-            except OSError:
-                data = b""
-            if not data:
-                self.close()
-                self._ended()
-                return
-            self._one(data)
+
+    def _next(self) -> bool:
+        """Take one message; False when there is none."""
+        try:
+            data = self._socket.recv(65536)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self.close()
+            self._ended()
+            return False
+        self._one(data)
+        return True
+
+    def hear(self) -> None:
+        """Take what has come already, out of turn: what was said before an output must be known
+        before the output is read.
+        """
+        while self._socket.fileno() >= 0 and self._next():
+            pass
 
     def _one(self, data: bytes) -> None:
         try:

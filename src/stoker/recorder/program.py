@@ -207,6 +207,11 @@ class Recorder:
         self.loop.watch(pipe.fd, select.EPOLLIN, lambda _: self._ready(pipe))
 
     def _ready(self, pipe: Pipe) -> None:
+        if self.link is not None and pipe.book.pattern is None:
+            # The manager says what line it waits for before it starts what may write it.
+            self.link.hear()
+            if self.pipes.get(pipe.fd) is not pipe:
+                return
         if self.held.changed:
             self.held.store()  # a successor must finish a block as we would have
         count = self.drain.read(pipe)
