@@ -239,6 +239,8 @@ def _notified(core: Core, i: Instance, e: Notified) -> None:
         i.gone = None
     elif e.kind == "extend" and i.deadline is not None:
         i.deadline = max(i.deadline, core.now.mono + e.number * 1000)
+    elif e.kind == "watchdog_usec":
+        i.watchdog = e.number  # kept for whoever listens after the next manager's start
     elif e.kind == "watchdog_late" and i.stage in (Stage.UP, Stage.REFRESH):
         bounce(core, i, "watchdog", "ended: it was silent for longer than its watchdog allows")
 

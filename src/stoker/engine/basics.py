@@ -61,6 +61,7 @@ def new_run(core: Core, i: Instance) -> None:
     i.not_before = i.deadline = i.healthy_since = None
     i.rung = -1
     i.status_text = ""
+    i.watchdog = 0
     i.waits = ()
     i.asked_refresh = False
     i.probe_fails, i.probe_ok = {}, {}

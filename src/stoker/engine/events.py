@@ -148,7 +148,7 @@ class Ready(Struct, frozen=True):
 
 class Notified(Struct, frozen=True):
     """sd_notify words other than READY. kind: status, mainpid, reloading, stopping, extend,
-    watchdog, watchdog_late.
+    watchdog, watchdog_usec, watchdog_late.
     """
 
     fmri: str

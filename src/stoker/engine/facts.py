@@ -242,6 +242,7 @@ class Instance:
         "turn",
         "waits",
         "was_up",
+        "watchdog",
         "watchers",
         "why",
     )
@@ -320,6 +321,7 @@ class Instance:
         self.cause = NOBODY
         self.why: Cause | None = None  # of the change of mind that is being applied
         self.status_text = ""
+        self.watchdog = 0  # microseconds that the service asked for, 0: none
         self.waits: tuple[str, ...] = ()  # said by the run itself, and again to a new manager
         self.probe_fails: dict[str, int] = {}
         self.probe_ok: dict[str, bool] = {}

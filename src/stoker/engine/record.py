@@ -68,6 +68,7 @@ _PLAIN: tuple[tuple[str, Any], ...] = (
     ("reason", "insert_in_graph"),
     ("since", 0),
     ("status_text", ""),
+    ("watchdog", 0),
 )
 _STAMPS = (
     "baseline",

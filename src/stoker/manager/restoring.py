@@ -96,6 +96,7 @@ def remains(
         process=process,
         expected=method if pending == "asked" else "",
         step=int(record.get("step", 0)),
+        watchdog=int(record.get("watchdog", 0)),
         ends=ends,
     )
 

@@ -40,7 +40,8 @@ class Remains(msgspec.Struct):
     not read.
 
     `expected`: a method whose process, of step `step`, may exist though it was never recorded (""
-    if none). `ends`: those written down, by method, main as "main".
+    if none). `ends`: those written down, by method, main as "main". `watchdog`: microseconds that
+    it had asked for.
     """
 
     fmri: str
@@ -52,6 +53,7 @@ class Remains(msgspec.Struct):
     process: tuple[int, int] | None = None
     expected: str = ""
     step: int = 0
+    watchdog: int = 0
     ends: Mapping[str, End] = {}
 
 
@@ -263,7 +265,7 @@ class _Adopter:
                 found.method = state or UNKNOWN
         if remains.expected:
             self._expected(case)
-        self._listen(run)
+        self._listen(run, remains.watchdog)
         run.populated = found.populated = run.contract.populated()
         if run.populated and not run.direct():
             self.executor.emptiness.check(run)
@@ -316,14 +318,13 @@ class _Adopter:
         else:
             found.method = state
 
-    def _listen(self, run: Run) -> None:
+    def _listen(self, run: Run, watchdog: int) -> None:
         """The sockets on which it says that it is ready."""
         executor = self.executor
         fd = self.descriptors.pop(f"notify/{run.fmri}", None)
         if fd is not None:
-            run.notify = NotifySocket(
-                executor.loop, executor._allowed(run), executor._teller(run), fd
-            )
+            allowed, tell = executor._allowed(run), executor._teller(run)
+            run.notify = NotifySocket(executor.loop, allowed, tell, fd, watchdog)
         fd = self.descriptors.pop(f"ready/{run.fmri}", None)
         if fd is not None:
             run.ready_pipe = ReadyPipe(executor.loop, executor._piped(run), fd)

@@ -41,7 +41,7 @@ def parse_notification(data: bytes) -> Iterator[tuple[str, str]]:
 
 class NotifySocket:
     """sd_notify(3), the receiver's side. `tell(kind, text, number)`: kind ready, status, mainpid,
-    reloading, stopping, extend (number: microseconds), watchdog, watchdog_late.
+    reloading, stopping, extend and watchdog_usec (number: microseconds), watchdog, watchdog_late.
     """
 
     def __init__(
@@ -50,14 +50,15 @@ class NotifySocket:
         allowed: Callable[[int, int], bool],
         tell: Tell,
         fd: int | None = None,
+        watchdog: int = 0,
     ) -> None:
-        """`allowed(pid, uid)`: whether a sender may speak. `fd`: a predecessor's socket. Raises
-        OSError.
+        """`allowed(pid, uid)`: whether a sender may speak. `fd`: a predecessor's socket, and
+        `watchdog` the microseconds that were agreed on there; they begin anew. Raises OSError.
         """
         self._loop = loop
         self._allowed = allowed
         self._tell = tell
-        self._watchdog = 0  # nanoseconds
+        self._watchdog = watchdog * 1000  # nanoseconds
         self._timer: Timer | None = None
         kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
         if fd is None:
@@ -69,6 +70,7 @@ class NotifySocket:
         name = self.socket.getsockname()
         self.name = "@" + (name[1:].decode() if isinstance(name, bytes) else name[1:])
         loop.watch(self.socket.fileno(), epoll.READ, self._readable)
+        self._wind()
 
     def close(self) -> None:
         """Hear nothing more."""
@@ -109,6 +111,7 @@ class NotifySocket:
         elif name == "WATCHDOG_USEC" and value.isdigit():
             self._watchdog = int(value) * 1000
             self._wind()
+            self._tell("watchdog_usec", "", int(value))
         elif name == "WATCHDOG" and value == "1":
             self._wind()
             self._tell("watchdog", "", 0)

@@ -62,7 +62,7 @@ class Report(Protocol):
 
     def notified(self, fmri: str, run: int, kind: str, text: str, number: int) -> None:
         """sd_notify words other than READY: status, mainpid, reloading, stopping, extend, watchdog,
-        watchdog_late.
+        watchdog_usec, watchdog_late.
         """
 
     def probed(self, fmri: str, run: int, name: str, ok: bool, text: str) -> None:

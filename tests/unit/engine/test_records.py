@@ -6,7 +6,17 @@ import json
 
 import pytest
 
-from stoker.engine import Adopted, Behaviour, Defined, Due, Engine, Now, Spawn, Status
+from stoker.engine import (
+    Adopted,
+    Behaviour,
+    Defined,
+    Due,
+    Engine,
+    Notified,
+    Now,
+    Spawn,
+    Status,
+)
 from stoker.model import Ready, Restart, RestartOn, Step
 
 STEP = (Step(argv=("/bin/step",), timeout=30.0),)
@@ -210,3 +220,15 @@ def test_the_same_events_give_the_same_records(bench):
         return b.world.engine.records(), [e for _, e in b.world.log]
 
     assert history() == history()
+
+
+def test_the_watchdog_that_a_service_asked_for_is_kept_with_its_run(bench):
+    b = bench()
+    b.define(web={})
+    name = b.name("web")
+    b.world.engine.handle([Notified(name, 1, "watchdog_usec", "", 3_000_000)], b.world.now)
+    assert b.world.engine.records()[name]["watchdog"] == 3_000_000
+    engine, _ = successor(b, Adopted(name, "alive", "never", True))
+    assert engine.instance(name).watchdog == 3_000_000
+    engine, _ = successor(b, Adopted(name, Status("exit", 3), "never", False))
+    assert engine.instance(name).watchdog == 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 import time
 from typing import Any
 
@@ -327,8 +328,6 @@ def test_the_notify_socket_is_heard_on(bench: Any) -> None:
         "s.sendto(b'READY=1','\\0'+n[1:])\n"
         "time.sleep(600)\n"
     )
-    import sys
-
     step = Step(argv=(sys.executable, "-I", "-S", "-c", script))
     definition = Definition(fmri=A, start=(step,), ready=Ready(kind="notify"))
     bench.start(definition)
@@ -342,3 +341,23 @@ def test_the_notify_socket_is_heard_on(bench: Any) -> None:
     with open(bench.path("go"), "w"):
         pass
     assert bench.heard("ready") == (A, 1, 0)
+
+
+def test_the_watchdog_that_a_service_asked_for_goes_on(bench: Any) -> None:
+    script = (
+        "import os,socket,time\n"
+        "s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n"
+        "n=os.environ['NOTIFY_SOCKET']\n"
+        "s.sendto(b'READY=1\\nWATCHDOG_USEC=3600000000','\\0'+n[1:])\n"
+        "time.sleep(600)\n"
+    )
+    step = Step(argv=(sys.executable, "-I", "-S", "-c", script))
+    definition = Definition(fmri=A, start=(step,), ready=Ready(kind="notify"))
+    bench.start(definition)
+    assert bench.heard("notified")[2:] == ("watchdog_usec", "", 3_600_000_000)
+    main = main_of(bench)
+    held = os.dup(bench.held[f"notify/{A}"])
+    successor(bench)
+    remains = Remains(A, 1, 1, definition, main, watchdog=20_000)
+    adopt(bench.executor, [remains], list, {f"notify/{A}": held})
+    assert bench.heard("notified")[2] == "watchdog_late"
