@@ -58,7 +58,7 @@ class Call:
             self.options.pop("project", None)
         place = self.place(directory)
         if place.kind == "project" and not os.path.isdir(place.name):
-            raise UsageError(f"{place.name} is not a directory", hint="stoker up DIR")
+            raise UsageError(f"{place.name} is not a directory", hint=f"usage: {self.verb.usage}")
         return place
 
     def _find(self, directory: str | None) -> Place:

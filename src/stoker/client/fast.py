@@ -303,7 +303,9 @@ class Client:
         if self.place is None:
             return "start one with: stoker up DIR"
         if self.place.kind == "project":
-            return f"start one with: stoker up {self.place.name}"
+            from shlex import quote as typed
+
+            return f"start one with: stoker up {typed(self.place.name)}"
         return f"start one with: stoker --{self.place.kind} up"
 
     def _not_there(self, error: OSError) -> NoReturn:

@@ -85,7 +85,7 @@ class _Answer:
         for text in i.degraders.values():
             self.link(i.fmri, _state(i), f"it is degraded: {text}", "degraded", 0)
         if "admin" in i.degraders:
-            self.change("taking that back", f"stoker clear {i.name}")
+            self.change("taking that back", f"stoker clear {_typed(i)}")
         if i.waits:
             names = ", ".join(map(display, i.waits))
             text = f"its process has been started and is waiting for {names}"
@@ -96,7 +96,7 @@ class _Answer:
         if i.cause.text.startswith(("ended", "failed")):
             text = f"it was started again because its last run {i.cause.text}"
             self.link(i.fmri, _state(i), text, i.reason, 0)
-        self.change("stopping it", f"stoker stop {i.name}")
+        self.change("stopping it", f"stoker stop {_typed(i)}")
 
     # -- what does not
 
@@ -138,7 +138,7 @@ class _Answer:
                     self.change(
                         f"{i.name} becoming ready (otherwise it is given up and tried again)"
                     )
-                self.change("looking at what it says", f"stoker logs {i.name}")
+                self.change("looking at what it says", f"stoker logs {_typed(i)}")
             return
         text = f"its last run is being ended ({i.stage}): {_cause(i)}"
         self.link(i.fmri, _state(i), text, "stopping", depth)
@@ -175,7 +175,7 @@ class _Answer:
             if group.excludes:
                 text = f"it runs, and {owner.name} cannot run beside it: it {_wanted(i)}"
                 self.link(i.fmri, _state(i), text, "excluded", depth)
-                self.change(f"stopping {i.name}", f"stoker stop {i.name}")
+                self.change(f"stopping {i.name}", f"stoker stop {_typed(i)}")
                 return
             condition = group.dependency.condition
             text = f"it is up, but {owner.name} wants it {condition}"
@@ -223,21 +223,21 @@ class _Answer:
         code = reason.code
         if code == "disabled":
             if i.override is not None and not i.enabled:
-                self.change(f"enabling {i.name}", f"stoker enable {i.name}")
+                self.change(f"enabling {i.name}", f"stoker enable {_typed(i)}")
             elif i.override is None:
-                self.change(f"enabling {i.name} for good", f"stoker enable {i.name}")
-            self.change(f"starting {i.name}", f"stoker start {i.name}")
+                self.change(f"enabling {i.name} for good", f"stoker enable {_typed(i)}")
+            self.change(f"starting {i.name}", f"stoker start {_typed(i)}")
             self._until(i)
         elif code == "maintenance":
             if i.static is not None:
                 self.change(f"mending the definition of {i.name}, then", "stoker reload")
             else:
-                self.change("seeing what it said last", f"stoker logs {i.name}")
-                self.change("once that is mended", f"stoker clear {i.name}")
+                self.change("seeing what it said last", f"stoker logs {_typed(i)}")
+                self.change("once that is mended", f"stoker clear {_typed(i)}")
                 self._until(i)
         elif code == "backoff":
             self._until(i)
-            self.change("trying again now", f"stoker start {i.name}")
+            self.change("trying again now", f"stoker start {_typed(i)}")
         elif code == "ordering_loop":
             self.change(
                 "taking one of these orderings out of the definitions, then", "stoker reload"
@@ -251,6 +251,13 @@ class _Answer:
         until = self.engine.view(i.fmri).until
         if until is not None:
             self.change(f"waiting: {i.name} is looked at again by itself at {until}")
+
+
+def _typed(i: Instance) -> str:
+    """A name as it is typed at a shell."""
+    from shlex import quote
+
+    return f"-- {quote(i.name)}" if i.name.startswith("-") else quote(i.name)
 
 
 def _wanted(i: Instance) -> str:

@@ -232,7 +232,7 @@ def _shown(part: str) -> str:
         if char == "%":
             # One that no two hexadecimal digits follow stands for itself, and is read back so.
             text = ("%25" if len(text) > 1 and _HEX.issuperset(text[:2]) else "%") + text
-        elif char in _SAFE or (char.isprintable() and char not in ":*?["):
+        elif char in _SAFE or (char.isprintable() and char != ":"):
             text = char + text
         else:
             text = escape(char, "/") + text
@@ -285,7 +285,8 @@ def _partial(pattern: str, names: list[str]) -> list[str]:
         )
     near = did_you_mean(pattern, [display(name) for name in names])
     hint = f"did you mean {near}?" if near else "`stoker ls` lists all"
-    raise NoSuchService(f"no such service: {pattern}", hint=hint, candidates=[near] if near else [])
+    shown = pattern or "'' (an empty name)"
+    raise NoSuchService(f"no such service: {shown}", hint=hint, candidates=[near] if near else [])
 
 
 def _tail(tail: str, name: str) -> bool:

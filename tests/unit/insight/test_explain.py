@@ -39,6 +39,14 @@ def test_what_is_up_says_who_wanted_it_and_how_to_stop_it() -> None:
     assert commands(found) == ["stoker stop web"]
 
 
+def test_a_command_can_be_typed_as_it_is_told() -> None:
+    world = World()
+    for name, typed in (("my%20web", "'my web'"), ("--x", "-- --x"), ("a%2Ab", "'a*b'")):
+        world.define(service(name))
+        world.run(60)
+        assert commands(ask(world, name)) == [f"stoker stop {typed}"]
+
+
 def test_the_chain_goes_down_to_the_person() -> None:
     world = World()
     world.define(

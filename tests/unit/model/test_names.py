@@ -95,11 +95,19 @@ def test_what_is_no_name(typed: str) -> None:
 
 
 @given(st.text("%aF0é", min_size=1, max_size=8))
-def test_people_see_the_file_s_name(raw: str) -> None:
+def test_a_percent_sign_is_spelled_out_where_it_must_be(raw: str) -> None:
     """A percent sign is spelled out only where it would be read as the beginning of a byte."""
     shown = display(fmri(raw))
     assert canonical(shown) == fmri(raw)
     assert (shown == raw) == (unescape(raw) == raw)
+
+
+def test_a_name_with_a_pattern_in_it_is_found_by_its_name() -> None:
+    known = [fmri("a*b"), fmri("axb"), fmri("[ab]")]
+    assert [display(name) for name in known] == ["a*b", "axb", "[ab]"]
+    assert matching(["a*b"], known) == known[:1]
+    assert matching(["[ab]"], known) == known[2:]
+    assert matching(["a?b"], known) == known[:2]
 
 
 def test_half_a_surrogate_pair_is_no_name() -> None:
@@ -124,7 +132,7 @@ def test_a_name_cannot_lead_out_of_a_directory() -> None:
         ("svc:/my%20web:default", "my web"),
         ("svc:/a%0Ab:default", "a%0Ab"),
         ("svc:/a%3Ab:default", "a%3Ab"),
-        ("svc:/a%2A:default", "a%2A"),
+        ("svc:/a%2A:default", "a*"),
         ("svc:/%C3%A9:default", "é"),
         ("svc:/100%25%C3%A9:default", "100%é"),
         ("svc:/100%25:default", "100%"),
