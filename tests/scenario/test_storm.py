@@ -52,6 +52,7 @@ def test_the_manager_is_killed(many: int, kills: int, seed: int, containment: st
 def test_the_recorder_is_killed(many: int, kills: int, seed: int) -> None:
     dice = random.Random(seed)
     with storm(many, seed) as weather:
+        weather.history = False
         for number in range(kills):
             kill(weather.place, "recorder", dice, early=number in EARLY)
 
@@ -63,6 +64,7 @@ def test_the_recorder_is_killed(many: int, kills: int, seed: int) -> None:
 def test_both_are_killed(many: int, kills: int, seed: int) -> None:
     dice = random.Random(seed)
     with storm(many, seed) as weather:
+        weather.history = False
         for number in range(kills):
             first, second = dice.sample(["manager", "recorder"], 2)
             kill(weather.place, first, dice, early=number in EARLY)
