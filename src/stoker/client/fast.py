@@ -30,6 +30,7 @@ PATIENCE = 60.0
 TRIES = 5
 """How often a question is asked anew when managers die over it."""
 
+_PLAIN = dict.fromkeys(map(ord, "/-_.,+@"))
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~")
 
 
@@ -303,9 +304,12 @@ class Client:
         if self.place is None:
             return "start one with: stoker up DIR"
         if self.place.kind == "project":
-            from shlex import quote as typed
+            name = self.place.name
+            if not name.translate(_PLAIN).isalnum():
+                from shlex import quote as typed  # only then: it takes as long as all the rest
 
-            return f"start one with: stoker up {typed(self.place.name)}"
+                name = typed(name)
+            return f"start one with: stoker up {name}"
         return f"start one with: stoker --{self.place.kind} up"
 
     def _not_there(self, error: OSError) -> NoReturn:
