@@ -100,7 +100,7 @@ def signature(core: Core, i: Instance) -> int:
         sig |= _MAINTENANCE
     if here and not i.parting:
         sig |= _RUNS
-    if i.tangled and i.stage is Stage.IDLE:
+    if i.tangled and i.stage is Stage.IDLE and i.shown_state != State.UNINITIALIZED:
         sig |= _TANGLED
     return sig
 

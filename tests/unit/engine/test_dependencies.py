@@ -675,3 +675,15 @@ def test_an_ordering_loop_through_a_cycle_does_not_hinder_the_way_down(bench):
     b.world.advance(4)
     assert b.states("a", "b", "x") == "maintenance disabled disabled"
     assert b.outcome(number) == "done"
+
+
+def test_within_a_loop_too_nobody_is_passed_before_it_was_looked_at(bench):
+    b = bench()
+    b.define(
+        b={"dependencies": (b.needs("d", grouping=OPTIONAL),)},
+        c={"after": (b.name("b"),)},
+        d={"dependencies": (b.needs("c"),)},
+    )
+    told = [(p.fmri, str(p.state), p.next_state) for p in b.world.published]
+    assert told.index((b.name("d"), "offline", "")) < told.index((b.name("b"), "offline", "online"))
+    assert b.states("b", "c", "d") == "online online online"
