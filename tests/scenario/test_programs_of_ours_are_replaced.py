@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 import signal
 
+from storm import programs
+
 from stoker.testing import Scenario
+
+COUNT = "N=0; while :; do N=$((N + 1)); echo $N; sleep 0.005; done"
+
+
+def numbers(place: Scenario) -> list[int]:
+    """What the counting service has said, as its log has it."""
+    return [int(line) for line in place.stoker("logs", "--plain", "count").ok().out.split()]
 
 
 def with_two(place: Scenario) -> tuple[int, int]:
@@ -75,6 +84,27 @@ def test_a_keeper_that_a_manager_became_can_be_replaced(place: Scenario) -> None
     assert place.keeper() == manager
     assert (place.pid("one"), place.pid("two")) == before
     place.down()
+
+
+def test_reexec_replaces_all_three_without_a_lost_line(place: Scenario) -> None:
+    place.script("count", COUNT)
+    place.up()
+    place.until(lambda: numbers(place), "it counts")
+    before, pid = programs(place), place.pid("count")
+    place.stoker("reexec").ok()
+    place.until(
+        lambda: all(
+            now[1] == "ready" and now[2] > before[role][2] for role, now in programs(place).items()
+        ),
+        "both have successors",
+    )
+    # One of them is new, and reads what is written now.
+    last = numbers(place)[-1]
+    place.until(lambda: numbers(place)[-1] > last, "it still counts, and is recorded")
+    assert place.pid("count") == pid
+    place.down()
+    found = numbers(place)
+    assert found == list(range(1, len(found) + 1))
 
 
 def test_hup_to_the_keeper_reads_the_definitions_again(place: Scenario) -> None:

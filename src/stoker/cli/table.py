@@ -357,8 +357,8 @@ VERBS: tuple[Verb, ...] = (
          Option("--verbs", "print the verbs"), JSON],
     ),
     Verb(
-        "reexec", "replace manager and keeper by what is installed now",
-        "No service is touched.",
+        "reexec", "replace our own programs by what is installed now",
+        "Keeper, recorder and manager. No service is touched.",
         options=[TIMEOUT, JSON],
         statuses={0: "done", 1: "it could not", 3: STATUSES[3], 5: STATUSES[5]},
     ),

@@ -480,16 +480,16 @@ class Manager:
     # -- being replaced
 
     def reexec(self) -> None:
-        """Keeper, then manager, become what is installed now; no service is touched.
+        """Keeper, recorder and manager become what is installed now; no service is touched.
 
-        The keeper executes its own command again with all that it holds; then this process ends in
-        order, and the new keeper starts its successor. Raises Failed.
+        The keeper executes its own command again with all that it holds; the recorder and this
+        process end in order, and the new keeper starts their successors. Raises Failed.
         """
         if self.keeping is None or self._leaving is not None:
             raise Failed("there is no keeper to be replaced, or all is going down")
         if not self.keeping.command:
             raise Failed("the keeper's command cannot be read")
-        self.log("keeper and manager are replaced by what is installed now")
+        self.log("keeper, recorder and manager are replaced by what is installed now")
         self.keeping.exec(self.keeping.command)
         # A moment later, so that whoever asked has the answer.
         self.loop.at(time.monotonic_ns() + _PARTING, self.loop.stop)
@@ -497,6 +497,8 @@ class Manager:
     # -- the end
 
     def _leave(self, status: int) -> None:
+        if self.link is not None:
+            self.link.renew()
         """Everything is down. Choices that are not durable yet get a moment."""
         self._status = status
         if self._leaving is None:

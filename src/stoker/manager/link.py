@@ -134,6 +134,10 @@ class Link:
         """An operation ended."""
         self._record("operation", *row)
 
+    def renew(self) -> None:
+        """Have the recorder replaced by what is installed now."""
+        self._send("renew")
+
     def flush(self) -> None:
         """The turn is over: send what it had for the history."""
         if self._queue:

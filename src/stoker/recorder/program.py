@@ -294,6 +294,12 @@ class Recorder:
             self._kinds[key] = (chosen, chosen.to_json())
         return self._kinds[key]
 
+    def _on_renew(self) -> None:
+        """Make room for a successor, which may be of another version: everything is in its place
+        for it, and the keeper starts it at once.
+        """
+        self.loop.stop()
+
     def _on_bounds(self, rows: int, age: float) -> None:
         self.ledger.bound(int(rows), float(age))
 

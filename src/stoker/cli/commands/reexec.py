@@ -1,4 +1,4 @@
-"""Replace manager and keeper by what is installed now."""
+"""Replace our own programs by what is installed now."""
 
 from __future__ import annotations
 
