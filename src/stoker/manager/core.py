@@ -44,7 +44,7 @@ from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
 from .parent import Parent
-from .reload import Compile, changes, mistakes
+from .reload import Compile, bad_files, changes, mistakes
 from .ring import Ring
 from .statelog import StateLog
 from .status import status_view
@@ -344,6 +344,12 @@ class Manager:
         self.engine.down_timeout = self.settings.down_timeout
         intents = self.link.intents if self.link is not None else {}
         self.watching.follow(compiled)
+        bad = bad_files(compiled)
+        if not bad:
+            self.notices.pop("bad files", None)
+        elif self.notices.get("bad files") != bad:
+            self.notices["bad files"] = bad
+            self.log(bad)
         if self.link is not None:
             self.link.bound(self.settings.history_count, self.settings.history_age)
             self.link.grant(self.settings.roles)

@@ -22,10 +22,11 @@ from stoker.model import (
     Place,
     changed_fields,
     decode_compiled,
+    display,
 )
 from stoker.process import Executor
 
-__all__ = ["Compile", "changes", "compile_argv", "load", "mistakes"]
+__all__ = ["Compile", "bad_files", "changes", "compile_argv", "load", "mistakes"]
 
 _CODE = (
     "import sys; sys.path[:0] = {path!r}; from stoker.formats import compile_main; compile_main()"
@@ -53,6 +54,20 @@ def compile_argv(runtime: str) -> tuple[str, ...]:
 def mistakes(compiled: Compiled) -> list[dict[str, Any]]:
     """As clients get them."""
     return [msgspec.structs.asdict(one) for one in compiled.mistakes]
+
+
+def bad_files(compiled: Compiled) -> str:
+    """One sentence about what could not be read, and what goes on as it was; "" for nothing."""
+    errors = compiled.errors
+    if not errors:
+        return ""
+    more = f" (and {len(errors) - 1} more mistakes)" if len(errors) > 1 else ""
+    text = f"definitions: {errors[0]}{more}"
+    if compiled.kept:
+        names = ", ".join(display(fmri) for fmri in compiled.kept[:5])
+        rest = f" and {len(compiled.kept) - 5} more" if len(compiled.kept) > 5 else ""
+        text += f"; {names}{rest}: the last good definition holds"
+    return text.replace("\n", " ")
 
 
 def changes(
@@ -96,6 +111,8 @@ def _difference(
         return "stop", fields, "it is not enabled any more"
     if fmri not in up:
         return ("start" if wanted(fmri, after) else "none"), fields, "it was not running"
+    if named and after.later:
+        return "live", fields, f"{named} from the next start on"
     if named:
         return "restart", fields, f"a new process is needed for {named}"
     return "live", fields, "takes effect without a new process"
