@@ -2,7 +2,9 @@
 
 Bounds: a request's head 16 KiB, its body 1 MiB; of what a client sends ahead while its answer is
 awaited, 64 KiB; of a stream, 256 KiB wait in our buffer, after which the stream is not asked for
-more until the client has read. A client that reads nothing of an answer for 60 s is dropped.
+more until the client has read. Requests that were sent ahead are taken one at a time, with a turn
+for everybody else between, and none while an answer waits to be read. A client that reads nothing
+of an answer for 60 s is dropped.
 """
 
 from __future__ import annotations
@@ -118,8 +120,10 @@ class Connection:
             return
         if events & select.EPOLLIN:
             self._read()
-        elif events & (_GONE | select.EPOLLRDHUP):
+        elif events & _GONE or not self._between():
             self.close()
+        elif events & select.EPOLLRDHUP:
+            self._end_of_input()
 
     def _read(self) -> None:
         try:
@@ -143,8 +147,15 @@ class Connection:
             self._watch()
 
     def _end_of_input(self) -> None:
-        """The client sends no more: complete the answer under way, give up one that waits."""
-        if self._out and not (self._exchange and not self._exchange.answered):
+        """The client sends no more: complete the answer under way, give up one that waits. What it
+        has asked before is answered.
+        """
+        if self._between() and self._http.trailing_data[0]:
+            self._half = True
+            self._watch()
+            if not self._out:
+                self._loop.at(0, self._advance)
+        elif self._out and not (self._exchange and not self._exchange.answered):
             self._half = self._ending = True
             self._watch()
         else:
@@ -161,7 +172,10 @@ class Connection:
                 self._refuse(error.error_status_hint or 400, str(error))
                 return
             if event is h11.NEED_DATA or event is h11.PAUSED:
-                self._continue()
+                if self._half and event is h11.NEED_DATA:
+                    self.close()  # half a request, and no more will come
+                else:
+                    self._continue()
                 return
             if isinstance(event, h11.Request):
                 self._begin(event)
@@ -169,6 +183,7 @@ class Connection:
                 self._more(bytes(event.data))
             elif isinstance(event, h11.EndOfMessage):
                 self._complete()
+                return
             elif isinstance(event, h11.ConnectionClosed):
                 self.close()
                 return
@@ -247,12 +262,20 @@ class Connection:
             return
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
-            self._reading = True
+            self._reading = False  # until the client has its answer
             self._flush()
-            if self._sock.fileno() >= 0:
-                self._watch()
-                if self._http.trailing_data[0]:  # the next request is here already
-                    self._loop.at(0, self._advance)
+
+    def _between(self) -> bool:
+        """True when no request is under way."""
+        return self._exchange is None and self._http.our_state is h11.IDLE
+
+    def _next(self) -> None:
+        """The client has its answer: take its next request, which may be here already."""
+        self._reading = True
+        if self._http.trailing_data[0]:
+            self._loop.at(0, self._advance)
+        elif self._half:
+            self.close()
 
     def room(self) -> bool:
         """True while little enough is waiting for the client."""
@@ -284,6 +307,8 @@ class Connection:
             self.close()
             return
         self._mind(sent > 0)
+        if not self._out and not self._reading and self._between():
+            self._next()
         self._watch()
         exchange = self._exchange
         if full and self.room() and exchange is not None and exchange.on_room is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import socket
@@ -272,6 +273,37 @@ def test_requests_one_behind_the_other_on_one_connection(door: Any) -> None:
             piece = sock.recv(65536)
             assert piece, "the connection was closed before all were answered"
             found += piece
+
+
+def test_what_was_asked_before_the_end_is_answered(door: Any) -> None:
+    with door.connect() as sock:
+        sock.sendall(b"GET /v1/instances HTTP/1.1\r\nHost: x\r\n\r\n" * 50 + b"GET /v1 HT")
+        sock.shutdown(socket.SHUT_WR)
+        found = b""
+        while piece := sock.recv(65536):
+            found += piece
+    assert found.count(b"HTTP/1.1 200") == 50
+
+
+def test_who_asks_and_never_reads_is_not_served_for_ever(door: Any) -> None:
+    """Requests sent ahead wait until answers are read: they cost others neither time nor memory."""
+    door.fake.rows["svc:/web:default"].description = "x" * 10_000
+    asked = b"GET /v1/instances HTTP/1.1\r\nHost: x\r\n\r\n"
+    with door.connect() as sock:
+        sock.setblocking(False)
+        sent = 0
+        with contextlib.suppress(BlockingIOError):
+            while sent < 10_000_000:
+                sent += sock.send(asked * 1000)
+        for _ in range(100):
+            assert door.ask("GET", "/v1")[0] == 200
+        served = door.do(lambda: [len(one._out) for one in door.door._clients])
+        assert max(served) < 200_000
+        # What it asked for is there as soon as it reads.
+        sock.settimeout(60)
+        found = 0
+        while found < sent // len(asked) // 10:
+            found += sock.recv(1 << 20).count(b"HTTP/1.1 200")
 
 
 def test_a_client_that_hangs_up_in_the_middle(door: Any) -> None:
