@@ -21,7 +21,8 @@ A program finds its end of the channel (SOCK_SEQPACKET) by STOKER_KEEPER. A pack
 Last-status is the exit status, or minus the signal. Flags are ``exits-lost`` and ``state-aside``,
 with a comma between. LIST is answered by ITEMs, for the manager by every EXIT not acknowledged too,
 and END; an EXIT sent unasked is a hint. SIGNALs wait until a manager is READY; what a dead one has
-not read goes to the next. What is refused has had no effect.
+not read goes to the next. What is refused has had no effect. Who shuts its end is not heard or told
+anything until it is replaced.
 
 Held from the start: ``lock`` (RUN/lock, flocked: the lock of the place; a program that holds it too
 keeps the place from others), ``listen/control``, ``link/manager`` and ``link/recorder``.
@@ -50,7 +51,6 @@ import resource
 import select
 import signal
 import socket
-import struct
 import sys
 import time
 from collections import deque
@@ -60,12 +60,13 @@ __all__ = ["Keeper", "Program", "main", "pause"]
 
 VERSION = 1
 MOST_EXITS = 100_000  # remembered; then the oldest go, and `exits-lost` is said
-MOST_FDS, MOST_BYTES = 250, 60_000  # with one packet, in one packet
-MOST_REPLIES = 64  # unanswered questions of one program before we stop listening to it
+MOST_NAMES, LONGEST = 50, 1000  # names in an ITEM, bytes of a name: what fits one packet
+MOST_WAITING = 64  # packets that a program does not read, before we stop listening to it
 ASIDE, GIVEN_UP = 4, 8  # deaths before READY
 HEALTHY = 60.0  # seconds after READY that make good for earlier deaths
 TICK, STUCK = 0.05, 10.0  # seconds: between looks while stopping; after KILL until we go on without
 WALL = 0x40000000  # __WALL of waitid(2): children with any exit signal
+PASSING = (errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM)  # of sending: unix(7)
 CATCHABLE = sorted(
     int(s)
     for s in signal.valid_signals()
@@ -73,6 +74,14 @@ CATCHABLE = sorted(
     # A handler in Python for a fault returns into the fault, for ever; abort(3) ends all the same.
     and s not in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 )
+
+VERBS = {  # that are heard, from whom; each has its method on_…
+    **dict.fromkeys(("LIST", "PUT", "DROP", "WANT", "READY"), "any"),
+    **dict.fromkeys(("ACK", "STOP", "EXEC"), "manager"),
+}
+Next = tuple[bytes | list[str], Callable[[], object]]  # a packet (a list of names is an ITEM)
+
+now = time.monotonic
 
 
 def pause(level: int) -> float:
@@ -87,51 +96,12 @@ def pack(*words: object) -> bytes:
 
 def batches(names: Iterable[str]) -> Iterator[list[str]]:
     """NAMES in lists that each fit one packet."""
-    batch: list[str] = []
-    size = 0
-    for name in names:
-        length = len(name.encode("utf-8", "surrogateescape")) + 1
-        if batch and (len(batch) == MOST_FDS or size + length > MOST_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(name)
-        size += length
-    if batch:
-        yield batch
+    rest = list(names)
+    for at in range(0, len(rest), MOST_NAMES):
+        yield rest[at : at + MOST_NAMES]
 
 
-def stat(pid: int | str) -> tuple[int, int] | None:
-    """Parent and start time of a process (proc(5)), None when there is no telling."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        return int(fields[1]), int(fields[19])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def cgroup(pid: int) -> str:
-    """The cgroup2 path of a process, also of a zombie; empty when there is none."""
-    try:
-        with open(f"/proc/{pid}/cgroup", "rb") as file:
-            for line in file:
-                if line.startswith(b"0::"):
-                    return os.fsdecode(line[3:].rstrip(b"\n"))
-    except OSError:
-        pass  # no /proc, or gone: both are ordinary
-    return ""
-
-
-def mark(pid: int) -> int:
-    """What a process, also a zombie, and all that descends from it was marked with by whoever
-    started it: its limit on file locks, which no Linux since 2.4 looks at; 0 when there is none.
-    """
-    try:
-        with open(f"/proc/{pid}/limits", "rb") as file:
-            word = file.read().partition(b"\nMax file locks")[2].split(None, 1)[0]
-        return int(word) if word.isdigit() else 0
-    except (OSError, IndexError):
-        return 0  # no /proc, or gone: both are ordinary
+# -- processes (proc(5)) -------------------------------------------------------------------------
 
 
 def own_proc() -> bool:
@@ -140,6 +110,43 @@ def own_proc() -> bool:
         return os.readlink("/proc/self") == str(os.getpid())
     except OSError:
         return False
+
+
+def proc(pid: int, name: str) -> bytes:
+    """What /proc/PID/NAME says, also of a zombie; nothing when it is gone."""
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def stat(pid: int) -> tuple[int, int] | None:
+    """Parent and start time of a process, None when there is no telling."""
+    fields = proc(pid, "stat").rpartition(b")")[2].split()
+    return (int(fields[1]), int(fields[19])) if len(fields) > 19 else None
+
+
+def cgroup(pid: int) -> str:
+    """The cgroup2 path of a process; empty when there is none."""
+    lines = proc(pid, "cgroup").split(b"\n")
+    return next((os.fsdecode(line[3:]) for line in lines if line.startswith(b"0::")), "")
+
+
+def mark(pid: int) -> int:
+    """What a process and all that descends from it was marked with by whoever started it: its limit
+    on file locks, which no Linux since 2.4 looks at; 0 when there is none.
+    """
+    words = proc(pid, "limits").partition(b"\nMax file locks")[2].split(None, 1)
+    return int(words[0]) if words and words[0].isdigit() else 0
+
+
+def exit_packet(seq: int, pid: int, code: int, status: int) -> bytes:
+    """The EXIT of a zombie: to be asked before it goes, while its number is its own."""
+    if not own_proc():
+        return pack("EXIT", seq, pid, 0, code, status, "", 0)
+    start = (stat(pid) or (0, 0))[1]
+    return pack("EXIT", seq, pid, start, code, status, cgroup(pid), mark(pid))
 
 
 def descendants(known: Iterable[int], spare: int = 0) -> dict[int, int]:
@@ -151,7 +158,7 @@ def descendants(known: Iterable[int], spare: int = 0) -> dict[int, int]:
         return {pid: 0 for pid in known if pid not in (0, spare)}
     below: dict[int, list[tuple[int, int]]] = {}
     for entry in os.listdir("/proc"):
-        if entry.isdigit() and (found := stat(entry)):
+        if entry.isdigit() and (found := stat(int(entry))):
             below.setdefault(found[0], []).append((int(entry), found[1]))
     family: dict[int, int] = {}
     waiting = [os.getpid()]
@@ -167,27 +174,31 @@ def hit(pid: int, start: int, *signals: int) -> None:
     """Send signals to exactly this process."""
     try:
         fd = os.pidfd_open(pid)
-    except OSError:
-        return  # gone meanwhile
-    try:
-        if not start or ((found := stat(pid)) and found[1] == start):
-            for number in signals:
-                signal.pidfd_send_signal(fd, number)
+        try:
+            if not start or (stat(pid) or (0, 0))[1] == start:
+                for number in signals:
+                    signal.pidfd_send_signal(fd, number)
+        finally:
+            os.close(fd)
     except OSError:
         pass  # gone, or not ours to signal: it is then found again and named as stuck
-    finally:
-        os.close(fd)
 
 
-def widen(end: socket.socket, size: int) -> None:
-    """Let this much wait in a socket: as root beyond net.core.wmem_max (socket(7))."""
-    try:
-        end.setsockopt(socket.SOL_SOCKET, 32, size)  # SO_SNDBUFFORCE
-    except OSError:
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+# -- descriptors ---------------------------------------------------------------------------------
 
 
-def widest() -> None:
+def pair(size: int) -> tuple[socket.socket, socket.socket]:
+    """Two ends in which SIZE bytes may wait: as root beyond net.core.wmem_max (socket(7))."""
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in ends:
+        try:
+            end.setsockopt(socket.SOL_SOCKET, 32, size)  # SO_SNDBUFFORCE
+        except OSError:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+    return ends
+
+
+def raise_limit() -> None:
     """Allow ourselves as many descriptors as we may: as root as many as the kernel allows."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     try:
@@ -196,6 +207,16 @@ def widest() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     except (OSError, ValueError):  # no /proc, or not root: what we were given has to do
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def fill_standard() -> None:
+    """If we were started without some of the first three, nothing else may get their numbers."""
+    try:
+        while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
+            os.set_inheritable(fd, True)
+        os.close(fd)
+    except OSError:
+        pass  # no /dev yet, as the kernel's first process: it gives us all three
 
 
 def close_strays() -> None:
@@ -213,35 +234,23 @@ class Program:
 
     def __init__(self, role: str, argv: list[str]) -> None:
         self.role, self.argv = role, argv
-        self.generation = self.failures = self.level = self.last_pid = self.last_status = 0
+        self.generation = self.last_pid = self.last_status = 0
+        self.failures = 0  # deaths in a row before READY
+        self.level = 0  # the same, and READY alone does not make good for them: HEALTHY does
         self.restart_at: float | None = 0.0
-        self.bear(0, None, None)
+        self.bear(None, None)
 
-    def bear(self, pid: int, near: socket.socket | None, far: socket.socket | None) -> None:
-        """Begin a life: everything that belongs to one life only."""
-        self.pid, self.near, self.far = pid, near, far
+    def bear(self, near: socket.socket | None, far: socket.socket | None) -> None:
+        """Begin a life: everything that belongs to one life only. `far` is the program's end."""
+        self.pid, self.near, self.far = 0, near, far
         self.ready_at: float | None = None
-        self.wants: list[str] = []
+        self.wants: list[str] = []  # prefixes
         self.news: dict[str, None] = {}  # names wanted, to be sent
-        self.replies: deque[Iterator[bytes | list[str]]] = deque()
-        self.packet: bytes | list[str] | None = None  # next to go; a list of names is an ITEM
+        self.queue: deque[bytes | list[str]] = deque()  # replies; a list of names is an ITEM
         self.told = 0  # last EXIT it was sent
-        self.blocked = self.deaf = False
-        self.retry_at: float | None = None
-        self.mask = self.mistakes = 0
-
-
-class Stop:
-    """An ordered end: who is to go now, until when it is asked, what then."""
-
-    def __init__(self, status: int, grace: float) -> None:
-        self.status, self.grace, self.step = status, grace, 0
-        self.deadline = time.monotonic() + grace
-        self.asked: set[tuple[int, int]] = set()
-
-    def hurry(self, grace: float) -> None:
-        """Wait no longer than this from now on."""
-        self.deadline = min(self.deadline, time.monotonic() + grace)
+        self.deaf = False  # it shut its end
+        self.mask = 0  # what we wait for on `near`
+        self.mistakes = 0
 
 
 class Keeper:
@@ -251,22 +260,28 @@ class Keeper:
         self, run: str, socket_path: str, log: str, programs: list[list[str]], pid1: bool = False
     ) -> None:
         self.run_directory, self.socket_path, self.log, self.pid1 = run, socket_path, log, pid1
-        self.manager = Program("manager", programs[0])
-        self.recorder = Program("recorder", programs[1])
+        self.manager, self.recorder = (
+            Program("manager", programs[0]),
+            Program("recorder", programs[1]),
+        )
         self.programs = (self.manager, self.recorder)
-        self.emergency = programs[2] if len(programs) > 2 else None
+        self.emergency = programs[2] if len(programs) > 2 else []
         self.emergency_pid = 0
         self.held: dict[str, int] = {}
         self.exits: deque[bytes] = deque(maxlen=MOST_EXITS)  # their seqs are consecutive
-        self.seq = 0
-        self.lost = self.lost_told = self.ever_ready = self.more = False
-        self.impatience = 0  # TERM and INT while no manager has ever served
-        self.signals: dict[int, int] = {}
-        self.stopping: Stop | None = None
-        self.successor: tuple[list[str], list[str]] | None = None
+        self.seq = 0  # of the last one
+        self.lost = self.lost_told = False  # exits; and the manager knows
+        self.signals: dict[int, int] = {}  # number to count, not yet sent
+        self.ever_ready = False
+        self.impatience = 0  # how often we had TERM and INT
+        self.step: int | None = None  # of STEPS; None: nobody has said STOP
+        self.status, self.deadline, self.grace = 0, 0.0, 0.0  # of that
+        self.asked: set[tuple[int, int]] = set()  # who had its TERM: pid and start time
+        self.successor: tuple[list[str], list[str]] | None = None  # what EXEC said
+        self.more = False  # the next turn is to come at once
+        self.soon = False  # the next turn is to come after a TICK
         self.log_fd = 2
         self.soft_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # for the programs
-        self.taken = False
 
     # -- beginning ---------------------------------------------------------------------------
 
@@ -281,30 +296,22 @@ class Keeper:
 
     def lock(self) -> None:
         """Take the lock of the place. Raises BlockingIOError when another keeper has it."""
-        path = os.path.join(self.run_directory, "lock")
         if "lock" not in self.held:
+            path = os.path.join(self.run_directory, "lock")
             self.held["lock"] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        patience = time.monotonic() + (5.0 if self.taken else 0.0)
-        while True:  # a keeper that was lost may not have quite ended
-            try:
-                fcntl.flock(self.held["lock"], fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= patience:
-                    raise
-                time.sleep(0.01)
+        fcntl.flock(self.held["lock"], fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(self.held["lock"], 0)
         os.pwrite(self.held["lock"], b"%d\n" % os.getpid(), 0)
 
     def open(self) -> None:
         """Log, descriptors, listener and link: all there before a program asks for them."""
-        widest()
+        raise_limit()
         try:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self.log_fd = os.open(self.log, flags, 0o600)
         except OSError as error:
             self.say(f"cannot open the log {self.log}: {error.strerror}")
-        if not self.pid1:
+        if not self.pid1:  # whose first three are the console
             null = os.open(os.devnull, os.O_RDONLY)
             for fd, target in ((null, 0), (self.log_fd, 1), (self.log_fd, 2)):
                 if fd != target:
@@ -313,11 +320,9 @@ class Keeper:
         if "listen/control" not in self.held:
             self.held["listen/control"] = self.listen()
         if not {"link/manager", "link/recorder"} <= self.held.keys():
-            pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            for role, end in zip(("manager", "recorder"), pair, strict=True):
+            for name, end in zip(("link/manager", "link/recorder"), pair(4 << 20), strict=True):
                 end.setblocking(False)
-                widen(end, 4 << 20)
-                self.hold(f"link/{role}", end.detach())
+                self.hold(name, end.detach())
         self.epoll = select.epoll()
         self.epoll.register(self.wake_fd, select.EPOLLIN)
 
@@ -325,13 +330,11 @@ class Keeper:
         """The control socket. What lies there is stale: we have the lock."""
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.setblocking(False)
+        if os.path.lexists(self.socket_path):
+            os.unlink(self.socket_path)
         mask = os.umask(0o177)
-        try:
-            if os.path.lexists(self.socket_path):
-                os.unlink(self.socket_path)
-            listener.bind(self.socket_path)
-        finally:
-            os.umask(mask)
+        listener.bind(self.socket_path)
+        os.umask(mask)
         listener.listen(4096)
         return listener.detach()
 
@@ -341,7 +344,7 @@ class Keeper:
         if old is not None:
             os.close(old)
 
-    # -- saying ------------------------------------------------------------------------------
+    # -- for people --------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
         """One line in the log; as PID 1 on the console too."""
@@ -377,8 +380,8 @@ class Keeper:
         while True:
             try:
                 self.turn()
-                if self.stopping and self.stopping.step >= len(self.STEPS):
-                    return self.stopping.status
+                if self.step == len(self.STEPS):
+                    return self.status
             except Exception as error:  # we may be PID 1: to end is worse than anything else
                 where = error.__traceback__
                 while where and where.tb_next:
@@ -389,18 +392,21 @@ class Keeper:
 
     def turn(self) -> None:
         """Wait for something, then do what it asks for."""
-        for fd, _ in self.epoll.poll(self.timeout()):
+        happened = self.epoll.poll(self.timeout())
+        self.soon = False
+        for fd, events in happened:
             if fd == self.wake_fd:
                 self.woken()
             for program in self.programs:
                 if program.near and program.near.fileno() == fd:
-                    self.hear(program, MOST_REPLIES)
+                    self.hear(program, MOST_WAITING)
+                    program.deaf = bool(events & (select.EPOLLRDHUP | select.EPOLLHUP))
         if self.more:
             self.reap()
-        if self.stopping:
-            self.advance(self.stopping)
+        if self.step is not None:
+            self.advance(self.step)
         for program in self.programs:
-            if program.restart_at is not None and time.monotonic() >= program.restart_at:
+            if program.restart_at is not None and now() >= program.restart_at:
                 self.start(program)
             self.tell(program)
         if self.successor:
@@ -410,10 +416,10 @@ class Keeper:
         """Seconds until something is due; None, which costs nothing, when nothing is."""
         if self.more:
             return 0.0
-        times = [t for p in self.programs for t in (p.restart_at, p.retry_at) if t is not None]
-        if self.stopping:
-            times.append(time.monotonic() + TICK)
-        return max(0.0, min(times) - time.monotonic()) if times else None
+        times = [p.restart_at for p in self.programs if p.restart_at is not None]
+        if self.step is not None or self.soon:
+            times.append(now() + TICK)
+        return max(0.0, min(times) - now()) if times else None
 
     def woken(self) -> None:
         """Signals have come: one byte each."""
@@ -426,13 +432,11 @@ class Keeper:
                 self.more = True
                 continue
             self.signals[number] = self.signals.get(number, 0) + 1
-            if number not in (signal.SIGTERM, signal.SIGINT):
-                continue
-            if self.stopping:
-                self.stopping.hurry(0.0)  # asked again: no more grace
-            elif not self.ever_ready:
+            if number in (signal.SIGTERM, signal.SIGINT):
                 self.impatience += 1
-                if self.impatience == 2:
+                if self.step is not None:
+                    self.deadline = min(self.deadline, now())  # asked again: no more grace
+                elif self.impatience == 2 and not self.ever_ready:
                     self.say("no manager has ever served, and we are asked twice to end")
                     self.stop(1, 5.0)
 
@@ -449,13 +453,9 @@ class Keeper:
             pid, code, status = dead.si_pid, dead.si_code, dead.si_status
             ours = next((p for p in self.programs if p.pid == pid), None)
             if ours is None and pid != self.emergency_pid:
-                known = own_proc()  # asked before the zombie goes, while its number is its own
-                start = (stat(pid) or (0, 0))[1] if known else 0
-                group = cgroup(pid) if known else ""
                 self.lost = self.lost or len(self.exits) == MOST_EXITS
                 self.seq += 1
-                told = (self.seq, pid, start, code, status, group, mark(pid) if known else 0)
-                self.exits.append(pack("EXIT", *told))
+                self.exits.append(exit_packet(self.seq, pid, code, status))
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | WALL)
             if ours:
                 self.died(ours, status if code == os.CLD_EXITED else -status)
@@ -463,21 +463,18 @@ class Keeper:
                 self.emergency_pid = 0
         self.more = True
 
-    # -- programs ----------------------------------------------------------------------------
+    # -- starting programs, and starting them again ------------------------------------------
 
     def start(self, program: Program) -> None:
         """Begin a life of a program: its own session, its end of a new channel as descriptor 3."""
         program.generation += 1
         program.restart_at = None
         try:
-            near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            near, far = pair(1 << 20)
             near.setblocking(False)
-            for end in (near, far):
-                widen(end, 1 << 20)
-            program.bear(0, near, far)
+            program.bear(near, far)
             program.told = self.seq
-            hello = self.greeting("HELLO", program)
-            program.replies.append(iter((hello,)))
+            near.send(self.greeting("HELLO", program))
             aside = {"STOKER_STATE": "aside"} if program.failures >= ASIDE else {}
             program.pid = self.spawn(program.argv, {"STOKER_KEEPER": "3", **aside}, far.fileno())
         except OSError as error:
@@ -487,14 +484,16 @@ class Keeper:
         self.publish()
 
     def spawn(self, argv: list[str], extra: dict[str, str], channel: int = -1) -> int:
-        """Start argv with default signals and the limit on descriptors that we were given."""
+        """Start argv with default signals and the limit on descriptors that we were given.
+
+        Without a channel it is for a person: as PID 1, on the console.
+        """
         base = {k: v for k, v in os.environ.items() if k not in ("STOKER_STATE", "STOKER_KEEPER")}
         actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]] = []
         if channel >= 0:
             if os.path.exists(os.devnull):
                 actions.append((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0))
-            for target in (1, 2):
-                actions.append((os.POSIX_SPAWN_DUP2, self.log_fd, target))
+            actions += [(os.POSIX_SPAWN_DUP2, self.log_fd, target) for target in (1, 2)]
             actions.append((os.POSIX_SPAWN_DUP2, channel, 3))
         elif self.pid1 and os.path.exists("/dev/console"):
             for target in (0, 1, 2):
@@ -519,29 +518,41 @@ class Keeper:
         pid, program.pid = program.pid, 0
         self.hear(program, 10_000)
         self.retract(program)
-        now, served = time.monotonic(), program.ready_at is not None
-        program.last_pid, program.last_status = pid, status
-        wait = 0.0
-        if program.ready_at is None:
+        served, wait = program.ready_at, 0.0
+        if served is None:
             program.failures += 1
             program.level += 1
             wait = pause(program.level)
             if program.failures >= GIVEN_UP:
                 wait = 60.0 if self.pid1 else 10.0
-        elif now - program.ready_at >= HEALTHY:
+        elif now() - served >= HEALTHY:
             program.level = 0
+        program.last_pid, program.last_status = pid, status
         for end in (program.near, program.far):
             if end:
                 end.close()  # which takes it out of the epoll set too
-        program.bear(0, None, None)
+        program.bear(None, None)
         how = f"status {status}" if status >= 0 else f"signal {-status}"
-        when = "" if served else f" before it was ready ({program.failures} in a row)"
+        when = "" if served is not None else f" before it was ready ({program.failures} in a row)"
         self.say(f"{program.role} {pid} ended with {how}{when}")
-        if not self.stopping or (program is self.recorder and self.stopping.step < 2):
-            program.restart_at = now + wait
+        if self.step is None or (program is self.recorder and self.step < 2):
+            program.restart_at = now() + wait
             if program is self.manager and program.failures >= GIVEN_UP:
                 self.call_for_help(wait)
         self.publish()
+
+    def retract(self, program: Program) -> None:
+        """Signals that a dead program never read are pending again."""
+        try:
+            while program.far:
+                packet = program.far.recv(65536, socket.MSG_DONTWAIT)
+                if packet.startswith(b"SIGNAL\0"):
+                    number, count = map(int, packet.split(b"\0")[1:])
+                    self.signals[number] = self.signals.get(number, 0) + count
+                elif not packet:
+                    return  # it had shut its end
+        except OSError:
+            pass  # EAGAIN: that was all
 
     def call_for_help(self, wait: float) -> None:
         """No manager gets ready: keep everything as it is, and let a person in."""
@@ -552,95 +563,74 @@ class Keeper:
             except OSError as error:
                 self.say(f"cannot start {self.emergency[0]}: {error.strerror}")
 
-    def last_resort(self, argv: list[str]) -> None:
+    def last_resort(self) -> None:
         """As PID 1 without a place: to end would be a panic, so a person is let in, for ever."""
         while True:
             try:
-                pid = self.spawn(argv, {})
+                pid = self.spawn(self.emergency, {})
                 while os.wait()[0] != pid:
                     pass
             except OSError:
                 time.sleep(60.0)
 
-    def retract(self, program: Program) -> None:
-        """Signals that a dead program never read are pending again."""
-        unread = [program.packet] if isinstance(program.packet, bytes) else []
-        try:
-            while program.far and len(unread) < 100_000:
-                unread.append(program.far.recv(65536, socket.MSG_DONTWAIT))
-        except OSError:
-            pass  # EAGAIN: that was all
-        for packet in unread:
-            if packet.startswith(b"SIGNAL\0"):
-                number, count = map(int, packet.split(b"\0")[1:])
-                self.signals[number] = self.signals.get(number, 0) + count
-
     # -- packets from programs ---------------------------------------------------------------
 
     def hear(self, program: Program, most: int) -> None:
         """Take packets. Garbage costs one line in the log."""
-        size = socket.CMSG_SPACE(253 * 4)
         flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
         for _ in range(most):
-            if not program.near or (program.pid and len(program.replies) >= MOST_REPLIES):
+            if not program.near or (program.pid and len(program.queue) >= MOST_WAITING):
                 return
             try:
-                data, ancillary, got, _ = program.near.recvmsg(65536, size, flags)
+                data, fds, got, _ = socket.recv_fds(program.near, 65536, 253, flags)
             except OSError:
                 return  # EAGAIN: nothing more
-            fds = [
-                fd
-                for level, kind, raw in ancillary
-                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
-                for (fd,) in struct.iter_unpack("i", raw[: len(raw) // 4 * 4])
-            ]
             verb = ""
             try:
                 verb, *args = data.decode("utf-8", "surrogateescape").split("\0")
                 if got & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
                     raise ValueError("it did not arrive whole")
-                if not data and self.shut(program):
-                    return
-                self.handle(program, verb, args, fds)
+                if verb not in VERBS:
+                    raise ValueError("no such verb")
+                if VERBS[verb] not in ("any", program.role):
+                    raise ValueError("only the manager may")
+                getattr(self, "on_" + verb.lower())(program, args, fds)
             except (ValueError, IndexError) as error:
-                program.replies.append(iter((pack("REFUSED", verb[:100], error),)))
-                program.mistakes += 1
-                if program.mistakes <= 20:
-                    more = "; further ones are not shown" if program.mistakes == 20 else ""
-                    self.say(f"refused {program.role}'s {verb[:100]!r}: {error}{more}")
+                self.refuse(program, verb[:100], error)
             finally:
                 for fd in fds:
                     os.close(fd)
+            if not data:
+                return  # empty, or its end is shut, which reads as empty for ever
 
-    def shut(self, program: Program) -> bool:
-        """Whether a program has shut its end down, and would wake us for ever with nothing."""
-        poll = select.poll()
-        poll.register(program.near or -1, select.POLLRDHUP)
-        program.deaf = bool(poll.poll(0))
-        return program.deaf
+    def refuse(self, program: Program, verb: str, error: Exception) -> None:
+        """Say so to the program, and to people, but not for ever."""
+        program.queue.append(pack("REFUSED", verb, error))
+        program.mistakes += 1
+        if program.mistakes <= 20:
+            more = "; further ones are not shown" if program.mistakes == 20 else ""
+            self.say(f"refused {program.role}'s {verb!r}: {error}{more}")
 
-    def handle(self, program: Program, verb: str, args: list[str], fds: list[int]) -> None:
-        """Do what a packet says. Raises ValueError, before any effect, when it cannot be."""
-        if verb in ("ACK", "STOP", "EXEC") and program is not self.manager:
-            raise ValueError("only the manager may")
-        method: Callable[[Program, list[str], list[int]], None] | None
-        method = getattr(self, "on_" + verb.lower(), None) if verb.isupper() else None
-        if method is None:
-            raise ValueError("no such verb")
-        method(program, args, fds)
+    # Each of these raises ValueError or IndexError before it has any effect. Descriptors that it
+    # leaves in `fds` are closed.
 
     def on_list(self, program: Program, args: list[str], fds: list[int]) -> None:
         (prefix,) = args
-        program.replies.append(self.answer(program, prefix))
+        if not program.pid:
+            return  # it did not live to hear the answer
+        program.queue.extend(batches([name for name in self.held if name.startswith(prefix)]))
+        if program is self.manager:
+            program.queue.extend(self.exits)
+            program.told = self.seq
+        program.queue.append(pack("END", self.flags(program)))
 
     def on_put(self, program: Program, args: list[str], fds: list[int]) -> None:
         if len(args) != len(fds) or not args:
             raise ValueError(f"{len(args)} names, {len(fds)} descriptors")
-        if any(not 0 < len(name) <= 1000 or name == "lock" for name in args):
+        if any(not 0 < len(pack(n)) <= LONGEST or n == "lock" for n in args):
             raise ValueError("a name that cannot be put")
-        for name, fd in zip(args, list(fds), strict=True):
-            self.hold(name, fd)
-            fds.remove(fd)
+        for name in args:
+            self.hold(name, fds.pop(0))
         for other in self.programs:
             if other is not program:
                 wanted = (n for n in args if any(n.startswith(p) for p in other.wants))
@@ -653,12 +643,11 @@ class Keeper:
 
     def on_want(self, program: Program, args: list[str], fds: list[int]) -> None:
         (prefix,) = args
-        if prefix not in program.wants:
-            program.wants = [*program.wants[-63:], prefix]
+        program.wants = [*(p for p in program.wants[-63:] if p != prefix), prefix]
 
     def on_ready(self, program: Program, args: list[str], fds: list[int]) -> None:
         if program.ready_at is None:
-            program.ready_at = time.monotonic()
+            program.ready_at = now()
             program.failures = 0
             self.ever_ready = self.ever_ready or program is self.manager
             self.publish()
@@ -681,7 +670,7 @@ class Keeper:
         count = int(args[0])
         if not 0 < count < len(args):
             raise ValueError("no argv")
-        if self.stopping:
+        if self.step is not None:
             raise ValueError("we are stopping")
         self.successor = args[1 : count + 1], args[count + 1 :]  # at the end of this turn
 
@@ -699,63 +688,40 @@ class Keeper:
         aside = program.failures >= ASIDE
         return ",".join(["exits-lost"] * self.lost + ["state-aside"] * aside)
 
-    def answer(self, program: Program, prefix: str) -> Iterator[bytes | list[str]]:
-        """What LIST is answered with, made as it can be sent."""
-        yield from batches([name for name in self.held if name.startswith(prefix)])
-        seq = 0
-        while program is self.manager and (packet := self.exit_after(seq)):
-            yield packet
-            seq = int(packet.split(b"\0", 2)[1])
-            program.told = max(program.told, seq)
-        yield pack("END", self.flags(program))
-
-    def exit_after(self, seq: int) -> bytes | None:
-        """The first remembered EXIT later than SEQ."""
-        index = max(0, seq - (self.seq - len(self.exits)))
-        return self.exits[index] if index < len(self.exits) else None
-
-    def next_packet(self, program: Program) -> bytes | list[str] | None:
-        """Replies first, then signals, exits, news."""
-        while program.replies:
-            if (reply := next(program.replies[0], None)) is not None:
-                return reply
-            program.replies.popleft()
+    def next_packet(self, program: Program) -> Next | None:
+        """What to send next, and what to do once it is sent: replies, then signals, exits, news."""
+        if program.queue:
+            return program.queue[0], program.queue.popleft
         if program is self.manager:
             if self.signals and program.ready_at is not None:
-                return pack("SIGNAL", *self.signals.popitem())
-            if packet := self.exit_after(program.told):
-                program.told = int(packet.split(b"\0", 2)[1])
-                return packet
-        batch = next(batches(program.news), None)
-        for name in batch or ():
-            del program.news[name]
-        return batch
+                number, count = next(iter(self.signals.items()))
+                return pack("SIGNAL", number, count), lambda: self.signals.pop(number)
+            oldest = self.seq - len(self.exits) + 1
+            seq = max(program.told + 1, oldest)
+            if seq <= self.seq:
+                return self.exits[seq - oldest], lambda: setattr(program, "told", seq)
+        batch = next(batches(program.news), [])
+        return (batch, lambda: [program.news.pop(name) for name in batch]) if batch else None
 
     def tell(self, program: Program) -> None:
-        """Send what there is to send and what the socket takes."""
-        if not program.near:
-            return
-        program.blocked, program.retry_at = False, None
-        while not program.blocked and program.retry_at is None:
-            if program.packet is None:
-                program.packet = self.next_packet(program)
-            if program.packet is None:
-                break
+        """Send what there is to send and what the socket takes; then wait for what is due."""
+        blocked = False
+        while program.near and not program.deaf and (found := self.next_packet(program)):
+            packet, sent = found
             try:
-                self.send(program.near, program.packet)
-            except BlockingIOError:
-                program.blocked = True
-                break
+                self.send(program.near, packet)
             except OSError as error:
-                # Too many descriptors on their way (unix(7)) or no memory: both pass.
-                if error.errno in (errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM):
-                    program.retry_at = time.monotonic() + TICK
+                blocked = isinstance(error, BlockingIOError)
+                self.soon = self.soon or error.errno in PASSING
+                if blocked or error.errno in PASSING:
                     break
                 self.say(f"cannot send to {program.role}: {error.strerror}")
-            program.packet = None
-        listen = not program.deaf and len(program.replies) < MOST_REPLIES
-        mask = select.EPOLLIN * listen | select.EPOLLOUT * program.blocked
-        if mask != program.mask:
+            sent()
+        mask = select.EPOLLOUT * blocked
+        if len(program.queue) < MOST_WAITING:
+            mask |= select.EPOLLIN | select.EPOLLRDHUP
+        mask *= program.near is not None and not program.deaf
+        if mask != program.mask and program.near:
             if program.mask:
                 self.epoll.unregister(program.near)
             if mask:
@@ -767,9 +733,7 @@ class Keeper:
         if isinstance(packet, bytes):
             near.send(packet)
         elif names := [name for name in packet if name in self.held]:
-            raw = struct.pack(f"{len(names)}i", *(self.held[name] for name in names))
-            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, raw)
-            near.sendmsg([pack("ITEM", *names)], [rights])
+            socket.send_fds(near, [pack("ITEM", *names)], [self.held[name] for name in names])
 
     # -- the end -----------------------------------------------------------------------------
 
@@ -777,45 +741,49 @@ class Keeper:
 
     def stop(self, status: int, grace: float) -> None:
         """Begin the end, or hurry one that has begun."""
-        if self.stopping:
-            self.stopping.status = status
-            self.stopping.hurry(grace)
+        self.status = status
+        if self.step is not None:
+            self.deadline = min(self.deadline, now() + grace)
             return
         self.say(f"stopping with status {status}")
-        self.stopping = Stop(status, grace)
+        self.step, self.grace, self.deadline = 0, grace, now() + grace
         self.manager.restart_at = None
 
-    def advance(self, stop: Stop) -> None:
+    def advance(self, step: int) -> None:
         """TERM to whoever is to go and has not been asked; KILL after the grace; then the next."""
-        while stop.step < len(self.STEPS):
-            known = (self.manager.pid, self.recorder.pid, self.emergency_pid)
-            family = descendants(known, self.recorder.pid if stop.step == 1 else 0)
-            if stop.step in (0, 2):
-                pid = (self.manager if stop.step == 0 else self.recorder).pid
-                family = {pid: family[pid]} if pid in family else {}
-            now = time.monotonic()
-            if family and now < stop.deadline + STUCK:
-                for pid, start in family.items():
-                    if now >= stop.deadline:
-                        hit(pid, start, signal.SIGKILL)
-                    elif (pid, start) not in stop.asked:
-                        hit(pid, start, signal.SIGTERM, signal.SIGCONT)
-                stop.asked = set(family.items())
-                return
-            if family:
-                self.say(f"cannot be ended, left behind: {' '.join(map(str, sorted(family)))}")
-            stop.step += 1
-            if stop.step == 2:  # nothing writes now but us: let the recorder see the ends of it
-                self.recorder.restart_at = None
-                for name in [n for n in self.held if n != "lock"]:
-                    os.close(self.held.pop(name))
-                stop.deadline = now + max(stop.grace, 5.0)
-        for path in (self.socket_path, os.path.join(self.run_directory, "keeper")):
-            try:
-                os.unlink(path)
-            except OSError:
-                pass  # gone already, or a read-only place: nothing depends on it
-        self.say("stopped")
+        family, late = self.family(step), now() - self.deadline
+        if family and late < STUCK:
+            for pid, start in family.items():
+                if late >= 0:
+                    hit(pid, start, signal.SIGKILL)
+                elif (pid, start) not in self.asked:
+                    hit(pid, start, signal.SIGTERM, signal.SIGCONT)
+            self.asked = set(family.items())
+            return
+        if family:
+            self.say(f"cannot be ended, left behind: {' '.join(map(str, sorted(family)))}")
+        self.step, self.more = step + 1, True
+        if self.step == 2:  # nothing writes now but us: let the recorder see the ends of it
+            self.recorder.restart_at = None
+            for name in [n for n in self.held if n != "lock"]:
+                os.close(self.held.pop(name))
+            self.deadline = now() + max(self.grace, 5.0)
+        elif self.step == len(self.STEPS):
+            for path in (self.socket_path, os.path.join(self.run_directory, "keeper")):
+                try:
+                    os.unlink(path)
+                except OSError:
+                    pass  # gone already, or a read-only place: nothing depends on it
+            self.say("stopped")
+
+    def family(self, step: int) -> dict[int, int]:
+        """Who is to go in this step: pid and start time."""
+        known = (self.manager.pid, self.recorder.pid, self.emergency_pid)
+        below = descendants(known, self.recorder.pid if step == 1 else 0)
+        if step in (0, 2):
+            pid = (self.manager if step == 0 else self.recorder).pid
+            return {pid: below[pid]} if pid in below else {}
+        return below
 
     # -- succession --------------------------------------------------------------------------
 
@@ -823,24 +791,15 @@ class Keeper:
         """Become another program with all that is held. Back here only if that cannot be."""
         self.successor = None
         before = signal.pthread_sigmask(signal.SIG_SETMASK, CATCHABLE)
-        self.woken()
+        self.woken()  # what has come until now is told in the handover; the rest stays blocked
         kept = {
             n: fd
             for n, fd in self.held.items()
             if n == "lock" or not prefixes or any(n.startswith(p) for p in prefixes)
         }
-        records = [pack("STOKER-HANDOVER", VERSION)]
-        state = (self.seq, int(self.lost), int(self.ever_ready), self.soft_limit)
-        records.append(pack("KEEPER", *state))
-        records += [pack("NAME", fd, name) for name, fd in kept.items()]
-        for program in self.programs:
-            records += self.testament(program)
-        records += self.exits
-        records += [pack("SIGNAL", *signals) for signals in self.signals.items()]
-        records.append(pack("END"))
         memory = os.memfd_create("handover")
         with open(memory, "wb", closefd=False) as file:
-            file.writelines(struct.pack("<I", len(record)) + record for record in records)
+            file.writelines(len(r).to_bytes(4, "little") + r for r in self.handover(kept))
         ends = [end.fileno() for p in self.programs for end in (p.near, p.far) if end]
         inherited = [memory, *kept.values(), *ends]
         try:
@@ -850,30 +809,28 @@ class Keeper:
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
             self.say(f"cannot become {argv[0]}: {why}")
-            self.manager.replies.append(iter((pack("REFUSED", "EXEC", why),)))
+            self.manager.queue.append(pack("REFUSED", "EXEC", why))
             for fd in inherited:
                 os.set_inheritable(fd, False)
             os.close(memory)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self.more = True
 
-    def testament(self, program: Program) -> list[bytes]:
-        """A program for the handover, and what it was about to be sent."""
-        if isinstance(program.packet, list):
-            program.news.update(dict.fromkeys(program.packet))
-        elif program.packet and program.packet.startswith(b"SIGNAL\0"):
-            number, count = map(int, program.packet.split(b"\0")[1:])
-            self.signals[number] = self.signals.get(number, 0) + count
-        program.packet = None
-        ends = [end.fileno() if end else -1 for end in (program.near, program.far)]
-        words = (
-            *(program.role, program.pid, *ends, program.generation),
-            *("" if program.ready_at is None else program.ready_at, program.failures),
-            *(program.level, "" if program.restart_at is None else program.restart_at),
-            *(program.last_pid, program.last_status, program.told, *program.wants),
-        )
-        news = [pack("NEWS", program.role, *batch) for batch in batches(program.news)]
-        return [pack("PROGRAM", *words), *news]
+    def handover(self, kept: dict[str, int]) -> Iterator[bytes]:
+        """The records of a handover of these descriptors."""
+        yield pack("STOKER-HANDOVER", VERSION)
+        yield pack("KEEPER", self.seq, int(self.lost), int(self.ever_ready), self.soft_limit)
+        yield from (pack("NAME", fd, name) for name, fd in kept.items())
+        for p in self.programs:
+            near, far = (end.fileno() if end else -1 for end in (p.near, p.far))
+            ready_at, restart_at = ("" if t is None else t for t in (p.ready_at, p.restart_at))
+            life = (p.role, p.pid, near, far, p.generation, ready_at)
+            past = (p.failures, p.level, restart_at, p.last_pid, p.last_status, p.told)
+            yield pack("PROGRAM", *life, *past, *p.wants)
+            yield from (pack("NEWS", p.role, *batch) for batch in batches(p.news))
+        yield from self.exits
+        yield from (pack("SIGNAL", *signals) for signals in self.signals.items())
+        yield pack("END")
 
     def take(self, memory: int) -> None:
         """Go on from a handover. Raises ValueError when it is not one, or not a whole one."""
@@ -883,12 +840,11 @@ class Keeper:
         records: list[bytes] = []
         at = 0
         while at + 4 <= len(data):
-            (length,) = struct.unpack_from("<I", data, at)
+            length = int.from_bytes(data[at : at + 4], "little")
             records.append(data[at + 4 : at + 4 + length])
             at += 4 + length
         if not records or not records[0].startswith(b"STOKER-HANDOVER\0") or records[-1] != b"END":
             raise ValueError("not a whole handover")
-        self.taken = True
         roles = {program.role: program for program in self.programs}
         for record in records[1:-1]:
             kind, *args = record.decode("utf-8", "surrogateescape").split("\0")
@@ -912,43 +868,33 @@ class Keeper:
         pid, near, far, program.generation = map(int, words[:4])
         program.failures, program.level = int(words[5]), int(words[6])
         program.last_pid, program.last_status = int(words[8]), int(words[9])
-        if pid and near >= 0 and far >= 0:
-            program.bear(pid, socket.socket(fileno=near), socket.socket(fileno=far))
-            os.set_inheritable(near, False)
-            os.set_inheritable(far, False)
-            program.ready_at = float(words[4]) if words[4] else None
-            program.told, program.wants, program.restart_at = int(words[10]), words[11:], None
-            program.replies.append(iter((self.greeting("TAKEN", program),)))
-        else:
+        if not pid or near < 0 or far < 0:
             program.restart_at = float(words[7] or 0)
+            return
+        program.bear(socket.socket(fileno=near), socket.socket(fileno=far))
+        os.set_inheritable(near, False)
+        os.set_inheritable(far, False)
+        program.pid, program.restart_at = pid, None
+        program.ready_at = float(words[4]) if words[4] else None
+        program.told, program.wants = int(words[10]), words[11:]
+        program.queue.append(self.greeting("TAKEN", program))
 
 
-def subreaper() -> None:
-    """Let orphans below us become our children (prctl(2), PR_SET_CHILD_SUBREAPER)."""
-    import ctypes
-
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+# -- the program ---------------------------------------------------------------------------------
 
 
 def parse(argv: list[str]) -> tuple[dict[str, str], list[list[str]]]:
     """Options, and the programs' argv. Raises ValueError."""
+    end = argv.index("--") if "--" in argv else len(argv)
     options: dict[str, str] = {}
-    words = iter(argv)
+    words = iter(argv[:end])
     for word in words:
-        if word == "--":
-            break
-        if word == "--pid1":
-            options[word] = "yes"
-        elif word in ("--run", "--socket", "--log", "--take"):
-            options[word] = next(words, "")
-        else:
+        if word not in ("--pid1", "--run", "--socket", "--log", "--take"):
             raise ValueError(f"unknown option {word}")
+        options[word] = "yes" if word == "--pid1" else next(words, "")
     programs: list[list[str]] = [[]]
-    for word in words:
-        if word == ";":
-            programs.append([])
-        else:
-            programs[-1].append(word)
+    for word in argv[end + 1 :]:
+        programs.append([]) if word == ";" else programs[-1].append(word)
     if not 2 <= len(programs) <= 3 or not all(programs):
         raise ValueError("two or three programs are needed")
     for name in ("--run", "--socket", "--log"):
@@ -958,26 +904,27 @@ def parse(argv: list[str]) -> tuple[dict[str, str], list[list[str]]]:
     return options, programs
 
 
+def subreaper() -> None:
+    """Let orphans below us become our children (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
 def main(argv: list[str]) -> int:
     """Be a keeper. Returns STOP's status; 75 when the place has another; 1 or 2 for a mistake."""
     memory = os.environ.pop("STOKER_TAKE", "")
-    try:
-        while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
-            os.set_inheritable(fd, True)  # we were started without: nothing else may get these
-        os.close(fd)
-    except OSError:
-        pass  # no /dev yet, as the kernel's first process: it gives us all three
+    fill_standard()
     try:
         options, programs = parse(argv)
-        memory = options.get("--take", memory)
-        places = (options["--run"], options["--socket"], options["--log"])
-        keeper = Keeper(*places, programs, "--pid1" in options)
     except ValueError as error:
         print(f"stoker: keeper: {error}", file=sys.stderr)
         return 2
+    places = (options["--run"], options["--socket"], options["--log"])
+    keeper = Keeper(*places, programs, "--pid1" in options)
     try:
         keeper.catch()
-        if memory:
+        if memory := options.get("--take", memory):
             keeper.take(int(memory))
         close_strays()
         os.makedirs(keeper.run_directory, 0o700, exist_ok=True)
@@ -994,7 +941,7 @@ def main(argv: list[str]) -> int:
     except (OSError, ValueError) as error:
         print(f"stoker: keeper: {error}", file=sys.stderr)
         if os.getpid() == 1 and keeper.emergency:
-            keeper.last_resort(keeper.emergency)
+            keeper.last_resort()
         return 1
     return keeper.run()
 

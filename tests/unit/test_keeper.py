@@ -888,6 +888,30 @@ def test_as_pid_1_without_a_place_it_lets_a_person_in(place: Place) -> None:
         link.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="a pid namespace needs root")
+@pytest.mark.skipif(not shutil.which("unshare"), reason="no unshare(1)")
+@pytest.mark.skipif(not os.path.exists("/dev/console"), reason="no console to stand in for")
+def test_as_pid_1_a_person_is_let_in_on_the_console(place: Place) -> None:
+    console, said = place.log.with_name("console"), place.log.with_name("said")
+    console.touch()
+    code = (
+        f"import sys; sys.path.append({str(Path(KEEPER).parents[1])!r}); "
+        "from stoker import keeper; keeper.GIVEN_UP = 1; sys.exit(keeper.main(sys.argv[1:]))"
+    )
+    shell = "readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2; echo a person may type here"
+    programs = ["/bin/false", ";", *place.recorder, ";", "/bin/sh", "-c", shell]
+    words = place.argv("--pid1", programs=programs)
+    argv = [*PYTHON, "-c", code, *words[len(PYTHON) + 1 :]]
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    bind = ["/bin/sh", "-c", 'mount --bind "$0" /dev/console && exec "$@"', str(console)]
+    with said.open("wb") as stderr:
+        place.process = subprocess.Popen([*unshare, *bind, *argv], stderr=stderr)
+    until(lambda: "type here" in console.read_text(), "nobody is let in")
+    assert console.read_text().splitlines()[:3] == ["/dev/console"] * 3
+    assert "no manager gets ready; what runs is left running; next try in 60 s" in said.read_text()
+    assert "no manager gets ready" in place.log.read_text()
+
+
 # -- without a process ---------------------------------------------------------------------------
 
 
@@ -914,7 +938,9 @@ def test_the_oldest_exits_go_when_there_are_too_many(
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         keeper.reap()
     assert keeper.flags(keeper.manager) == "exits-lost"
-    answer = [p for p in keeper.answer(keeper.manager, "") if isinstance(p, bytes)]
+    keeper.manager.pid = 1  # as though it lived: the dead are not answered
+    keeper.on_list(keeper.manager, [""], [])
+    answer = [p for p in keeper.manager.queue if isinstance(p, bytes)]
     told = [p.split(b"\0")[1::4][:2] for p in answer[:-1]]
     assert [(int(seq) - before, status) for seq, status in told] == [
         (3, b"2"),
@@ -927,7 +953,8 @@ def test_the_oldest_exits_go_when_there_are_too_many(
 
 
 def test_batches_fit_a_packet() -> None:
-    names = [f"{n}" + "ä" * (n % 900) for n in range(600)]
+    names = [f"{n}" + "ä" * (n % 498) for n in range(600)]
+    assert max(len(name.encode()) for name in names) <= keeper_module.LONGEST
     batches = list(keeper_module.batches(names))
     assert [name for batch in batches for name in batch] == names
     for batch in batches:
@@ -939,3 +966,67 @@ def test_the_lock_is_a_flock(place: Place) -> None:
     place.both()
     with open(place.run / "lock") as file, pytest.raises(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+class Clock:
+    """Time that only passes when the test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(keeper_module, "now", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def still(directory: Path, pid1: bool = False) -> keeper_module.Keeper:
+    """A keeper that starts nothing, whose programs live and die by the test's word."""
+    programs = [["m"], ["r"], ["/nonexistent/shell"]]
+    return keeper_module.Keeper(str(directory), "s", "l", programs, pid1)
+
+
+def life(keeper: keeper_module.Keeper, clock: Clock, lasts: float | None) -> float:
+    """One life of the manager, READY for so many seconds if at all; how long until the next."""
+    keeper.manager.pid = 1
+    if lasts is not None:
+        keeper.on_ready(keeper.manager, [], [])
+        clock.now += lasts
+    keeper.died(keeper.manager, 1)
+    assert keeper.manager.restart_at is not None
+    return keeper.manager.restart_at - clock.now
+
+
+@pytest.mark.parametrize(("pid1", "longest"), [(False, 10.0), (True, 60.0)])
+def test_the_pause_grows_with_deaths_before_ready(
+    tmp_path: Path, clock: Clock, pid1: bool, longest: float
+) -> None:
+    keeper = still(tmp_path, pid1)
+    waits = [life(keeper, clock, None) for _ in range(9)]
+    assert waits == pytest.approx([0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, longest, longest])
+    assert "trouble manager" in (tmp_path / "keeper").read_text()
+
+
+def test_one_that_served_is_replaced_at_once_but_only_health_makes_good_for_deaths(
+    tmp_path: Path, clock: Clock
+) -> None:
+    keeper = still(tmp_path)
+    assert [life(keeper, clock, None) for _ in range(3)] == pytest.approx([0, 0.1, 0.2])
+    assert life(keeper, clock, 59.9) == 0
+    assert keeper.manager.failures == 0
+    assert life(keeper, clock, None) == pytest.approx(0.4)  # it goes on where it was
+    assert life(keeper, clock, 60.0) == 0
+    assert [life(keeper, clock, None) for _ in range(2)] == pytest.approx([0, 0.1])
+
+
+def test_what_is_due_later_is_waited_for(tmp_path: Path, clock: Clock) -> None:
+    keeper = still(tmp_path)
+    keeper.recorder.restart_at = None
+    for _ in range(4):
+        life(keeper, clock, None)
+    assert keeper.timeout() == pytest.approx(0.4)
+    clock.now += 0.3
+    assert keeper.timeout() == pytest.approx(0.1)
+    clock.now += 1
+    assert keeper.timeout() == 0
