@@ -19,15 +19,14 @@ def unquote(text: str) -> str:
         return text
     parts = [first]
     for part in rest:
-        try:
-            parts += (_BYTES[part[:2]], part[2:])
-        except KeyError:
+        if len(part) > 1 and _HEX.issuperset(part[:2]):
+            parts += (bytes((int(part[:2], 16),)), part[2:])
+        else:
             parts += (b"%", part)
     return b"".join(parts).decode("utf-8", "replace")
 
 
-_HEX = "0123456789abcdefABCDEF"
-_BYTES = {f"{a}{b}".encode(): bytes([int(a + b, 16)]) for a in _HEX for b in _HEX}
+_HEX = frozenset(b"0123456789abcdefABCDEF")
 
 
 def parse_query(text: str) -> dict[str, list[str]]:

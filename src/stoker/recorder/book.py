@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import calendar
 import errno
 import os
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from stoker.linux import faults
 
@@ -294,5 +294,8 @@ def _born(book: Book) -> int:
     found = re.search(rb"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.", first)
     if found is None:
         return there.st_mtime_ns
-    numbers = [int(group) for group in found.groups()]
-    return calendar.timegm((*numbers[:6], 0, 0, 0)) * 1_000_000_000
+    try:
+        year, month, day, *clock = (int(group) for group in found.groups())
+        return int(datetime(year, month, day, *clock, tzinfo=UTC).timestamp()) * 1_000_000_000
+    except ValueError:  # a service's own text, and no time
+        return there.st_mtime_ns

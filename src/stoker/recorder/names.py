@@ -8,9 +8,9 @@ names sort as time does. ``NAME.index`` lies beside a file without time stamps.
 
 from __future__ import annotations
 
-import calendar
 import os
 import time
+from datetime import datetime
 
 __all__ = ["CURRENT", "INDEX", "closed_files", "closing_name", "fmri_of", "folder_of", "is_closed"]
 
@@ -54,7 +54,7 @@ def closing_name(folder: str, now_ns: int) -> str:
         (name.removesuffix(".gz").removesuffix(INDEX) for name in _stamped(folder)), default=""
     )
     if latest and _name(now_ns) <= latest:
-        second = calendar.timegm(time.strptime(latest[:15], "%Y%m%dT%H%M%S"))
+        second = int(datetime.fromisoformat(latest[:15] + "Z").timestamp())
         now_ns = (second * 1_000_000 + int(latest[16:22]) + 1) * 1000
     return _name(now_ns)
 
