@@ -320,7 +320,10 @@ def _environment(place: Place, compiled: Compiled) -> dict[str, str]:
         name, sign, value = entry.partition(b"=")
         if sign and name:
             base[os.fsdecode(name)] = os.fsdecode(value)
-    return base | compiled.settings.environment | {"STOKER_SOCKET": place.socket}
+    ours = {"STOKER_SOCKET": place.socket}
+    if place.published:
+        ours |= {"SYSDIR": place.directories[0], "RUNDIR": place.published}
+    return base | compiled.settings.environment | ours
 
 
 def _mark(place: Place) -> str:

@@ -17,6 +17,7 @@ from stoker.model import Definition, Request, Stage, signal_name, split
 
 from .files import NOTHING, Files, Shown
 from .standins import StandIns
+from .who import account, members_of
 
 if TYPE_CHECKING:
     from stoker.manager import Manager
@@ -65,6 +66,7 @@ class RunDirectory:
         self.held = self._standins.held
         self._told = {name: Shown(*values) for name, values in shown.items()}
         self._notes: dict[str, Any] = {}
+        self._amiss: dict[str, None] = {}
         self._fmris: dict[str, str] = {}
         self._names: dict[str, tuple[str, str]] = {}  # FMRI to name and file
         self._watches: dict[int, str] = {}
@@ -84,9 +86,7 @@ class RunDirectory:
 
     def _open(self) -> None:
         """Have the directory, alone, and watch it."""
-        if self._directory >= 0:
-            os.close(self._directory)
-            self._directory = -1
+        self._let_go()
         try:
             self._files.make()
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -100,32 +100,44 @@ class RunDirectory:
                 self._watches[watch] = ""
             self._files.publish_pid(self._keeper)
         except BlockingIOError:
+            self._let_go()
             self._failed("another manager shows its services there")
         except OSError as error:
+            self._let_go()
             self._failed(error.strerror or str(error))
+
+    def _let_go(self) -> None:
+        if self._directory >= 0:
+            os.close(self._directory)
+            self._directory = -1
 
     def _take_over(self, gone: Mapping[int, Any]) -> None:
         """What people did to the files before, or while no manager was there."""
         for definition in self._manager.compiled.definitions:
             self._know(definition)
+        shown = list(self._told.items())
+        self._leftovers()
+        for name, told in shown:
+            fmri = self._fmris.get(name)
+            if fmri is None:
+                self._show(name, NOTHING)
+                continue
+            if told.syspid and not self._standins.adopt(name, told.syspid, self._names[fmri][1]):
+                self._told[name] = told._replace(syspid=0)
+                if told.syspid in gone:
+                    self._died(name, gone[told.syspid])
+            self._look(name)
+
+    def _leftovers(self) -> None:
+        """What is there and was not shown by us, once the directory is ours."""
         try:
-            there = self._files.names()
+            there = self._files.names() if self._directory >= 0 else []
         except OSError:  # said already
             there = []
         for name in there:
             self._watch(name)
             if name not in self._told:
                 self._leftover(name)
-        for name, told in list(self._told.items()):
-            fmri = self._fmris.get(name)
-            if fmri is None:
-                self._show(name, NOTHING)
-                continue
-            if told.syspid and not self._standins.adopt(name, told.syspid, self._names[fmri][1]):
-                if told.syspid in gone:
-                    self._died(name, gone[told.syspid])
-                self._told[name] = told._replace(syspid=0)
-            self._look(name)
 
     def _leftover(self, name: str) -> None:
         """Files of NAME that no manager of this place made: a lock counts, the rest is stale."""
@@ -135,7 +147,8 @@ class RunDirectory:
             return
         self._told[name] = found
         if name in self._fmris:
-            self._locked(name, found.lock)
+            run = self._manager.executor.run_of(found.pid) if found.pid else None
+            self._locked(name, found.lock, run is not None and run.fmri == self._fmris[name])
 
     def _know(self, definition: Definition) -> str:
         """The name of an instance there; "" when it can have none."""
@@ -157,7 +170,7 @@ class RunDirectory:
                 found = self._files.read(name)
                 self._told[name] = found
                 if found.lock is not None:
-                    self._locked(name, found.lock)
+                    self._locked(name, found.lock, False)
 
     # -- showing
 
@@ -177,6 +190,7 @@ class RunDirectory:
                     concerned[event.fmri] = None
         for fmri in concerned:
             self._publish(fmri)
+        self._mend()
         self._remember()
 
     def _publish(self, fmri: str) -> None:
@@ -192,12 +206,12 @@ class RunDirectory:
             return
         told = self._told.get(name, NOTHING)
         pid, lock = self._wanted(i)
-        if (pid, lock) == (told.pid, told.lock) and bool(pid) == bool(told.syspid):
+        syspid = self._standins.pid(name) if pid else 0
+        if Shown(syspid, pid, lock) == told and bool(pid) == bool(syspid):
             return
-        syspid = 0
         if pid:
             try:
-                syspid = self._standins.pid(name) or self._standins.start(name, file)
+                syspid = syspid or self._standins.start(name, file)
             except OSError as error:
                 self._failed(f"no stand-in for {name}: {error.strerror}")
         else:
@@ -259,6 +273,7 @@ class RunDirectory:
         self._manager.notices.pop("published", None)
         if self._directory < 0 or not os.path.exists(f"{self._files.path}/pid"):
             self._open()
+            self._leftovers()
         if self._directory >= 0:
             for fmri in list(self._names):
                 self._publish(fmri)
@@ -348,25 +363,37 @@ class RunDirectory:
         self._told[name] = found
         self._notes[SHOWN + name] = list(found)
         if found.lock is not None and found.lock != told.lock:
-            self._locked(name, found.lock)
+            self._locked(name, found.lock, told.pid > 0)
         elif gone or (told.lock is not None and found.lock is None):
             if told == NOTHING:
                 return
             what = "was removed" if gone else "was unlocked"
-            self._ask("start", fmri, f"{self._files.path}/{name} {what}", self._group())
+            self._ask(
+                "start", fmri, f"{self._files.path}/{name} {what}", members_of(self._files.path)
+            )
         else:
-            self._publish(fmri)  # a file was damaged that only we write
+            self._amiss[fmri] = None  # a file that only we write
+            self._mend()
 
-    def _locked(self, name: str, lock: int) -> None:
-        """There is a lock that we did not write: what runs goes on, and is not run again."""
+    def _mend(self) -> None:
+        """Show again what is not as it was shown; not before the engine knows whom it is about."""
+        for fmri in [one for one in self._amiss if one in self._manager.engine.instances]:
+            del self._amiss[fmri]
+            self._publish(fmri)
+
+    def _locked(self, name: str, lock: int, ran: bool) -> None:
+        """There is a lock that we did not write: what runs goes on, and is not run again. `ran`: it
+        was shown as running, which counts where the engine does not know it yet.
+        """
         fmri = self._fmris[name]
         i = self._manager.engine.instances.get(fmri)
-        runs = i is not None and i.effective and i.main_alive and i.stage in _RUNS
-        if i is not None and i.override is not None and self._wanted(i)[1] == lock:
-            return
+        if i is not None:
+            ran = i.effective and i.main_alive and i.stage in _RUNS
+            if i.override is not None and self._wanted(i)[1] == lock:
+                return
         owner = self._files.owner(name)
-        who = self._group() if owner is None else self._account(owner)
-        verb = "once" if runs else "kill" if lock == signal.SIGKILL else "stop"
+        who = members_of(self._files.path) if owner is None else account(owner)
+        verb = "once" if ran else "kill" if lock == signal.SIGKILL else "stop"
         self._ask(verb, fmri, f"{self._files.path}/{name}/lock: {lock}", who, lock)
 
     def _died(self, name: str, end: Any) -> None:
@@ -377,12 +404,15 @@ class RunDirectory:
         if fmri is None or self._over or self._manager.engine.shutdown is not None:
             return
         if end.kind != "signal":
-            self._publish(fmri)  # it ended by itself, which it never does
+            self._amiss[fmri] = None  # it ended by itself, which it never does
+            self._mend()
             return
         lock = self._files.read(name).lock
         verb = "kill" if end.number in _HARD else "stop"
         why = f"{signal_name(end.number)} to its syspid"
-        self._ask(verb, fmri, why, self._group(), end.number if lock is None else lock)
+        self._ask(
+            verb, fmri, why, members_of(self._files.path), end.number if lock is None else lock
+        )
         if lock is not None:
             self._told[name] = self._told[name]._replace(lock=lock)
 
@@ -394,25 +424,6 @@ class RunDirectory:
         except Refused:  # everything is going down anyway
             return
         self._manager.log(f"{who}: {verb} {self._names[fmri][0]}: operation {number} ({why})")
-
-    def _group(self) -> str:
-        """Whom the directory's mode lets do that: nobody says who it was."""
-        import grp
-
-        try:
-            found = os.stat(self._files.path)
-            return f"group {grp.getgrgid(found.st_gid).gr_name}"
-        except (OSError, KeyError):  # gone, or a group without a name
-            return "somebody"
-
-    @staticmethod
-    def _account(uid: int) -> str:
-        import pwd
-
-        try:
-            return pwd.getpwuid(uid).pw_name
-        except KeyError:
-            return f"uid {uid}"
 
     # -- the end
 
@@ -434,3 +445,4 @@ class RunDirectory:
         else:
             if left:
                 self._manager.log(f"{self._files.path} stays: it has {', '.join(left)}")
+        self._let_go()
