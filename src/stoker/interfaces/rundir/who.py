@@ -1,4 +1,4 @@
-"""Who it was, as far as files tell: there are no credentials here, the modes of files are the law."""
+"""Who it was, as far as files tell: no credentials come here, modes of files are the law."""
 
 from __future__ import annotations
 
