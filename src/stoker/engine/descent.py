@@ -128,15 +128,32 @@ def _swept(core: Core, i: Instance) -> None:
 
 
 def _arguments(i: Instance) -> tuple[str, ...]:
-    """How the last process ended, for a decide program."""
+    """How the last process ended, for a decide program, in the words that it expects."""
     status = i.gone or i.records.get("main") or i.records.get("start")
+    if i.definition.decide_arguments != "cause":
+        return _numbers(status, i.definition.decide_arguments)
     if status is None or status.kind == "unknown":
-        return ("exit", "0", "", "")
+        return ("exit", "0")
     if status.kind == "exit":
-        return ("exit", str(status.number), "", "")
+        return ("exit", str(status.number))
     name = causes.signal(status.number).removeprefix("SIG")
     kind = _DEATHS.get(name, "crash")
-    return (kind, name, str(status.number), "core" if status.core else "")
+    if kind == "crash" and name not in ("SEGV", "FPE"):
+        name = str(status.number)  # nosh.md 2.3: only ten signals have a name there
+    return (kind, name, str(status.number), *(("core",) if status.core else ()))
+
+
+def _numbers(status: Status | None, form: str) -> tuple[str, ...]:
+    """An exit code and a second number: the low byte of wait(2)'s status (runsv(8)), or the signal
+    (s6-supervise(8)).
+    """
+    exited = status is None or status.kind != "signal"
+    code = status.number if status is not None and status.kind == "exit" else 0
+    number = 0 if status is None or exited else status.number
+    if form == "pair":
+        return (str(code if exited else 256), str(number))
+    dumped = 128 if status is not None and status.core else 0
+    return (str(code if exited else -1), str(number | dumped))
 
 
 _DEATHS = {"TERM": "term", "INT": "term", "HUP": "term", "PIPE": "term", "KILL": "kill"} | {
@@ -197,12 +214,14 @@ def deciding(core: Core, i: Instance) -> bool:
     answer = methods.advance(core, i, "decide", i.definition.decide)
     if answer == "wait":
         return False
-    again = answer == "done"
+    again = answer == "done" and i.definition.decide_by == "program"
     if i.halted is None and gates.wanted(core, i):
-        if _spent(core, i):
+        if i.definition.decide_by == "policy" and not _refused(i):
+            _judge(core, i)
+        elif _spent(core, i):
             again = False
         elif not again:
-            i.override = Override(False, "decider", why="its restart program said no")
+            i.override = Override(False, "decider", why="ended, and its restart program said no")
             i.effective = False
             i.cause = causes.choice(i)
         elif i.definition.rebegin == "start" and _may_go_on(core, i):
@@ -217,6 +236,13 @@ def deciding(core: Core, i: Instance) -> bool:
         i.restarts += again
     _to_cleanup(core, i)
     return True
+
+
+def _refused(i: Instance) -> bool:
+    """The program that ran between two runs says that there shall be no other."""
+    result = i.result
+    finals = i.definition.restart.fatal_exits
+    return isinstance(result, Status) and result.kind == "exit" and result.number in finals
 
 
 def _may_go_on(core: Core, i: Instance) -> bool:

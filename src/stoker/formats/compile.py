@@ -32,9 +32,10 @@ from stoker.model import (
     service_of,
 )
 
+from .bundle import plumbed
 from .dependents import impose
 from .directory import Found, read_directories
-from .entry import Surroundings, readable
+from .entry import Known, Surroundings, readable
 from .shipped import watchers
 
 __all__ = ["compile_main", "compile_place"]
@@ -53,6 +54,7 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     settings, mistakes = _settings(place)
     if previous is not None and any(one.level == "error" for one in mistakes):
         settings = previous.settings
+    directories = list(dict.fromkeys((*place.directories, *settings.directories)))
     surroundings = Surroundings(
         place.working_directory,
         # The very object that is the default, so that it is left out of the blob.
@@ -60,8 +62,8 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
         _Once(),
         every_name=bool(place.published),
         restart=_SOON if place.published else _DEFAULT.restart,
+        bundles=Known(directories),
     )
-    directories = list(dict.fromkeys((*place.directories, *settings.directories)))
     surroundings.layer = _layer(place, mistakes)
     found = read_directories(directories, surroundings, needed=place.kind == "project")
     if surroundings.layer is not None:
@@ -76,7 +78,7 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     mistakes += wrong
     if not (found.stems or found.gone or found.mistakes):
         mistakes.append(_empty(place))
-    definitions = sorted([*found.definitions, *kept, *ours], key=lambda one: one.fmri)
+    definitions = sorted(plumbed([*found.definitions, *kept, *ours]), key=lambda one: one.fmri)
     return Compiled(
         definitions=definitions,
         mistakes=sorted(mistakes, key=lambda one: (one.file or "", one.line or 0)),

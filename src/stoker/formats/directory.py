@@ -5,11 +5,13 @@ refused.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 
 import msgspec
 
 from stoker.model import MARK, Definition, Dependency, Mistaken, display, service_of
 
+from .bundle import elsewhere
 from .entry import Entry, Format, Reading, Reference, Surroundings, readable
 from .registry import format_of, leftover
 
@@ -56,6 +58,8 @@ def read_directories(
             found.gone.append(directory)
             continue
         _take(directory, entries, surroundings, found)
+    for reading in elsewhere(surroundings):
+        _add(reading, found, {})
     if missing and (needed or len(missing) == len(directories)):
         for directory in missing:
             found.mistakes.append(
@@ -69,9 +73,7 @@ def read_directories(
     return found
 
 
-def _entries(
-    directory: str, found: Found, every_name: bool
-) -> list[tuple[Entry, Format]]:
+def _entries(directory: str, found: Found, every_name: bool) -> list[tuple[Entry, Format]]:
     """The entries that some format may read, in the order of names; the others are noted as
     ignored.
     """
@@ -118,9 +120,6 @@ def _broken(directory: str, name: str, wrong: OSError, found: Found) -> str | No
 def _unread(entry: Entry) -> str:
     """Why an entry is of no format."""
     if entry.is_directory:
-        run = os.path.join(entry.path, "run")
-        if os.path.exists(run):
-            return "a directory with run: bundles are not among the formats read here"
         return "a directory without run"
     if entry.is_file:
         return "not executable, and neither NAME.toml nor NAME.xml"
@@ -136,6 +135,10 @@ def _take(
     readings = []
     for entry, form in entries:
         reading = _read(entry, form, surroundings)
+        if reading.same_as:
+            why = f"another name of the bundle {reading.same_as}"
+            found.ignored.append((readable(entry.path), why))
+            continue
         hidden = [found.claims[name] for name in reading.claims if name in found.claims]
         hidden += [found.stems[entry.stem]] if entry.stem in found.stems else []
         if hidden:
@@ -149,8 +152,6 @@ def _take(
         stems[reading.path] = entry.stem
     found.stems.update({entry.stem: readable(entry.path) for entry, _ in reversed(entries)})
     for reading in readings:
-        found.mistakes += reading.mistakes
-        found.references += reading.references
         stem = stems[reading.path]
         double = {
             name: owners[name] if len(owners[name]) > 1 else owners[f"{stem} {service_of(name)}"]
@@ -166,14 +167,21 @@ def _take(
                     hint=f"also by {', '.join(os.path.basename(other) for other in others)}",
                 )
             )
-        good = reading.good and not double
-        if good:
-            found.definitions += reading.definitions
-            found.dependents += [(to, what, reading.path) for to, what in reading.dependents]
-        for name in reading.claims:
-            found.claims.setdefault(name, readable(reading.path))
-            if not good:
-                found.refused.setdefault(name, readable(reading.path))
+        _add(reading, found, double)
+
+
+def _add(reading: Reading, found: Found, double: Collection[str]) -> None:
+    """Take over what was read; nothing of it is loaded where it has a mistake or is there twice."""
+    found.mistakes += reading.mistakes
+    found.references += reading.references
+    good = reading.good and not double
+    if good:
+        found.definitions += reading.definitions
+        found.dependents += [(to, what, reading.path) for to, what in reading.dependents]
+    for name in reading.claims:
+        found.claims.setdefault(name, readable(reading.path))
+        if not good:
+            found.refused.setdefault(name, readable(reading.path))
 
 
 def _read(entry: Entry, form: Format, surroundings: Surroundings) -> Reading:

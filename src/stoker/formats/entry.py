@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
 
 from stoker.model import Definition, Dependency, LogSettings, Mistaken, Restart
 
-__all__ = ["Entry", "Format", "Reading", "Reference", "Surroundings", "readable", "slurp"]
+__all__ = ["Entry", "Format", "Known", "Reading", "Reference", "Surroundings", "readable", "slurp"]
 
 LARGEST = 4 * 1024 * 1024  # bytes of a definition; more is a mistake, not a service
 
@@ -48,13 +48,25 @@ class Entry(msgspec.Struct):
         return bool(self.mode & 0o111)
 
 
+class Known:
+    """The bundles of a place by device and inode, so that two names of one directory are one
+    instance (nosh.md 1.4). `names` is filled when the first is asked for.
+    """
+
+    def __init__(self, directories: Iterable[str] = ()) -> None:
+        self.directories = tuple(directories)
+        self.names: dict[tuple[int, int], str] | None = None
+        self.elsewhere: dict[str, str] = {}
+        """Bundles outside the place that some link leads to: FMRI to path."""
+
+
 class Surroundings(msgspec.Struct):
     """What a definition inherits from its place.
 
     `exists` asks the disk once for each path. `known`: beginnings of scripts that are known to be
     right. `every_name`: names that editors and packages leave behind are as good as others.
-    `restart`: the policy of scripts.
-    `layer`: what is imported and set above the files, where there is any.
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
     """
 
     working_directory: str = "/"
@@ -64,6 +76,7 @@ class Surroundings(msgspec.Struct):
     every_name: bool = False
     restart: Restart = Restart()
     layer: Any = None  # a Layer; typed so that a directory of scripts does not pay for it
+    bundles: Known = msgspec.field(default_factory=Known)
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -78,6 +91,7 @@ class Reference(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct):
     """What one entry came to. `claims`: the FMRIs that it stands for, right or wrong. `dependents`:
     dependencies that it puts upon others, each with the target (a service means all instances).
+    `same_as`: it is only another name of that service.
     """
 
     definitions: list[Definition] = []
@@ -86,6 +100,7 @@ class Reading(msgspec.Struct):
     path: str = ""
     references: list[Reference] = []
     dependents: list[tuple[str, Dependency]] = []
+    same_as: str = ""
 
     @property
     def good(self) -> bool:

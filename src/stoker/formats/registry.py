@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 
+from .bundle import Bundle
 from .entry import Entry, Format
 from .manifest import Manifest
 from .native import Native
@@ -13,7 +14,7 @@ from .script import Script
 
 __all__ = ["FORMATS", "format_of", "leftover"]
 
-FORMATS: tuple[Format, ...] = (Native(), Manifest(), Script())
+FORMATS: tuple[Format, ...] = (Native(), Manifest(), Script(), Bundle())
 
 _LEFTOVER = re.compile(
     r".*(~|\.(bak|old|orig|rej|tmp|sw[a-p]|save|part)"

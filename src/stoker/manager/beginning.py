@@ -338,6 +338,7 @@ def _held(keeping: Keeping, executor: Executor) -> dict[str, int]:
     """What the keeper holds of services."""
     pipes = keeping.take("in/")
     executor.outputs.adopt(pipes)
+    executor.outputs.adopt_inputs(keeping.take("plumb/"), keeping.take("to/"))
     items = keeping.take("notify/")
     more = keeping.take("ready/")
     return {**items, **more}

@@ -40,6 +40,8 @@ def _log(one: Instance) -> str:
     log = one.definition.log
     if log.mode in ("file", "none"):
         return log.path if log.mode == "file" else ""
+    if log.mode == "service":
+        return f"the input of {display(log.path)}"
     return f"stoker logs {display(one.fmri)}"
 
 

@@ -190,8 +190,9 @@ class LogSettings(Frozen, frozen=True):
 
     `mode`: "lines" (a time on every line), "plain" (lines as they are, with an index beside),
     "json", "file" (the service writes straight into `path`), "passthrough" (to the manager's own
-    output), "none" (/dev/null). `size`: bytes of one file; `age`: seconds; `count`: files kept;
-    `total`: bytes of all. `stderr`: "together" or "apart".
+    output), "service" (the input of the instance whose FMRI is `path`), "none" (/dev/null).
+    `size`: bytes of one file; `age`: seconds; `count`: files kept; `total`: bytes of all. `stderr`:
+    "together" or "apart".
     """
 
     mode: str = "lines"
@@ -212,6 +213,11 @@ class Definition(Frozen, frozen=True):
     (nothing is watched). `interrupt`: a stop during prepare or start: "abort" or "finish".
     `stop_when_empty`: run the stop method although nothing is left. `unclean`: a stop that had to
     kill is "ok" or means "maintenance". `rebegin`: a restart begins at "prepare" or "start".
+    `decide` runs after each run: with `decide_by` "program" its exit 0 means again and anything
+    else that it is over; with "policy" `restart` decides when it has ended, and only one of
+    `fatal_exits` as its exit status says no. `decide_arguments`, how the run ended: "cause" (class,
+    name or code, number, core), "code" (exit code or -1, low byte of the wait status), "pair" (exit
+    code or 256, signal or 0). `stdin`: "null", or "pipe": what others write whose `log` is this.
     `transient`: success of the start method is the whole of being up. `gives`: inputs that it tells
     the manager of; such a watcher runs while the system is not active too. `source`: the file it
     came from; `origins`: key to "file:line" for `cat`. Neither takes part in comparison of runs.
@@ -229,6 +235,8 @@ class Definition(Frozen, frozen=True):
     stop: tuple[Step, ...] = ()
     refresh: tuple[Step, ...] = ()
     decide: tuple[Step, ...] = ()
+    decide_by: str = "program"
+    decide_arguments: str = "cause"
     cleanup: tuple[Step, ...] = ()
     ready: Ready = Ready()
     ends: str = "main"
@@ -254,6 +262,7 @@ class Definition(Frozen, frozen=True):
     context: Context = Context()
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
+    stdin: str = "null"
     restarter: str = ""
     """The FMRI of the restarter that implements it; "" is the manager itself."""
     fault: str = ""
@@ -272,6 +281,8 @@ LIVE_FIELDS = frozenset(
         "stop",
         "refresh",
         "decide",
+        "decide_by",
+        "decide_arguments",
         "cleanup",
         "interrupt",
         "stop_when_empty",
@@ -301,11 +312,17 @@ LIVE_FIELDS = frozenset(
 """Fields that a running instance takes over without a new process. Every other field needs one
 (wishes 14).
 
-`log` is live except where the pipe itself changes (`mode` to or from "file"/"none", `stderr`): see
-`changed_fields`.
+`log` is live except where the pipe itself changes (`mode` to or from "file", "service" or "none",
+`stderr`): see `changed_fields`.
 """
 
-_LOG_PIPE = {"file", "none"}
+LATER_FIELDS: dict[str, object] = {"stdin": "null"}
+"""Fields, with their defaults, that need a new process and are younger than format 1 of the state.
+With its default one of these changes no digest, so that what runs under an older manager goes on
+under this one.
+"""
+
+_LOG_PIPE = {"file", "none", "service"}
 
 
 def changed_fields(old: Definition, new: Definition) -> dict[str, str]:
@@ -329,13 +346,17 @@ def changed_fields(old: Definition, new: Definition) -> dict[str, str]:
 
 def _pipe(log: LogSettings) -> tuple[str, str]:
     kind = log.mode if log.mode in _LOG_PIPE else "pipe"
-    return (kind + log.path if kind == "file" else kind, log.stderr)
+    return (kind + log.path if kind in ("file", "service") else kind, log.stderr)
 
 
 def restart_digest(definition: Definition) -> str:
     """A short digest of the fields that need a new process. Equal digests: the running process may
     stay.
     """
-    parts = [getattr(definition, n) for n in Definition.__struct_fields__ if n not in LIVE_FIELDS]
+    left_out = LIVE_FIELDS | LATER_FIELDS.keys()
+    parts = [getattr(definition, n) for n in Definition.__struct_fields__ if n not in left_out]
     parts.append(_pipe(definition.log))
+    later = {n: getattr(definition, n) for n in LATER_FIELDS}
+    if later != LATER_FIELDS:
+        parts.append(later)
     return digest(msgspec.json.encode(parts, order="sorted"), 8)

@@ -105,7 +105,7 @@ class Executor:
 
     def held(self) -> dict[str, int]:
         """Our descriptors that must outlive us, by the names that the keeper has for them."""
-        found = {f"in/{name}": fd for name, fd in self.outputs.ends.items()}
+        found = self.outputs.held()
         for run in self.runs.values():
             if run.notify is not None:
                 found[f"notify/{run.fmri}"] = run.notify.socket.fileno()
@@ -205,7 +205,7 @@ class Executor:
                 method,
                 arguments=start.arguments,
                 added=added,
-                stdin=self.outputs.null,
+                stdin=self.outputs.stdin(definition) if method == "start" else self.outputs.null,
                 stdout=stdout,
                 stderr=stderr,
                 fds=fds,

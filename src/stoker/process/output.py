@@ -3,9 +3,12 @@ nowhere.
 
 One pipe per instance, two where stderr is kept apart. The read end (``log/FMRI``, ``log/FMRI#err``)
 is for the recorder, the write end (``in/FMRI``, …) is kept so that no manager's death closes it: a
-service never sees EPIPE. Both are given to the keeper before the first process is started. A
-restart costs no descriptor traffic: the border between two runs is a marker in the pipe itself,
-which the recorder cuts out. If the pipe is full the marker is left out rather than waited for.
+service never sees EPIPE. An instance that reads what others write (`stdin` "pipe", as nosh plumbs
+a log service) has a pipe of its own, ``plumb/FMRI`` and ``to/FMRI``, whose two ends are kept
+likewise: what is unread when it dies is read by its next run. All are given to the keeper before
+the first process is started. A restart costs no descriptor traffic: the border between two runs is
+a marker in the pipe itself, which the recorder cuts out. If the pipe is full the marker is left out
+rather than waited for.
 """
 
 from __future__ import annotations
@@ -28,11 +31,18 @@ def marker(nonce: str, run: int, ctid: int) -> bytes:
 
 def _pipes(definition: Definition) -> tuple[str, ...]:
     """The names, without prefix, of the pipes that a definition asks for."""
-    if definition.log.mode in ("file", "none"):
+    if definition.log.mode in ("file", "none", "service"):
         return ()
     if definition.log.stderr == "apart":
         return (definition.fmri, f"{definition.fmri}#err")
     return (definition.fmri,)
+
+
+def _plumbing(definition: Definition) -> tuple[str, ...]:
+    """The instances whose input must be there before a process of this one starts."""
+    target = definition.log.path if definition.log.mode == "service" else ""
+    own = definition.fmri if definition.stdin == "pipe" else ""
+    return tuple(name for name in (target, own) if name)
 
 
 class Outputs:
@@ -52,6 +62,7 @@ class Outputs:
         self._nonce = nonce
         self._directory = directory
         self.ends: dict[str, int] = {}  # write ends by name
+        self.inputs: dict[str, tuple[int, int]] = {}  # both ends of what an instance reads
         self._owned: dict[str, int] = {}  # uid that the pipe belongs to, where changed
         self.null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
 
@@ -60,17 +71,50 @@ class Outputs:
         for name, fd in items.items():
             self.ends[name.removeprefix("in/")] = fd
 
+    def adopt_inputs(self, readers: Mapping[str, int], writers: Mapping[str, int]) -> None:
+        """Take back the pipes that instances read (names with their prefix)."""
+        for name, reader in readers.items():
+            fmri = name.removeprefix("plumb/")
+            self.inputs[fmri] = (reader, writers[f"to/{fmri}"])
+
+    def held(self) -> dict[str, int]:
+        """What must outlive us, by the names that the keeper has for it."""
+        found = {f"in/{name}": fd for name, fd in self.ends.items()}
+        for name, (reader, writer) in self.inputs.items():
+            found |= {f"plumb/{name}": reader, f"to/{name}": writer}
+        return found
+
     def missing(self, definition: Definition) -> int:
         """How many pipes a start of it would make."""
-        return sum(1 for name in _pipes(definition) if name not in self.ends)
+        outputs = sum(1 for name in _pipes(definition) if name not in self.ends)
+        return outputs + sum(2 for name in _plumbing(definition) if name not in self.inputs)
 
     def prepare(self, definitions: Iterable[Definition]) -> None:
         """Have the pipes of these ready, and held by the keeper. Raises OSError when there are no
         descriptors left.
         """
+        definitions = list(definitions)
+        for name in dict.fromkeys(name for one in definitions for name in _plumbing(one)):
+            if name not in self.inputs:
+                self._plumb(name)
         missing = [name for one in definitions for name in _pipes(one) if name not in self.ends]
         for at in range(0, len(missing), _BATCH):
             self._make(list(dict.fromkeys(missing[at : at + _BATCH])))
+
+    def _plumb(self, fmri: str) -> None:
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        try:
+            self._put({f"plumb/{fmri}": reader, f"to/{fmri}": writer})
+        except BaseException:
+            os.close(reader)
+            os.close(writer)
+            raise
+        self.inputs[fmri] = (reader, writer)
+
+    def stdin(self, definition: Definition) -> int:
+        """What a process of the service itself has as its input."""
+        pair = self.inputs.get(definition.fmri) if definition.stdin == "pipe" else None
+        return self.null if pair is None else pair[0]
 
     def _make(self, names: list[str]) -> None:
         held: dict[str, int] = {}
@@ -107,6 +151,9 @@ class Outputs:
         log = definition.log
         if log.mode == "none":
             return self.null, self.null, ()
+        if log.mode == "service":
+            writer = self.inputs[log.path][1]
+            return writer, writer, ()
         if log.mode == "file":
             path = os.path.join(self._directory, log.path)
             flags = (
@@ -161,10 +208,18 @@ class Outputs:
             self._owned.pop(name, None)
         if names:
             self._drop([f"{kind}/{name}" for name in names for kind in ("in", "log")])
+        if pair := self.inputs.pop(fmri, None):
+            for fd in pair:
+                os.close(fd)
+            self._drop([f"plumb/{fmri}", f"to/{fmri}"])
 
     def close(self) -> None:
         """Give all descriptors back; the keeper's go on."""
         for fd in self.ends.values():
             os.close(fd)
+        for pair in self.inputs.values():
+            for fd in pair:
+                os.close(fd)
         self.ends.clear()
+        self.inputs.clear()
         os.close(self.null)

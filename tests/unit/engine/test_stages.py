@@ -431,4 +431,4 @@ def test_a_decide_program_has_the_last_word(bench):
     b.world.kill(b.name("no"))
     assert b.states("yes", "no") == "online disabled"
     told = next(e for _, e in b.world.log if isinstance(e, machine.Spawn) and e.method == "decide")
-    assert told.arguments == ("kill", "KILL", "9", "")
+    assert told.arguments == ("kill", "KILL", "9")  # nosh.md 2.3: no empty words

@@ -23,7 +23,7 @@ def test_what_is_ignored(box: Any) -> None:
     (box.directory / "README").write_text("words")
     (box.directory / "app").mkdir()
     (box.directory / "bundle").mkdir()
-    (box.directory / "bundle" / "run").write_text(SCRIPT)
+    (box.directory / "bundle" / "README").write_text(SCRIPT)
     os.mkfifo(box.directory / "pipe.toml")
     (box.directory / ".stoker").mkdir()
     (box.directory / ".stoker.toml").write_text("")
@@ -44,7 +44,7 @@ def test_what_is_ignored(box: Any) -> None:
         ".hidden": "its name begins with a dot",
         "README": "not executable, and neither NAME.toml nor NAME.xml",
         "app": "a directory without run",
-        "bundle": "a directory with run: bundles are not among the formats read here",
+        "bundle": "a directory without run",
         "pipe.toml": "neither a file nor a directory",
         "dangling": "cannot be looked at: No such file or directory",
     }
