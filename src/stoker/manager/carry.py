@@ -154,16 +154,7 @@ class Carrier:
     def _publish(self, effect: Publish) -> None:
         faults.point("publish")
         wall = time.time_ns()
-        data = {
-            "from": effect.old_state,
-            "to": effect.state,
-            "next": effect.next_state or None,
-            "reason": effect.reason,
-            "cause": effect.cause,
-            "run": effect.run,
-            "text": effect.text,
-        }
-        self._ring.add(wall, "transition", effect.fmri, data)
+        self._ring.add(wall, "transition", effect.fmri, effect)
         if effect.state == effect.old_state and effect.next_state:
             return  # only where it is going: the log and the history want where it has arrived
         if effect.state in _LOUD and effect.state != effect.old_state:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from stoker.engine import Publish
 from stoker.model import EventView, rfc3339
 
 __all__ = ["Ring"]
@@ -26,10 +27,23 @@ class _Entry(msgspec.Struct):
     wall: int
     kind: str
     fmri: str
-    data: dict[str, Any]
+    data: dict[str, Any] | Publish
 
     def view(self) -> EventView:
-        return EventView(self.cursor, rfc3339(self.wall), self.kind, self.fmri, self.data)
+        data = _shown(self.data) if isinstance(self.data, Publish) else self.data
+        return EventView(self.cursor, rfc3339(self.wall), self.kind, self.fmri, data)
+
+
+def _shown(effect: Publish) -> dict[str, Any]:
+    return {
+        "from": effect.old_state,
+        "to": effect.state,
+        "next": effect.next_state or None,
+        "reason": effect.reason,
+        "cause": effect.cause,
+        "run": effect.run,
+        "text": effect.text,
+    }
 
 
 class Ring:
@@ -47,9 +61,13 @@ class Ring:
         """The cursor of the newest event: what comes after it is new."""
         return self._next - 1
 
-    def add(self, wall: int, kind: str, fmri: str = "", data: dict[str, Any] | None = None) -> None:
-        """Note an event. Subscribers are called by `tell`, once for all that a turn added."""
-        self._entries.append(_Entry(self._next, wall, kind, fmri, data or {}))
+    def add(
+        self, wall: int, kind: str, fmri: str = "", data: dict[str, Any] | Publish | None = None
+    ) -> None:
+        """Note an event; a transition as it was published. Subscribers are called by `tell`, once
+        for all that a turn added.
+        """
+        self._entries.append(_Entry(self._next, wall, kind, fmri, {} if data is None else data))
         self._next += 1
 
     def after(self, cursor: int, most: int = 1000) -> list[EventView]:
