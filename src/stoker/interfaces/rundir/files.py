@@ -12,6 +12,7 @@ __all__ = ["NOTHING", "PARTS", "Files", "Shown"]
 PARTS = ("syspid", "pid", "lock")
 _NEW = ".new"
 _LARGEST = 64
+_TRIES = 100
 _TERM = 15
 
 
@@ -153,13 +154,29 @@ class Files:
 
 
 def _remove_tree(path: str) -> None:
+    """Remove a directory into which others may be writing: what they add meanwhile goes too, and
+    once it is gone they cannot.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            _remove_once(path)
+            return
+        except FileNotFoundError:
+            continue  # one of them has tidied up after itself
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or not left:
+                raise
+
+
+def _remove_once(path: str) -> None:
     for folder, folders, files in os.walk(path, topdown=False):
         for name in files:
             _unlink(f"{folder}/{name}")
         for name in folders:
             below = f"{folder}/{name}"
             _unlink(below) if os.path.islink(below) else os.rmdir(below)
-    os.rmdir(path)
+    if os.path.lexists(path):
+        os.rmdir(path)
 
 
 def _unlink(path: str) -> None:

@@ -105,3 +105,20 @@ def test_a_place_elsewhere_is_left_alone(files: Files, tmp_path: Path) -> None:
     place.mkdir()
     assert files.end(str(place)) == []
     assert place.exists() and not os.path.exists(files.path)
+
+
+def test_what_others_write_meanwhile_goes_too(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Path(files.path, ".stoker")
+    (place / "run").mkdir(parents=True)
+    remove, late = os.rmdir, [str(place / "run" / f"late-{number}") for number in range(3)]
+
+    def rmdir(path: str) -> None:
+        if late and path == str(place / "run"):
+            Path(late.pop()).write_text("of a process that is ending")
+        remove(path)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    assert files.end(str(place)) == []
+    assert not os.path.exists(files.path) and not late
