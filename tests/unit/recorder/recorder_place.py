@@ -125,7 +125,8 @@ class Recorder:
         self.log = root / "stoker.log"
         self.limits: Callable[[], None] | None = None
 
-    def start(self, fault: str = "", wait: bool = True) -> None:
+    def start(self, fault: str = "", wait: bool = True, before: tuple[str, ...] = ()) -> None:
+        """`before`: words that execute the rest of the command in their own process."""
         theirs = self.keeper.attach()
         code = (
             f"import sys; sys.path.insert(0, {str(SOURCE)!r});"
@@ -134,7 +135,7 @@ class Recorder:
         environment = {"STOKER_KEEPER": str(theirs.fileno()), "STOKER_FAULT": fault}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", code, str(self.run)],
+                [*before, sys.executable, "-I", "-S", "-c", code, str(self.run)],
                 pass_fds=[theirs.fileno()],
                 env=environment,
                 stdin=subprocess.DEVNULL,
