@@ -37,7 +37,7 @@ def _bash() -> str:
         if "service" in kinds:
             parts.append('names="$(_stoker_live)"')
         if "verb" in kinds:
-            parts.append('names="$verbs"')
+            parts.append('words="$words $verbs"')
         fixed = [what for what in kinds if what not in ("service", "directory", "verb")]
         if fixed:
             parts.append(f'words="$words {" ".join(fixed)}"')
@@ -74,8 +74,15 @@ _stoker() {{
     "") words="$verbs {_words(GLOBAL)}" ;;
 {chr(10).join(cases)}
   esac
-  COMPREPLY=($(compgen -W "$words $names" -- "$word"))
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
   [ -n "$files" ] && COMPREPLY+=($(compgen -d -- "$word"))
+  # A name may have blanks; and a colon, at which bash cuts the word that is being completed.
+  local line="${{COMP_LINE:0:COMP_POINT}}" name whole
+  [[ $word == *\\* ]] && whole="${{word//\\/}}" || whole="${{line##* }}"
+  local before_colon="${{whole%"${{whole##*:}}"}}"
+  while IFS= read -r name; do
+    [[ -n $name && $name == "$whole"* ]] && COMPREPLY+=("$(printf %q "${{name#"$before_colon"}}")")
+  done <<< "$names"
 }}
 complete -F _stoker stoker
 """
@@ -125,7 +132,11 @@ _stoker() {{
   local curcontext="$curcontext" state line
   local -a _stoker_place
   _arguments -C -S {top} '1:verb:_stoker_verbs' '*::argument:->rest'
-  (( ${{+opt_args[-C]}} )) && _stoker_place=(-C "${{(Q)opt_args[-C]}}")
+  local option
+  for option in -C --project --runtime-dir; do
+    (( ${{+opt_args[$option]}} )) && _stoker_place+=($option "${{(Q)opt_args[$option]}}")
+  done
+  for option in --user --system; do (( ${{+opt_args[$option]}} )) && _stoker_place+=($option); done
   [[ $state == rest ]] && case $words[1] in
 {chr(10).join(cases)}
   esac
@@ -162,7 +173,16 @@ def _fish() -> str:
     lines = [
         "# Completion of stoker for fish: stoker completion fish | source",
         "function __stoker_names",
-        "    stoker completion --names 2>/dev/null",
+        "    set -l place",
+        "    set -l words (commandline -opc)",
+        "    set -e words[1]",
+        "    while set -q words[1]; and string match -q -- '-*' $words[1]",
+        "        contains -- $words[1] -C --project --runtime-dir",
+        "        and begin; set -a place $words[1] $words[2]; set -e words[1]; end",
+        "        or set -a place $words[1]",
+        "        set -e words[1]",
+        "    end",
+        "    stoker $place completion --names 2>/dev/null",
         "end",
         "complete -c stoker -f",
     ]
