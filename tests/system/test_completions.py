@@ -1,4 +1,4 @@
-"""Completion as somebody has it who presses TAB: each shell, on a terminal, with a running place."""
+"""Completion as who presses TAB has it: each shell, on a terminal, with a running place."""
 
 from __future__ import annotations
 
