@@ -40,6 +40,8 @@ from .record import adopt
 
 __all__ = ["apply"]
 
+NOT_EXECUTED = 111
+
 
 def apply(core: Core, event: Event) -> None:
     """Write one fact."""
@@ -173,6 +175,10 @@ def _not_spawned(core: Core, i: Instance, e: NotSpawned) -> None:
     if i.method == method and i.pending == "asked":
         i.pending = ""
         i.result = f"could not be started: {e.text}"
+        if i.definition.decide and methods.is_main(i, i.running_definition()):
+            # Its decide program is told what a child that cannot execute it would end with (nosh).
+            i.main_ran = True
+            i.gone = i.records["main"] = i.records["start"] = Status("exit", NOT_EXECUTED)
 
 
 def _exited(core: Core, i: Instance, e: Exited) -> None:

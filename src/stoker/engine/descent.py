@@ -34,14 +34,15 @@ def stopping(core: Core, i: Instance) -> bool:
     if answer == "wait":
         return False
     if answer == "failed":
-        i.fails += 1
         i.failed_text = f"stop {methods.told(i)}"
-        i.stopping = True
-        limit = i.definition.restart.failures
-        again = limit and i.fails < limit and i.definition.unclean == "maintenance"
-        if again and i.definition.stop and i.result != methods.STAYS:
+        i.unclean = True
+        over = methods.failed(i)
+        if not over and i.definition.unclean == "maintenance" and methods.again(i):
             methods.run(core, i, "stop", i.definition.stop)
             return True
+    elif answer == "done":
+        i.fails = 0
+        i.unclean = False
     to_kill(core, i)
     return True
 
@@ -79,8 +80,8 @@ def _next_rung(core: Core, i: Instance) -> None:
             i.deadline = None
     elif i.rung <= KILLED:
         i.rung = KILLED
-        if i.halted is not None or i.definition.unclean == "maintenance":
-            i.stopping = True
+        if not i.unclean:
+            i.unclean, i.failed_text = True, "it had to be killed"
         send_rung(core, i)
         i.deadline = core.after(KILL_GRACE)
     else:
@@ -116,8 +117,10 @@ def _swept(core: Core, i: Instance) -> None:
             # It was to go to maintenance for another reason: that one still holds.
             i.fault = Fault(h.reason, h.cls, h.cause.text.removeprefix("went to maintenance: "))
             i.reason, i.cause = h.reason, h.cause
-    if i.stopping and i.definition.unclean == "maintenance" and i.halted is not None:
-        set_fault(core, i, "method_failed", i.failed_text or "it had to be killed", None)
+    if i.unclean and i.definition.unclean == "maintenance" and i.halted is not None:
+        limit = i.definition.restart.failures
+        word = "fault_threshold_reached" if limit and i.fails >= limit else "method_failed"
+        set_fault(core, i, word, i.failed_text, None)
     if (i.main_ran or i.was_up) and i.definition.decide:
         enter_stage(core, i, Stage.DECIDE)
         methods.run(core, i, "decide", i.definition.decide, _arguments(i))

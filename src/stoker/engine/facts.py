@@ -237,9 +237,9 @@ class Instance:
         "static",
         "status_text",
         "step",
-        "stopping",
         "tangled",
         "turn",
+        "unclean",
         "waits",
         "was_up",
         "watchdog",
@@ -285,7 +285,7 @@ class Instance:
         self.not_before: int | None = None
         self.halted: Halt | None = None
         self.parting = False
-        self.stopping = False  # a stop that is over had to be forced, or its method failed
+        self.unclean = False  # its stop had to be forced, or the method for that failed
         self.contract_ok = True  # false after exit 94: nothing is tracked any more
         # counters
         self.fails = 0

@@ -303,9 +303,11 @@ def _group_halt(core: Core, i: Instance, group: Group) -> Halt | None:
         return Halt("yield", Class.RESTART, "dependency_activity", cause, True)
     if stale(i, group):
         source = group.source
+        # Starts are counted on when the cause was a fault (smf.md 3.3).
+        kind = "stale" if _left_orderly(i, group) else "stale_fault"
         if isinstance(source, Instance):
             cause = causes.of_target(_relation(group), source.name, source.cause)
-            return Halt("stale", Class.RESTART, "dependency_activity", cause)
+            return Halt(kind, Class.RESTART, "dependency_activity", cause)
         text = _fact_gone(core, source)
         return Halt("yield", Class.RESTART, "dependency_activity", Cause(text), True)
     return None
@@ -326,11 +328,14 @@ def _relation(group: Group) -> str:
 
 def stale(i: Instance, group: Group) -> bool:
     """A target left since we started, in a way that this group minds (stamps, not edges)."""
-    rank, since = group.rank, i.baseline
-    if rank == 0 or group.excludes:
+    if group.rank == 0 or group.excludes:
         return False
-    if group.departed_fault > since:
-        return True
+    return group.departed_fault > i.baseline or _left_orderly(i, group)
+
+
+def _left_orderly(i: Instance, group: Group) -> bool:
+    """The same, and it was no fault."""
+    rank, since = group.rank, i.baseline
     if rank >= RESTART_RANK:
         if group.departed_restart > since:
             return True

@@ -10,7 +10,7 @@ from .effects import Kill, Signal, Spawn
 from .events import Status
 from .facts import Instance
 
-__all__ = ["PROBED", "abort", "advance", "is_main", "run", "told"]
+__all__ = ["PROBED", "abort", "advance", "again", "failed", "is_main", "run", "told"]
 
 PROBED = frozenset(("probe", "log", "pidfile", "file"))
 """Kinds of readiness that the executor is told to look for; the others come by themselves."""
@@ -126,3 +126,19 @@ def told(i: Instance) -> str:
     if isinstance(i.result, str):
         return i.result
     return how(i.result)
+
+
+def failed(i: Instance) -> str:
+    """Count that stop or refresh failed; the word for maintenance if that was the last time."""
+    policy = i.definition.restart
+    i.fails += 1
+    status = i.result
+    if isinstance(status, Status) and status.kind == "exit" and status.number in policy.fatal_exits:
+        return "method_failed"
+    return "fault_threshold_reached" if policy.failures and i.fails >= policy.failures else ""
+
+
+def again(i: Instance) -> bool:
+    """May it be run once more at once? Only where failures are counted (smf.md 4.2)."""
+    steps = getattr(i.definition, i.method)
+    return bool(steps) and i.definition.restart.failures > 0 and i.result != STAYS

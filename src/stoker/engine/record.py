@@ -41,7 +41,7 @@ _PLAIN: tuple[tuple[str, Any], ...] = (
     ("rung", -1),
     ("not_before", None),
     ("parting", False),
-    ("stopping", False),
+    ("unclean", False),
     ("contract_ok", True),
     ("fails", 0),
     ("delay_step", 0),

@@ -102,7 +102,7 @@ def leave(
     if found is not None:
         cls, reason, cause = found.cls, found.reason, found.cause
         i.settled = False
-        if cls != Class.FAULT:
+        if cls != Class.FAULT and found.kind != "stale_fault":
             i.starts.clear()
     else:
         i.ended = core.stamp()
@@ -155,10 +155,12 @@ def refreshing(core: Core, i: Instance) -> bool:
         depart(core, i, Class.REFRESH)
     else:
         i.failed, i.failed_text = core.stamp(), f"refresh {methods.told(i)}"
-        i.fails += 1
-        limit = i.definition.restart.failures
-        if limit and i.fails >= limit:
-            set_fault(core, i, "fault_threshold_reached", i.failed_text, None)
+        word = methods.failed(i)
+        if word:
+            set_fault(core, i, word, i.failed_text, None)
+        elif methods.again(i) and not _in_the_way(core, i):
+            methods.run(core, i, "refresh", i.definition.refresh)
+            return True
     i.method = ""
     i.deadline = None
     enter_stage(core, i, Stage.UP)

@@ -8,7 +8,7 @@ import pytest
 
 from stoker.engine import Behaviour, Status
 from stoker.engine.decider import judge, too_many, wait_before
-from stoker.model import Ready, Restart, Step
+from stoker.model import Ready, Restart, RestartOn, Step
 
 SECOND = 10**9
 CRASH = Behaviour(exit_after=0.01, status=Status("exit", 1))
@@ -239,3 +239,19 @@ def test_a_person_may_stop_an_essential_service(bench):
     b.ask("stop", "main")
     b.world.advance(10)
     assert b.world.exited is None
+
+
+@pytest.mark.parametrize(("signo", "state"), [(11, "maintenance"), (0, "online")])
+def test_starts_count_when_what_is_needed_failed_and_not_when_it_left_in_order(bench, signo, state):
+    """smf.md 3.3: a stop that a dependency drives resets the rate, unless that was a fault."""
+    b = bench()
+    rate = Restart(rate_count=3, rate_period=100.0)
+    needs = b.needs("db", restart_on=RestartOn.RESTART)
+    b.define(db={"restart": Restart(cap=0.0)}, web={"dependencies": (needs,), "restart": rate})
+    for _ in range(3):
+        if signo:
+            b.world.kill(b.name("db"), signo)
+        else:
+            b.ask("restart", "db")
+        b.world.advance(1)
+    assert b.states("db", "web") == f"online {state}"

@@ -362,6 +362,65 @@ def test_a_failed_refresh_leaves_the_service_alone(bench):
     assert b.state("web") == "online"
 
 
+def spawns(b, method):
+    return len([1 for _, e in b.world.log if isinstance(e, machine.Spawn) and e.method == method])
+
+
+def test_where_failures_are_counted_a_failed_refresh_is_tried_again_then_is_a_fault(bench):
+    """smf.md 4.2: at once, and the third failure in a row is the last."""
+    b = bench(web=Behaviour(methods={"refresh": Status("exit", 1)}))
+    b.define(web={"refresh": (STEP,), "restart": Restart(failures=3)})
+    b.ask("refresh", "web")
+    assert spawns(b, "refresh") == 3
+    assert b.state("web") == "maintenance"
+    assert b.world.engine.instance(b.name("web")).reason == "fault_threshold_reached"
+
+
+def test_a_fatal_exit_of_refresh_is_a_fault_at_once(bench):
+    b = bench(web=Behaviour(methods={"refresh": Status("exit", 96)}))
+    b.define(web={"refresh": (STEP,), "restart": Restart(failures=3, fatal_exits=(95, 96))})
+    b.ask("refresh", "web")
+    assert spawns(b, "refresh") == 1
+    assert b.state("web") == "maintenance"
+    assert b.world.engine.instance(b.name("web")).reason == "method_failed"
+
+
+COUNTED = {"stop": (STEP,), "unclean": "maintenance", "restart": Restart(failures=3)}
+
+
+def test_a_stop_that_succeeds_when_tried_again_is_clean(bench):
+    b = bench(web=Behaviour(takes=1.0, methods={"stop": Status("exit", 1)}))
+    b.define(web=COUNTED)
+    b.ask("stop", "web")
+    b.world.advance(1.5)
+    assert spawns(b, "stop") == 2
+    b.world.with_behaviour(b.name("web"), methods={})
+    b.world.advance(20)
+    assert b.state("web") == "disabled"
+
+
+def test_a_stop_that_fails_to_the_last_is_a_fault(bench):
+    b = bench(web=Behaviour(methods={"stop": Status("exit", 1)}))
+    b.define(web=COUNTED)
+    b.ask("stop", "web")
+    b.world.advance(20)
+    assert spawns(b, "stop") == 3
+    assert b.state("web") == "maintenance"
+    assert b.world.engine.instance(b.name("web")).reason == "fault_threshold_reached"
+
+
+def test_what_had_to_be_killed_does_not_tell_of_an_older_failure(bench):
+    b = bench(web=Behaviour(spawn_error="no such file", ignores=frozenset((15,))))
+    b.define(web={"unclean": "maintenance", "ladder": (Rung((15,), 1.0),)})
+    b.world.with_behaviour(b.name("web"), spawn_error="")
+    b.world.advance(60)
+    assert b.state("web") == "online"
+    b.ask("restart", "web")
+    b.world.advance(20)
+    assert b.state("web") == "maintenance"
+    assert "had to be killed" in b.view("web").note
+
+
 def test_a_refresh_that_hangs_holds_up_no_stop(bench):
     b = bench(web=Behaviour(takes=None))
     b.define(web={"refresh": (STEP,)})
@@ -432,3 +491,12 @@ def test_a_decide_program_has_the_last_word(bench):
     assert b.states("yes", "no") == "online disabled"
     told = next(e for _, e in b.world.log if isinstance(e, machine.Spawn) and e.method == "decide")
     assert told.arguments == ("kill", "KILL", "9")  # nosh.md 2.3: no empty words
+
+
+def test_a_decide_program_is_told_of_a_process_that_could_not_be_started(bench):
+    """As nosh: what a child ends with that cannot execute its program."""
+    b = bench(web=Behaviour(spawn_error="no such file", methods={"decide": Status("exit", 1)}))
+    b.define(web={"decide": (STEP,)})
+    b.world.advance(1)
+    told = next(e for _, e in b.world.log if isinstance(e, machine.Spawn) and e.method == "decide")
+    assert told.arguments == ("exit", "111")
