@@ -119,6 +119,7 @@ def test_what_others_write_meanwhile_goes_too(
             Path(late.pop()).write_text("of a process that is ending")
         remove(path)
 
-    monkeypatch.setattr(os, "rmdir", rmdir)
-    assert files.end(str(place)) == []
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rmdir", rmdir)
+        assert files.end(str(place)) == []
     assert not os.path.exists(files.path) and not late
