@@ -497,14 +497,14 @@ class Manager:
             raise Failed("the keeper's command cannot be read")
         self.log("keeper, recorder and manager are replaced by what is installed now")
         self.keeping.exec(self.keeping.command)
+        if self.link is not None:
+            self.link.renew()
         # A moment later, so that whoever asked has the answer.
         self.loop.at(time.monotonic_ns() + _PARTING, self.loop.stop)
 
     # -- the end
 
     def _leave(self, status: int) -> None:
-        if self.link is not None:
-            self.link.renew()
         """Everything is down. Choices that are not durable yet get a moment."""
         self._status = status
         if self._leaving is None:
