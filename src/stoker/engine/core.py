@@ -81,6 +81,7 @@ class Core:
         self.capped: dict[str, None] = {}
         self.alarms: list[tuple[int, str]] = []
         self.told: int | None = None
+        self.drift: int | None = None  # of the wall clock from the other one, when last looked at
         self.kept: dict[str, dict[str, object]] = {}
 
     @property
@@ -189,6 +190,18 @@ class Core:
             if i is not None and i.alarm == at:
                 i.alarm = None
                 self.mark(i)
+
+    def clock_moved(self) -> None:
+        """Look again at what was to happen at a wall time, if the wall clock was set."""
+        drift = self.now.wall - self.now.mono
+        if self.drift is not None and abs(drift - self.drift) > SECOND:
+            for i in self.instances.values():
+                words = (i.override, i.intent)
+                if any(word is not None and word.until is not None for word in words):
+                    self.mark(i)
+            self.drift = drift
+        elif self.drift is None:
+            self.drift = drift
 
     def wake(self) -> None:
         """Tell when the next deadline is, if that changed."""

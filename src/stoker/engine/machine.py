@@ -53,6 +53,7 @@ class Engine(Core):
             self._forget_records()
         if self.rebuild:
             self._rebuild()
+        self.clock_moved()
         self.due()
         self._hurry()
         self.tangled = bool(self.looped)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from stoker.engine import Adopted, Engine, Event
+from stoker.engine import Adopted, Due, Engine, Event
 from stoker.errors import StokerError
 from stoker.linux import Loop, cgroup, channel, limits, prctl, proc
 from stoker.model import Compiled, Definition, Place, digest
@@ -34,6 +34,7 @@ from stoker.process import (
     spawner_named,
 )
 
+from .clockwatch import ClockWatch
 from .core import Manager, log_line
 from .happenings import Happenings
 from .keeping import Keeping
@@ -170,6 +171,7 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
     gc.collect()
     gc.freeze()
     keeping.watch()
+    ClockWatch(manager.loop, lambda: manager.happenings.add(Due()))
     manager.turn()
     manager.log(f"generation {manager.generation}: {len(compiled.definitions)} definitions")
     keeping.ready()

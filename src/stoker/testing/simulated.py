@@ -59,6 +59,10 @@ class FakeClock:
         step = int(seconds * SECOND)
         self.now = Now(self.now.mono + step, self.now.wall + step)
 
+    def set(self, wall: float) -> None:
+        """Set the wall clock, in seconds since the epoch: no time passes."""
+        self.now = Now(self.now.mono, int(wall * SECOND))
+
 
 class _Inner(Inner):
     """The engine's world, on a clock that others may read."""
