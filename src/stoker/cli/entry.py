@@ -53,14 +53,15 @@ def _of_another_system(argv: Sequence[str] | None, words: Sequence[str]) -> int 
     """The status of a command of another system: `stoker svctl …`, or a link of that name to us.
     None when it is one of our own.
     """
-    name = sys.argv[0].rpartition("/")[2] if argv is None and sys.argv else ""
-    if name in ("", "stoker"):
-        if not words or verb_named(words[0]) is not None or words[0].startswith("-"):
-            return None
-        name, words = words[0], words[1:]
+    name = sys.argv[0].rpartition("/")[2] if argv is None else "stoker"
+    ours = not words or words[0].startswith("-") or verb_named(words[0]) is not None
+    if name == "stoker" and ours:
+        return None
     from stoker.compat import COMMANDS, run
 
-    return run(name, words) if name in COMMANDS else None
+    if name in COMMANDS:
+        return run(name, words)
+    return None if ours or words[0] not in COMMANDS else run(words[0], words[1:])
 
 
 def _run(call: Call) -> int:

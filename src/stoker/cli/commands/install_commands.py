@@ -51,10 +51,10 @@ def _chosen(words: list[str]) -> list[str]:
     found: dict[str, None] = {}
     for word in words:
         of_system = [name for name, row in COMMANDS.items() if row[0] == word]
-        if word in COMMANDS:
-            found[word] = None
-        elif of_system:
+        if of_system:  # sysmgr is a command, too: with the whole of its system
             found.update(dict.fromkeys(of_system))
+        elif word in COMMANDS:
+            found[word] = None
         else:
             near = did_you_mean(word, [*COMMANDS, *SYSTEMS])
             hint = f"did you mean {near}?" if near else f"one of {', '.join(COMMANDS)}"
