@@ -271,7 +271,7 @@ def halt(core: Core, i: Instance) -> Halt | None:
             return found
     if i.bounce > i.baseline:
         return Halt("bounce", i.bounce_class, i.bounce_reason, i.bounce_cause)
-    if i.run_definition is not i.definition and differs(i):
+    if i.run_definition is not i.definition and not i.definition.later and differs(i):
         return Halt("changed", Class.RESTART, "per_configuration", Cause("has a new definition"))
     return None
 

@@ -10,7 +10,7 @@ from .effects import Kill, Signal, Spawn
 from .events import Status
 from .facts import Instance
 
-__all__ = ["PROBED", "abort", "advance", "again", "failed", "is_main", "run", "told"]
+__all__ = ["LATE", "PROBED", "abort", "advance", "again", "failed", "is_main", "run", "told"]
 
 PROBED = frozenset(("probe", "log", "pidfile", "file"))
 """Kinds of readiness that the executor is told to look for; the others come by themselves."""
@@ -59,10 +59,11 @@ def run(
         return
     i.pending = ""
     if step.word == ":kill":
-        if not i.populated:
+        if i.populated:
+            core.emit(Signal(i.fmri, i.run, "all", step.signal))
+        elif method not in OWN:
             i.result = "had no process to signal"
-            return
-        core.emit(Signal(i.fmri, i.run, "all", step.signal))
+            return  # on the way down an empty contract is signalled with success
     i.result = Status("exit", 0)
 
 

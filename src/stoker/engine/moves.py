@@ -23,6 +23,7 @@ from .basics import (
 from .core import Core
 from .descent import cleaning, deciding, killing, stopping, to_kill
 from .effects import ProbeOff, ProbeOn
+from .events import Status
 from .facts import Cause, Halt, Instance, Override
 from .graph import RESTART_RANK, unlink
 from .inputs import heed, withdraw
@@ -233,6 +234,9 @@ def _not_ready(core: Core, i: Instance, d: Definition) -> str | None:
         if over:
             return "was not ready in time"
         return None if i.populated else "ended before it was ready"
+    if d.ready.nothing is not None and i.result == Status("exit", d.ready.nothing):
+        i.contract_ok = False
+        i.result = Status("exit", 0)
     answer = methods.advance(core, i, "start", d.start)
     if answer in ("failed", "skip"):
         return f"start {methods.told(i)}"
@@ -273,6 +277,8 @@ def _failed(core: Core, i: Instance, text: str) -> bool:
     methods.abort(core, i)
     i.failed, i.failed_text = core.stamp(), text
     i.fails += 1
+    if i.result == methods.LATE and i.definition.restart.late_is_final:
+        i.fails = max(i.fails, i.definition.restart.failures)
     i.settled = True
     i.parting = False
     i.halted = None

@@ -123,6 +123,7 @@ def leave(
         and d.stop
         and not gates.hurried(core, i)
         and something
+        and i.contract_ok  # where nothing is watched there is nothing to stop
         and (found or d.stop_when_empty)
     ):
         enter_stage(core, i, Stage.STOP)

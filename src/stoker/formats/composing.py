@@ -45,6 +45,7 @@ MASTER = "svc:/system/svc/restarter:default"
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 RATE_COUNT, RATE_PERIOD = 5, 600.0
+NODAEMON = 94  # SMF_EXIT_NODAEMON
 FATAL = (95, 96, 99, 100)  # SMF_EXIT_ERR_FATAL, _CONFIG, _NOSMF, _PERM
 FAILURES = 3
 _OURS = ("general", "startd", "method_context")
@@ -130,7 +131,7 @@ class _Composer:
             start=_tuple(steps["start"]),
             stop=_tuple(steps["stop"]),
             refresh=_tuple(steps["refresh"]),
-            ready=Ready("spawn" if model == "child" else "exit"),
+            ready=Ready("spawn") if model == "child" else Ready("exit", nothing=NODAEMON),
             ends=ends if process else "never",
             interrupt="finish",
             stop_when_empty=model == "contract" and process,
@@ -139,6 +140,7 @@ class _Composer:
             restart=self.rate(model),
             dependencies=self.dependencies(),
             context=context,
+            later=True,
             restarter=restarter,
             fault=self.fault,
         )
@@ -289,11 +291,12 @@ class _Composer:
         return (Rung((), stop.timeout),)
 
     def rate(self, model: str) -> Restart:
+        final = self.one("startd", "timeout_retry") == "false"
         if model == "child":
             # At once after a good end, throttled to one a second, never maintenance but for 96.
             return Restart(
                 delay=1.0, factor=1.0, cap=1.0, jitter=0.0, reset_after=1.0, failures=FAILURES,
-                fatal_exits=(96,),
+                fatal_exits=(96,), late_is_final=final,
             )  # fmt: skip
         count, period = RATE_COUNT, RATE_PERIOD
         own = (self.one("startd", "critical_failure_count"),
@@ -308,6 +311,7 @@ class _Composer:
             rate_count=count,
             rate_period=period,
             rate_average=True,
+            late_is_final=final,
         )
 
     # -- relations

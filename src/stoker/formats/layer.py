@@ -8,12 +8,12 @@ group, property by property; a null hides what is below.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from stoker.errors import UsageError
-from stoker.model import Definition, Group, Mistaken, Property, compose, put, view
+from stoker.model import FIELDS, Definition, Group, Mistaken, Property, compose, put, view
 
 from .entry import readable
 from .services import Service
@@ -21,6 +21,7 @@ from .services import Service
 __all__ = ["Layer", "Overlay", "OverlayGroup", "lay_over", "overlaid", "read_layer"]
 
 VERSION = 1
+SET = "set by an administrator"
 
 
 class OverlayGroup(msgspec.Struct, omit_defaults=True):
@@ -96,13 +97,42 @@ def lay_over(
             found.append(one)
             continue
         try:
-            found.append(put(one, _touched(one, over)))
+            groups = _touched(one, over)
+            origins = one.origins | dict.fromkeys(_keys(groups, over), SET)
+            found.append(msgspec.structs.replace(put(one, groups), origins=origins))
         except UsageError as wrong:
             what = f"what is set for {one.fmri} makes no sense: {wrong.message}"
             hint = "svccfg delprop takes it back"
             mistakes.append(Mistaken(what, readable(one.source), None, None, hint, "warning"))
             found.append(one)
     return found
+
+
+def _keys(groups: Mapping[str, Group], over: Overlay) -> Iterator[str]:
+    """The keys of a native file that what is set stands above, as their origins name them."""
+    for name in groups:
+        given = {
+            key
+            for part in (over.service, over.instance)
+            if name in part
+            for key in part[name].properties
+        }
+        for row in FIELDS:
+            if row.property not in given:
+                continue
+            if row.group == name:
+                yield row.field.removeprefix("context.")
+            elif row.group == "METHOD" and name in _COMMANDS:
+                yield _COMMANDS[name] + ("_timeout" if row.field == "METHOD.timeout" else "")
+
+
+_COMMANDS = {
+    "prepare": "exec_start_pre",
+    "start": "exec_start",
+    "stop": "exec_stop",
+    "refresh": "exec_refresh",
+    "cleanup": "exec_stop_post",
+}
 
 
 def _touched(one: Definition, over: Overlay) -> dict[str, Group]:

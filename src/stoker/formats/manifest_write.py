@@ -75,7 +75,11 @@ class _Writer:
 
     def close(self, name: str) -> None:
         self.depth -= 1
-        self._put(f"</{name}>")
+        last = self.lines[-1].lstrip()
+        if last.startswith((f"<{name}>", f"<{name} ")) and not last.endswith("/>"):
+            self.lines[-1] = self.lines[-1][:-1] + "/>"  # nothing stands in it
+        else:
+            self._put(f"</{name}>")
 
     def empty(self, name: str, attributes: Mapping[str, str] | None = None) -> None:
         self._put(f"<{_tag(name, attributes)}/>")

@@ -32,7 +32,19 @@ def read_services_of(place: Place) -> tuple[dict[str, Service], Layer]:
         elif one.source not in bundles:
             bundles.add(one.source)
             files |= {service.fmri: service for service in read_bundle(one.source).services}
+    for service in found.values():
+        _common(service)
     return {**found, **files}, layer
+
+
+def _common(service: Service) -> None:
+    """What all instances have alike is the service's; whether each is enabled is its own."""
+    them = list(service.instances.values())
+    for name, group in list(them[0].items()):
+        if name != "general" and all(own.get(name) == group for own in them):
+            service.groups[name] = group
+            for own in them:
+                del own[name]
 
 
 def _native(service: Service, one: Definition) -> None:

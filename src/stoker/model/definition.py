@@ -103,6 +103,8 @@ class Ready(Frozen, frozen=True):
     fd: int = 3
     delay: float = 0.0
     timeout: float | None = None
+    nothing: int | None = None
+    """An exit status of the start method that means: up, and there is nothing to watch."""
 
 
 class Health(Frozen, frozen=True):
@@ -166,6 +168,8 @@ class Restart(Frozen, frozen=True):
     rate_average: bool = False
     failures: int = 0
     fatal_exits: tuple[int, ...] = ()
+    late_is_final: bool = False
+    """A method that does not end in time is not tried again."""
 
 
 class Limits(Frozen, frozen=True):
@@ -263,6 +267,8 @@ class Definition(Frozen, frozen=True):
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
     stdin: str = "null"
+    later: bool = False
+    """A change that needs a new process waits for the next start, as SMF has it."""
     restarter: str = ""
     """The FMRI of the restarter that implements it; "" is the manager itself."""
     fault: str = ""
@@ -305,6 +311,7 @@ LIVE_FIELDS = frozenset(
         "gives",
         "log",
         "fault",
+        "later",
         "restarter",
         "prepare",
     }

@@ -46,6 +46,7 @@ FIELDS: tuple[FieldRow, ...] = (
     FieldRow("startd", "ignore_error", "astring", "ignore"),
     FieldRow("startd", "critical_failure_count", "count", "restart.rate_count"),
     FieldRow("startd", "critical_failure_period", "count", "restart.rate_period"),
+    FieldRow("startd", "timeout_retry", "boolean", "restart.late_is_final"),
     FieldRow("METHOD", "exec", "astring", "METHOD.argv"),
     FieldRow("METHOD", "timeout_seconds", "count", "METHOD.timeout"),
     FieldRow("METHOD", "user", "astring", "METHOD.context.user"),
@@ -195,6 +196,7 @@ _WRITERS: dict[str, Callable[[Any], tuple[str, ...]]] = {
     "context.environment": lambda pairs: tuple(f"{k}={v}" for k, v in pairs.items()),
     "context.umask": lambda mask: (f"{mask:04o}",),
     "limits.rlimits": lambda them: tuple(f"{n}={s}:{h}" for n, (s, h) in them.items()),
+    "restart.late_is_final": lambda final: ("false" if final else "true",),
     "limits.io": lambda them: tuple(f"{k}={v}" for k, v in them.items()),
     "ladder": _write_ladder,
 }

@@ -140,6 +140,7 @@ _READERS: dict[str, Callable[[tuple[str, ...]], Any]] = {
     "context.working_directory": directory,
     "context.environment": pairs,
     "context.umask": lambda values: int(values[0], 8),
+    "restart.late_is_final": lambda values: values[0] == "false",
     "limits.rlimits": _rlimits,
     "limits.io": pairs,
     "ladder": _read_ladder,

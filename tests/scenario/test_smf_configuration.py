@@ -1,0 +1,251 @@
+"""svccfg and svcprop on a running place: import, set, refresh, take back, export, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stoker.compat import run
+from stoker.testing import Scenario
+
+Call = Callable[..., tuple[int, str, str]]
+
+DOCTYPE = "<!DOCTYPE service_bundle SYSTEM '/usr/share/lib/xml/dtd/service_bundle.dtd.1'>\n"
+WEB = (
+    DOCTYPE
+    + """<service_bundle type='manifest' name='t'>
+<service name='site/web' type='service' version='1'>
+<create_default_instance enabled='true'/>
+<dependent name='web_late' grouping='optional_all' restart_on='none'>
+<service_fmri value='svc:/late'/></dependent>
+<exec_method type='method' name='start' exec='/bin/sh -c "echo mode=%{config/mode}"'
+ timeout_seconds='60'/>
+<exec_method type='method' name='stop' exec=':true' timeout_seconds='60'/>
+<property_group name='startd' type='framework'>
+<propval name='duration' type='astring' value='transient'/></property_group>
+<property_group name='config' type='application'>
+<propval name='mode' type='astring' value='slow'/>
+<propval name='color' type='astring' value='red'/></property_group>
+</service></service_bundle>"""
+)
+
+
+@pytest.fixture
+def call(
+    place: Scenario, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Call:
+    """Run a command of SMF for the place: status, output, errors."""
+    monkeypatch.setenv("STOKER_RUNTIME_DIR", str(place.runtime))
+    monkeypatch.chdir(place.directory)
+
+    def command(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = run(words[0], words[1:])
+        return (status, *capsys.readouterr())
+
+    return command
+
+
+def good(done: tuple[int, str, str]) -> str:
+    assert done[0] == 0, done
+    return done[1]
+
+
+@pytest.fixture
+def web(place: Scenario, call: Call) -> Path:
+    """A place with one native service, and a manifest that was imported."""
+    place.toml("late", 'exec_start = ["sleep", "infinity"]\n[restart]\ndelay = "2s"\n')
+    place.up()
+    path = place.file("web.xml", WEB)
+    good(call("svccfg", "import", str(path)))
+    place.wait_for("site/web", "online")
+    return path
+
+
+def value(call: Call, name: str, *options: str, of: str = "site/web:default") -> str:
+    return good(call("svcprop", *options, "-p", name, of)).strip()
+
+
+def test_t73_what_is_set_holds_from_the_refresh_on(place: Scenario, call: Call, web: Path) -> None:
+    good(call("svccfg", "-s", "site/web", "setprop", "config/mode", "=", "fast"))
+    assert value(call, "config/mode") == "slow"
+    assert value(call, "config/mode", "-c") == "fast"
+    place.stoker("reload").ok()
+    assert value(call, "config/mode") == "slow"
+    run_before = place.instance("site/web")["run"]
+    good(call("svccfg", "-s", "site/web:default", "refresh"))
+    assert value(call, "config/mode") == "fast"
+    # As SMF: a refresh starts nothing anew; the next start has it.
+    assert place.instance("site/web")["run"] == run_before
+    place.stoker("restart", "site/web").ok()
+    text = place.stoker("logs", "--plain", "site/web").ok().out
+    assert text.split() == ["mode=slow", "mode=fast"]
+
+
+def test_t02_instances_inherit_and_differ(call: Call, web: Path) -> None:
+    good(call("svccfg", "-s", "site/web:default", "addpg", "config", "application"))
+    good(call("svccfg", "-s", "site/web:default", "setprop config/mode = own"))
+    assert value(call, "config/mode", "-c") == "own"
+    assert value(call, "config/color", "-c") == "red"
+    assert value(call, "config/mode", of="site/web") == "slow"
+    assert call("svcprop", "-C", "-p", "config/color", "site/web:default")[0] == 1
+    good(call("svccfg", "-s", "site/web:default", "delprop config/mode"))
+    assert value(call, "config/mode", "-c") == "slow"
+
+
+def test_t74_how_values_are_printed(call: Call, web: Path) -> None:
+    assert good(call("svcprop", "-p", "config", "site/web:default")) == (
+        "config/mode astring slow\nconfig/color astring red\n"
+    )
+    full = good(call("svcprop", "-f", "-p", "config/mode", "site/web:default"))
+    assert full == "svc:/site/web:default/:properties/config/mode astring slow\n"
+    good(call("svccfg", "-s", "site/web", 'setprop config/list = astring: ("a b" "" "c$d")'))
+    assert value(call, "config/list", "-c") == r'a\ b "" c\$d'
+    assert call("svcprop", "-q", "-p", "no/such", "site/web:default") == (1, "", "")
+    status, out, err = call("svcprop", "-p", "no/such", "site/web:default")
+    assert (status, out) == (1, "") and "no" in err
+    status, out, err = call("svcprop", "-p", "config/mode", "nothing", "site/web:default")
+    assert (status, out) == (1, "slow\n") and "nothing" in err
+    assert value(call, "restarter/state") == "online"
+
+
+def test_t75_a_changed_manifest_is_imported_again(call: Call, web: Path) -> None:
+    good(call("svccfg", "-s", "site/web", "setprop config/mode = mine"))
+    good(call("svccfg", "-s", "site/web:default", "setprop general/enabled = false"))
+    changed = WEB.replace("'slow'", "'new'").replace("'red'", "'blue'")
+    web.write_text(changed)
+    status, _, err = call("svccfg", "import", str(web))
+    assert status == 0
+    assert "config/mode was changed by an administrator" in err
+    assert "config/color" not in err
+    assert value(call, "config/mode") == "mine"
+    assert value(call, "config/color") == "blue"
+    assert value(call, "general/enabled", "-c") == "false"
+    web.write_text(changed.replace("value='new'", "value='new' override='true'"))
+    good(call("svccfg", "import", str(web)))
+    assert value(call, "config/mode") == "new"
+
+
+def test_t76_what_it_puts_upon_others_goes_with_it(place: Scenario, call: Call, web: Path) -> None:
+    assert value(call, "web_late/entities", "-c", of="late:default") == "svc:/site/web"
+    assert value(call, "web_late/external", "-c", of="late") == "true"
+    cat = place.stoker("cat", "late").ok().out
+    assert "web_late" in cat
+    status, _, err = call("svccfg", "-s", "late", "delpg web_late")
+    assert status == 1 and "svc:/site/web" in err
+    # T77: what runs is not deleted, unless by force; then it is stopped first.
+    status, _, err = call("svccfg", "delete", "site/web")
+    assert status == 1 and "online" in err
+    good(call("svccfg", "delete", "-f", "site/web"))
+    place.until(lambda: "site/web" not in place.instances(), "site/web is gone")
+    assert "web_late" not in place.stoker("cat", "late").ok().out
+    assert call("svcprop", "-p", "web_late", "late:default")[0] == 1
+
+
+def test_t80_export_import_export(place: Scenario, call: Call, web: Path) -> None:
+    good(call("svccfg", "-s", "site/web", "setprop config/extra = count: 3"))
+    first = good(call("svccfg", "export", "site/web"))
+    assert 'name="extra" type="count" value="3"' in first
+    good(call("svccfg", "delete", "-f", "site/web"))
+    place.until(lambda: "site/web" not in place.instances(), "site/web is gone")
+    good(call("svccfg", "import", str(place.file("again.xml", first))))
+    assert good(call("svccfg", "export", "site/web")) == first
+
+
+def test_snapshots_and_going_back(call: Call, web: Path) -> None:
+    listed = good(call("svccfg", "-s", "site/web:default", "listsnap")).split()
+    assert listed == ["initial", "last-import", "running", "start"]
+    good(call("svccfg", "-s", "site/web", "setprop config/mode = other"))
+    good(call("svccfg", "-s", "site/web:default", "revert"))
+    assert value(call, "config/mode", "-c") == "slow"
+    good(call("svccfg", "-s", "site/web", "setprop config/mode = other"))
+    good(call("svccfg", "-s", "site/web:default", "refresh"))
+    assert value(call, "config/mode", "-s", "initial") == "slow"
+    good(call("svccfg", "-s", "site/web:default", "revert initial"))
+    good(call("svccfg", "-s", "site/web:default", "refresh"))
+    assert value(call, "config/mode") == "slow"
+
+
+def test_native_services_have_properties_too(place: Scenario, call: Call, web: Path) -> None:
+    pid = place.pid("late")
+    assert value(call, "restart/delay", of="late:default") == "2.000000000"
+    good(call("svccfg", "-s", "late", "setprop restart/delay = 5"))
+    good(call("svccfg", "-s", "late:default", "refresh"))
+    assert "restart.delay = 5.0" in place.stoker("cat", "late").ok().out
+    place.stoker("reload").ok()
+    assert "restart.delay = 5.0" in place.stoker("cat", "late").ok().out
+    good(call("svccfg", "-s", "late", "delprop restart/delay"))
+    good(call("svccfg", "-s", "late:default", "refresh"))
+    assert "restart.delay = 2.0" in place.stoker("cat", "late").ok().out
+    assert place.pid("late") == pid
+
+
+def test_mistakes_are_told_and_change_nothing(call: Call, web: Path) -> None:
+    for words, said in (
+        ("-s site/web setprop no/such = 1", "no property group no"),
+        ("-s site/web setprop config/new = 1", "type of config/new is not known"),
+        ("-s site/web setprop config/new = count: abc", "no count"),
+        ("-s site/web setprop restarter/state = x", "belongs to the restarter"),
+        ("-s site/web:default setprop restarter/state = x", "belongs to the restarter"),
+        ("-s site/web setprop config/mode", "setprop"),
+        ("-s nothing listprop", "nothing"),
+        ("-s site/web refresh", "instance must be selected"),
+        ("setprop a/b = 1", "must be selected"),
+        ("delete late", "late.toml"),
+        ("dance", "no command dance"),
+    ):
+        status, out, err = call("svccfg", *words.split())
+        assert (status, out) == (1, ""), words
+        assert err.startswith("svccfg: ") and said in err, words
+    long = "x" * 4096
+    assert call("svccfg", "-s", "site/web", f"setprop config/mode = {long}")[0] == 1
+    good(call("svccfg", "-s", "site/web", f"setprop config/mode = {long[1:]}"))
+    assert value(call, "config/mode", "-c") == long[1:]
+
+
+def test_a_file_of_commands_stops_at_the_first_that_fails(
+    place: Scenario, call: Call, web: Path
+) -> None:
+    path = place.file(
+        "commands",
+        "# a comment\nselect site/web\naddpg more application\n"
+        'setprop more/a = astring: \\\n  "b c"\nsetprop more/no\nsetprop more/late = astring: x\n',
+    )
+    status, _, err = call("svccfg", "-f", str(path))
+    assert status == 1 and f"{path}:6" in err
+    assert good(call("svcprop", "-c", "-p", "more", "site/web:default")) == (
+        "more/a astring b\\ c\n"
+    )
+
+
+def test_profiles_say_what_is_enabled_and_set(place: Scenario, call: Call, web: Path) -> None:
+    profile = place.file(
+        "profile.xml",
+        DOCTYPE + "<service_bundle type='profile' name='p'>"
+        "<service name='site/web' type='service' version='1'><property_group name='config'>"
+        "<propval name='mode' value='profiled'/></property_group></service>"
+        "<service name='late' type='service' version='1'><instance name='default' "
+        "enabled='false'/></service><service name='not/here' type='service' version='1'>"
+        "<instance name='default' enabled='true'/></service></service_bundle>",
+    )
+    good(call("svccfg", "apply", str(profile)))
+    assert value(call, "config/mode") == "profiled"
+    place.wait_for("late", "disabled")
+    extracted = good(call("svccfg", "extract"))
+    assert '<instance name="default" enabled="false"/>' in extracted
+
+
+def test_a_manifest_with_mistakes_is_not_imported(place: Scenario, call: Call, web: Path) -> None:
+    folder = place.base / "manifests"
+    (folder / "below").mkdir(parents=True)
+    (folder / "bad.xml").write_text(WEB.replace("'60'", "'soon'"))
+    (folder / "below" / "good.xml").write_text(WEB.replace("site/web", "site/other"))
+    assert call("svccfg", "validate", str(folder / "bad.xml"))[0] == 1
+    status, _, err = call("svccfg", "import", str(folder))
+    assert status == 1 and "bad.xml:7" in err
+    place.wait_for("site/other", "online")
+    assert good(call("svccfg", "list", "site/*")) == "site/other\nsite/web\n"
+    found = good(call("svccfg", "inventory", str(folder / "below" / "good.xml")))
+    assert found == "svc:/site/other:default\nsvc:/site/other\n"
