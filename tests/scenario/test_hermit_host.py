@@ -43,6 +43,7 @@ def test_a_service_from_its_start_to_its_end(host: Scenario) -> None:
     )
     hangs = 'exec_start_pre = ["sleep", "infinity"]\nexec_start_pre_timeout = "100ms"\n'
     host.toml("hangs", hangs + SLEEP + restart)
+    vanishing = host.script("vanishing", "exec sleep infinity")
     host.toml("none", 'exec_start = ["no-such-program"]\n' + restart)
     stubborn = """trap "" TERM; echo ready; while :; do sleep 1; done"""
     host.toml(
@@ -73,6 +74,13 @@ def test_a_service_from_its_start_to_its_end(host: Scenario) -> None:
     host.until(lambda: host.instance("plain")["pid"] not in (pid, None), "another one")
     host.wait_for("plain", "online")
 
+    # A file that has vanished since it was read: said, and tried again until it is back.
+    vanishing.unlink()
+    os.kill(host.pid("vanishing"), signal.SIGKILL)
+    host.until(lambda: "No such file" in note("vanishing"), "what has vanished is said")
+    host.script("vanishing", "exec sleep infinity")
+    host.stoker("start", "vanishing").ok()
+
     # TERM, the time that the file gives, KILL.
     stubborn_pid = host.pid("stubborn")
     host.stoker("stop", "stubborn").ok()
@@ -101,6 +109,14 @@ def test_sleep_wake_and_conditions_from_a_host(host: Scenario) -> None:
     (row,) = [one for one in rows if one["name"] == "TIME"]
     assert (row["met"], row["by"], row["why"]) == (True, "person", "I looked")
     assert row["since"] and row["needed_by"] == ["needy"]
+    assert host.pid("plain") == plain
+
+    # What a sleep would do can be seen before.
+    plan = host.stoker("system", "sleep", "--dry-run", "--json").ok().json()["plan"]
+    assert {step["fmri"] for step in plan if step["action"] == "stop"} == {
+        "svc:/plain:default",
+        "svc:/needy:default",
+    }
     assert host.pid("plain") == plain
 
     # Sleep returns when nothing runs; after the wake everything is as it was to be.

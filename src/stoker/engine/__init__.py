@@ -38,6 +38,9 @@ target costs one step for each group that cites it. A departure is a stamp of on
 and a dependent is stale while a stamp that it minds is younger than its own start: so nothing is
 lost when a manager dies, or when the target is back before anyone looked.
 
+**Inputs** (`given`, `inputs`) are what the engine is told about the machine: words of people and of
+watchers, from which facts follow; `active` is one that every instance needs, save watchers.
+
 **Operations** (`operations`) set goals, member by member; the relations that act only once (wants,
 conflicts, requirements, part_of) act there. A goal is settled when it is reached or has failed
 once.
