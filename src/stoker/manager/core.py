@@ -20,8 +20,6 @@ from stoker.engine import (
     Engine,
     Event,
     Now,
-    Outcome,
-    Removed,
     Waits,
 )
 from stoker.errors import Failed, NoSuchService, Refused, StokerError
@@ -44,10 +42,12 @@ from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
 from .parent import Parent
-from .reload import Compile, bad_files, changes, mistakes
+from .reload import bad_files
+from .reloading import Reloading
 from .ring import Ring
 from .statelog import StateLog
 from .status import status_view
+from .telling import Telling
 from .watching import Watching
 
 __all__ = ["Manager"]
@@ -93,7 +93,7 @@ class Manager:
         self._said: dict[str, int] = {}
         self._leaving: int | None = None
         self._stop_sent = False
-        self._reloading: list[tuple[Callable[[Any], object], bool, str]] = []
+        self.reloading = Reloading(self)
         self._asked_down = 0
         self._waits: dict[tuple[str, int], list[tuple[str, ...]]] = {}
         self.on_settings: Callable[[], object] = lambda: None
@@ -108,6 +108,7 @@ class Manager:
     def attach(self, executor: Executor) -> None:
         """Who carries out what is decided."""
         self.executor = executor
+        self.telling = Telling(self, self.link)
         self.carrier = Carrier(
             executor,
             self.happenings,
@@ -115,17 +116,10 @@ class Manager:
             self.link,
             self._wake,
             self._leave,
-            self._outcome,
+            self.telling.outcome,
             self.log,
             self.failed,
         )
-        self.happenings.began = self._run_began
-        self.happenings.ended = self._run_ended
-        if self.link is not None:
-            self.link.saved = self._saved
-            self.link.trouble = self._trouble
-            self.link.matched = lambda fmri, run: self.happenings.ready(fmri, run, 0)
-            self.link.said = self.log
 
     # -- what the doors use
 
@@ -366,77 +360,7 @@ class Manager:
         self, call: Callable[[Any], object], dry_run: bool = False, who: str = "the manager"
     ) -> None:
         """Read the definitions again; `call` gets {changes, mistakes, operation} or an error."""
-        self._reloading.append((call, dry_run, who))
-        if len(self._reloading) == 1:
-            self._compile()
-
-    def _compile(self) -> None:
-        _call, dry, _who = self._reloading[0]
-        if not dry:
-            self.parent.reloading()
-        Compile(self.executor, self.place, self._compiled, dry)
-
-    def _compiled(self, found: Compiled | StokerError) -> None:
-        if self.link is not None and isinstance(found, Compiled) and not self.link.known:
-            self.link.when_known(lambda: self._compiled(found))
-            return
-        call, dry, who = self._reloading[0]
-        answer: Any
-        try:
-            answer = found if isinstance(found, StokerError) else self._take_over(found, dry, who)
-        except StokerError as error:
-            answer = error
-        except Exception as error:
-            self.failed(error)
-            answer = Failed(f"the definitions could not be taken over: {error}")
-        self._reloading.pop(0)
-        if not dry:
-            self.parent.ready()
-        if self._reloading:
-            self._compile()
-        call(answer)
-
-    def _take_over(self, compiled: Compiled, dry: bool, who: str) -> dict[str, Any]:
-        old = {i.fmri: i.definition for i in self.engine.instances.values() if not i.removed}
-        new = {one.fmri: one for one in compiled.definitions}
-        running = [i.fmri for i in self.engine.instances.values() if i.live]
-        rows = changes(old, new, running, self._wanted)
-        answer: dict[str, Any] = {
-            "changes": rows,
-            "mistakes": mistakes(compiled),
-            "operation": None,
-        }
-        if dry:
-            return answer
-        if self._leaving is not None:
-            raise Refused("the manager is ending", hint="stoker up")
-        touched = {row["fmri"] for row in rows}
-        fresh = []
-        for event in self.define(compiled):
-            name = event.definition.fmri
-            if name in touched or old.get(name) != event.definition:
-                self.happenings.add(event)
-            if name not in old:
-                fresh.append(event.definition)
-        self.defined(fresh)
-        for fmri in old:
-            if fmri not in new:
-                self.happenings.add(Removed(fmri))
-        self.on_settings()
-        self.log(f"definitions read again: {len(rows)} changed, {len(compiled.errors)} mistakes")
-        answer["operation"] = self.submit(Request(verb="reload", who=who))
-        return answer
-
-    def _wanted(self, fmri: str, definition: Definition) -> bool:
-        known = self.engine.instances.get(fmri)
-        if known is not None:
-            if known.override is not None:
-                return known.override.value
-            if known.intent is not None:
-                return known.intent.enabled
-            return definition.enabled
-        intent = self.link.intents.get(fmri) if self.link is not None else None
-        return definition.enabled if intent is None else intent.enabled
+        self.reloading.ask(call, dry_run, who)
 
     # -- properties
 
@@ -528,50 +452,14 @@ class Manager:
             self.loop.stop()
 
     @property
+    def leaving(self) -> bool:
+        """Everything is down or is being given up: nobody is served any more."""
+        return self._leaving is not None
+
+    @property
     def ended(self) -> bool:
         """Everything is down, and the keeper was told so."""
         return self._stop_sent
-
-    # -- what is told
-
-    def _outcome(self, effect: Outcome) -> None:
-        view = self.engine.operation(effect.number)
-        if view is None:
-            return
-        names = [member.fmri for member in view.members][:200]
-        if self.link is not None:
-            self.link.operation(
-                view.number,
-                view.verb,
-                names,
-                view.who,
-                time.time_ns(),
-                effect.outcome,
-                effect.note or view.why,
-            )
-
-    def _saved(self, token: int, why: str) -> None:
-        from stoker.engine import NotSaved, Saved
-
-        self.happenings.add(NotSaved(token, why) if why else Saved(token))
-
-    def _trouble(self, what: str, fmri: str | None, text: str | None) -> None:
-        key = f"recorder {what} {fmri or ''}"
-        if text is None:
-            self.notices.pop(key, None)
-        else:
-            self.notices[key] = text
-
-    def _run_began(self, fmri: str, run: int, pid: int) -> None:
-        if self.link is not None:
-            self.link.run(fmri, run, "begin", time.time_ns(), pid, None)
-
-    def _run_ended(self, fmri: str, run: int, end: End) -> None:
-        status = None
-        if end.kind != "unknown":
-            status = end.number if end.kind == "exit" else -end.number
-        if self.link is not None:
-            self.link.run(fmri, run, "end", time.time_ns(), 0, status)
 
 
 def _nothing() -> None:
