@@ -391,10 +391,13 @@ class RunDirectory:
             ran = i.effective and i.main_alive and i.stage in _RUNS
             if i.override is not None and self._wanted(i)[1] == lock:
                 return
-        owner = self._files.owner(name)
-        who = members_of(self._files.path) if owner is None else account(owner)
         verb = "once" if ran else "kill" if lock == signal.SIGKILL else "stop"
-        self._ask(verb, fmri, f"{self._files.path}/{name}/lock: {lock}", who, lock)
+        self._ask(verb, fmri, f"{self._files.path}/{name}/lock: {lock}", self._who(name), lock)
+
+    def _who(self, name: str) -> str:
+        """Who acted on NAME: whoever wrote its lock, else nobody says."""
+        owner = self._files.owner(name)
+        return members_of(self._files.path) if owner is None else account(owner)
 
     def _died(self, name: str, end: Any) -> None:
         """A stand-in was killed: that was meant for its service."""
@@ -410,9 +413,7 @@ class RunDirectory:
         lock = self._files.read(name).lock
         verb = "kill" if end.number in _HARD else "stop"
         why = f"{signal_name(end.number)} to its syspid"
-        self._ask(
-            verb, fmri, why, members_of(self._files.path), end.number if lock is None else lock
-        )
+        self._ask(verb, fmri, why, self._who(name), end.number if lock is None else lock)
         if lock is not None:
             self._told[name] = self._told[name]._replace(lock=lock)
 
