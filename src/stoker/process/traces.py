@@ -20,6 +20,7 @@ from .contracts import Contract
 
 __all__ = ["Traces", "born", "end_process"]
 
+_SPAWNERS = {spawner.__file__, os.path.splitext(spawner.__file__)[0]}
 _BIRTH = 5.0  # seconds for a process that its dead spawner has not released to end
 
 
@@ -56,8 +57,12 @@ class Traces:
         """Whether it is a fork of a manager or of a spawner that has not got to its exec."""
         if self.marked(limits.mark_of(pid)):
             return False
-        words = proc.cmdline(pid) or []
-        return spawner.__file__ in words or words == proc.cmdline(os.getpid())
+        return _of_spawner(pid) or proc.cmdline(pid) == proc.cmdline(os.getpid())
+
+
+def _of_spawner(pid: int) -> bool:
+    """Whether it is a spawner, compiled or not, or its child before the exec."""
+    return not _SPAWNERS.isdisjoint(proc.cmdline(pid) or ())
 
 
 def _children() -> list[int]:
@@ -71,7 +76,7 @@ def born(contract: Contract) -> None:
     the predecessor's spawner had made and not released ends by itself, in a moment.
     """
     deadline = time.monotonic() + _BIRTH
-    while any(spawner.__file__ in (proc.cmdline(pid) or ()) for pid in contract.members()):
+    while any(map(_of_spawner, contract.members())):
         if time.monotonic() > deadline:
             return
         time.sleep(0.001)
