@@ -43,7 +43,7 @@ CALLS: dict[str, tuple[int, list[str]]] = {
 # These ask no manager: they read or write files of the asker, under the modes of those files.
 LOCAL = {
     *("up", "check", "new", "schema", "completion", "help", "version"),
-    *("doctor", "install", "uninstall"),
+    *("doctor", "install", "uninstall", "install-commands"),
 }
 
 
