@@ -281,7 +281,7 @@ def _cause(i: Instance) -> str:
 
 
 def _sentence(reason: Reason) -> str:
-    return f"it {reason.text}" if reason.code != "shutdown" else reason.text
+    return reason.text if reason.code in ("shutdown", "inactive") else f"it {reason.text}"
 
 
 def _waits(i: Instance) -> str:

@@ -133,3 +133,20 @@ def test_nothing_is_changed_by_asking() -> None:
     before = world.engine.records()
     ask(world, "web")
     assert world.engine.records() == before
+
+
+def test_who_put_the_system_to_sleep_and_who_says_that_a_condition_is_unmet() -> None:
+    world = World()
+    world.define(service("web", "input:TIME"), service("clock", gives=("TIME",)))
+    world.ask(Request("set", who="root", why="it jumps", input="TIME", value=False))
+    world.ask(Request("give", ("svc:/clock:default",), input="TIME"))
+    world.ask(Request("sleep", who="root", why="night"))
+    world.run(60)
+    found = ask(world, "web")
+    texts = [(link["fmri"], link["text"]) for link in found["why"]]
+    assert ("input:TIME", "it is unmet, says root (it jumps)") in texts
+    assert ("active", "was put to sleep by root (night)") in texts
+    asleep = "the system is not active: it was put to sleep by root (night)"
+    assert ("svc:/web:default", asleep) in texts
+    offers = {"stoker system wake", "stoker system unset TIME", "stoker system set TIME met"}
+    assert offers <= set(commands(found))
