@@ -178,7 +178,8 @@ def _restart(core: Core, op: Operation, named: list[Instance], r: Request) -> st
     for i, cause in pairs:
         fault = i.static or i.fault
         if fault is not None:
-            note = f"is in maintenance: {fault.text}; `clear` or `start` it"
+            mend = "mend its definition and reload" if i.static else "`clear` or `start` it"
+            note = f"is in maintenance: {fault.text}; {mend}"
             at_once(core, op, i, "failed", note)
         elif not i.effective:
             at_once(core, op, i, "done", "was not running: nothing was done")
@@ -233,7 +234,8 @@ def _choose(value: bool) -> Callable[[Core, Operation, list[Instance], Request],
             elif i.static or i.fault:
                 fault = i.static or i.fault
                 assert fault is not None
-                note = f"is enabled, but in maintenance: {fault.text}; `clear` it"
+                mend = "mend its definition and reload" if i.static else "`clear` it"
+                note = f"is enabled, but in maintenance: {fault.text}; {mend}"
                 at_once(core, op, i, "failed", note)
             else:
                 if i.stage is Stage.IDLE:

@@ -316,7 +316,7 @@ def test_check_draws_loops(project: Path, capsys: pytest.CaptureFixture[str]) ->
     )
     assert main(["check", str(project)]) == 1
     out = capsys.readouterr().out
-    assert "db → web → db" in out
+    assert f"{project / 'db.toml'}:2: error: dependency loop: db → web → db" in out
     assert "would not start: db, web" in out
 
 

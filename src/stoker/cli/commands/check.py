@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from stoker.model import Place
+    from stoker.model import Definition, Place
 
 __all__ = ["look_over", "run"]
 
@@ -50,12 +50,19 @@ def look_over(call: Call, place: Place) -> int:
         return 1 if failed else 0
     for one in mistakes:
         print(mistake_text(one))
+    known = {one.fmri: one for one in compiled.definitions}
     for circle in circles:
-        print(clean(f"error: dependency loop: {draw_loop(circle)} (none of them can ever start)"))
+        text = f"error: dependency loop: {draw_loop(circle)} (none of them can ever start)"
+        print(clean(f"{_where(known[circle[0]])}: {text}"))
     for path, why in compiled.ignored:
         print(clean(f"ignored: {path}: {why}"))
     _order(order, compiled.definitions)
     return 1 if failed else 0
+
+
+def _where(definition: Definition) -> str:
+    """Where a definition says what it needs."""
+    return definition.origins.get("dependency", definition.source)
 
 
 def _order(order: list[list[str]], definitions: Any) -> None:
