@@ -12,6 +12,7 @@ flags, profiles of exec_attr(5).
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 
@@ -42,6 +43,9 @@ __all__ = ["MASTER", "Doubt", "compose_definition", "dependency_of"]
 
 MASTER = "svc:/system/svc/restarter:default"
 """The restarter that is the manager itself."""
+
+INCLUDE = os.path.abspath(f"{os.path.dirname(__file__)}/../compat/smf/smf_include.sh")
+"""What methods may source, as Solaris has it in /lib/svc/share."""
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 RATE_COUNT, RATE_PERIOD = 5, 600.0
@@ -258,6 +262,7 @@ class _Composer:
             "SMF_METHOD": "%m",
             "SMF_RESTARTER": MASTER,
             "SMF_ZONENAME": "global",
+            "STOKER_SMF_INCLUDE": INCLUDE,
         }
         user = group_name = ""
         groups: tuple[str, ...] | None = None
