@@ -69,7 +69,7 @@ def test_a_service_from_its_start_to_its_end(host: Scenario) -> None:
 
     # What is shown is the service itself, whoever started it; a crash brings another one.
     pid = host.pid("plain")
-    assert command(pid)[:2][-1] == "infinity"
+    host.until(lambda: command(pid)[1:2] == ["infinity"], "it has become the service")
     os.kill(pid, signal.SIGKILL)
     host.until(lambda: host.instance("plain")["pid"] not in (pid, None), "another one")
     host.wait_for("plain", "online")

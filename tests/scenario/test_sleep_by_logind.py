@@ -92,16 +92,17 @@ def test_every_service_stops_before_the_machine_sleeps_and_is_back_after(place: 
         place.environment["DBUS_SYSTEM_BUS_ADDRESS"] = address
         (place.directory / ".stoker.toml").write_text(SETTINGS)
         # It takes its time: the lock must be held for as long.
-        gone = place.base / "gone"
-        place.script(
-            "slow", f"trap 'sleep 0.3; echo x > {gone}; exit 0' TERM\nsleep infinity & wait"
-        )
+        gone, begun = place.base / "gone", place.base / "begun"
+        ending = f"trap 'sleep 0.3; echo x > {gone}; exit 0' TERM"
+        place.script("slow", f"{ending}\necho x > {begun}\nsleep infinity & wait")
         place.toml("plain", SLEEP)
         place.up()
         assert login1.line() == "lock"
         before = place.pid("stoker/sleep")
 
         for _ in range(2):
+            place.until(begun.exists, "slow waits for its end")
+            begun.unlink()
             gone.unlink(missing_ok=True)
             login1.tell("sleep")
             assert login1.line() == "unlock"
