@@ -308,6 +308,11 @@ def test_check_finds_all_mistakes_at_once(
     assert "one.toml:1" in out
     assert "exec_start" in out
     assert "two.toml" in out
+    assert main(["check", "--json", str(project)]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert {Path(one["file"]).name for one in told["mistakes"]} == {"one.toml", "two.toml"}
+    assert {one["level"] for one in told["mistakes"]} == {"error"}
+    assert [one["line"] for one in told["mistakes"] if one["key"] == "exec_strat"] == [1]
 
 
 def test_check_draws_loops(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
