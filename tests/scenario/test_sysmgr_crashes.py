@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 
 import pytest
-from sysmgr_host import Host, living
+from sysmgr_host import PATIENCE, Host, living
 
 from stoker.testing import Scenario
 
@@ -74,6 +75,27 @@ def test_what_people_do_while_there_is_no_manager(host: Host) -> None:
     assert living(pids["locked"])
     os.kill(pids["locked"], signal.SIGKILL)
     assert host.locked("locked") == 15
+
+
+def test_what_somebody_else_watched_over_is_ours_when_that_ended_meanwhile(host: Host) -> None:
+    host.place.script("web", SLEEP)
+    watching = subprocess.Popen(host.command("runsyssv", "web"), env=host.environment)
+    try:
+        pid = host.up("web")
+        process = host.start()
+        host.place.wait_for("web", "disabled")
+        manager = host.place.manager()
+        os.kill(process.pid, signal.SIGSTOP)
+        os.kill(manager, signal.SIGKILL)
+        host.place.gone(manager)
+        os.kill(pid, signal.SIGKILL)
+        assert watching.wait(PATIENCE) == 0
+        os.kill(process.pid, signal.SIGCONT)
+        host.up("web", other_than=pid)
+    finally:
+        if watching.poll() is None:
+            watching.terminate()
+            watching.wait(PATIENCE)
 
 
 def test_the_keeper_is_killed(host: Host) -> None:

@@ -131,6 +131,25 @@ def test_files_that_a_crash_left(host: Host) -> None:
         stranger.wait()
 
 
+def test_what_somebody_else_watches_over_is_not_started_twice(host: Host) -> None:
+    host.place.script("web", SLEEP)
+    watching = subprocess.Popen(host.command("runsyssv", "web"), env=host.environment)
+    try:
+        pid = host.up("web")
+        host.start()
+        row = host.place.wait_for("web", "disabled")
+        assert f"runsyssv {watching.pid} runs it" in row["note"]
+        assert host.up("web") == pid
+        os.kill(pid, signal.SIGKILL)
+        assert watching.wait(PATIENCE) == 0
+        host.up("web", other_than=pid)
+        assert host.place.wait_for("web", "online")["run"] == 1
+    finally:
+        if watching.poll() is None:
+            watching.terminate()
+            watching.wait(PATIENCE)
+
+
 def test_what_is_not_ours_in_rundir_stays(host: Host) -> None:
     host.start()
     (host.runs / "notes").write_text("of somebody")

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stoker.errors import Refused
-from stoker.linux import Timer, inotify
-from stoker.linux import loop as epoll
+from stoker.linux import Timer
 from stoker.manager import SHOWN
 from stoker.model import Definition, Request, Stage, signal_name, split
 
+from .elsewhere import Elsewhere
 from .files import NOTHING, Files, Shown
+from .notices import EVERYTHING, ITSELF, Notices
 from .standins import StandIns
 from .who import account, members_of
 
@@ -26,14 +27,6 @@ __all__ = ["RunDirectory"]
 
 _TERM = 15
 _HARD = (signal.SIGUSR1, signal.SIGKILL)  # of a stand-in: kill the service, do not ask it
-_ABOVE = (
-    inotify.CREATE | inotify.DELETE | inotify.MOVED_FROM | inotify.MOVED_TO
-    | inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.ONLYDIR
-)  # fmt: skip
-_GONE = inotify.DELETE | inotify.MOVED_FROM
-_WITHIN = (
-    inotify.CLOSE_WRITE | inotify.DELETE | inotify.MOVED_FROM | inotify.MOVED_TO | inotify.ONLYDIR
-)
 _PAUSE = 50_000_000  # nanoseconds that `rm -r` may take from the first file to the directory
 _AGAIN = 1_000_000_000  # between attempts on a file system that does not take our files
 _RUNS = (Stage.START, Stage.UP, Stage.REFRESH)
@@ -66,15 +59,15 @@ class RunDirectory:
         self.held = self._standins.held
         self._told = {name: Shown(*values) for name, values in shown.items()}
         self._notes: dict[str, Any] = {}
+        self._elsewhere = Elsewhere(manager.loop)
         self._amiss: dict[str, None] = {}
         self._fmris: dict[str, str] = {}
         self._names: dict[str, tuple[str, str]] = {}  # FMRI to name and file
-        self._watches: dict[int, str] = {}
         self._pauses: dict[str, Timer] = {}
         self._trouble: Timer | None = None
         self._cursor = manager.cursor
         self._directory = -1
-        self._inotify: inotify.Inotify | None = None
+        self._notices: Notices | None = None
         self._over = False
         manager.defined = self.defined
         manager.parting = self.close
@@ -92,12 +85,9 @@ class RunDirectory:
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
             self._directory = os.open(self._files.path, flags)
             fcntl.flock(self._directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if self._inotify is None:
-                self._inotify = inotify.Inotify()
-                self._manager.loop.watch(self._inotify.fd, epoll.READ, self._changed)
-            watch = self._inotify.add(self._files.path, _ABOVE)
-            if watch is not None:
-                self._watches[watch] = ""
+            if self._notices is None:
+                self._notices = Notices(self._manager.loop, self._files.path, self._changed)
+            self._notices.begin()
             self._files.publish_pid(self._keeper)
         except BlockingIOError:
             self._let_go()
@@ -123,6 +113,8 @@ class RunDirectory:
                 self._show(name, NOTHING)
                 continue
             if told.syspid and not self._standins.adopt(name, told.syspid, self._names[fmri][1]):
+                if self._is_elsewhere(name, told.syspid):
+                    continue
                 self._told[name] = told._replace(syspid=0)
                 if told.syspid in gone:
                     self._died(name, gone[told.syspid])
@@ -142,6 +134,8 @@ class RunDirectory:
     def _leftover(self, name: str) -> None:
         """Files of NAME that no manager of this place made: a lock counts, the rest is stale."""
         found = self._files.read(name)
+        if found.lock is None and self._is_elsewhere(name, found.syspid):
+            return
         if found.lock is None:
             self._attempt(lambda: self._files.remove(name))
             return
@@ -149,6 +143,22 @@ class RunDirectory:
         if name in self._fmris:
             run = self._manager.executor.run_of(found.pid) if found.pid else None
             self._locked(name, found.lock, run is not None and run.fmri == self._fmris[name])
+
+    def _is_elsewhere(self, name: str, syspid: int) -> bool:
+        """Somebody else's `runsyssv` runs it: then we do not, until that has ended."""
+        fmri = self._fmris.get(name)
+
+        def ended() -> None:
+            self._attempt(lambda: self._files.remove(name))
+            self._tell(name, NOTHING)
+            if fmri in self._names and not self._over:
+                self._ask("start", fmri, f"runsyssv {syspid} has ended", "sysmgr")
+
+        if fmri is None or not self._elsewhere.hold(name, syspid, ended):
+            return False
+        self._tell(name, self._files.read(name))
+        self._ask("stop", fmri, f"runsyssv {syspid} runs it", "sysmgr")
+        return True
 
     def _know(self, definition: Definition) -> str:
         """The name of an instance there; "" when it can have none."""
@@ -197,6 +207,8 @@ class RunDirectory:
         if fmri not in self._names or self._over:
             return
         name, file = self._names[fmri]
+        if name in self._elsewhere:
+            return
         i = self._manager.engine.instances.get(fmri)
         if i is None:
             self._standins.end(name, file)
@@ -239,6 +251,10 @@ class RunDirectory:
 
         if self._directory < 0 or not self._attempt(write):
             return
+        self._tell(name, new)
+
+    def _tell(self, name: str, new: Shown) -> None:
+        """This is what the files of NAME say now, as far as we are concerned."""
         if new == NOTHING:
             self._told.pop(name, None)
         else:
@@ -282,49 +298,29 @@ class RunDirectory:
     # -- what people do
 
     def _watch(self, name: str) -> None:
-        if self._inotify is None:
+        if self._notices is not None:
+            self._notices.follow(name)
+
+    def _changed(self, names: list[str]) -> None:
+        if self._over:
             return
-        watch = self._inotify.add(f"{self._files.path}/{name}", _WITHIN)
-        if watch is not None:
-            self._watches[watch] = name
-
-    def _changed(self, _events: int) -> None:
-        assert self._inotify is not None
-        concerned: dict[str, None] = {}
-        for change in self._inotify.read():
-            if change.mask & inotify.OVERFLOW:
-                concerned.update(dict.fromkeys(self._fmris))
-                continue
-            name = self._watches.get(change.watch)
-            if change.mask & inotify.IGNORED:
-                self._watches.pop(change.watch, None)
-            elif name == "":
-                self._above(change, concerned)
-            elif name is not None:
-                concerned[name] = None
-        for name in concerned:
+        if ITSELF in names:
+            self._open()
+        if ITSELF in names or EVERYTHING in names:
+            names = [*self._fmris, "pid"]
+        for name in names:
             self._look(name)
+        if "pid" in names and self._directory >= 0:
+            self._attempt(lambda: self._files.keep_pid(self._keeper))
         self._remember()
-
-    def _above(self, change: inotify.Change, concerned: dict[str, None]) -> None:
-        """Something in, or about, the directory itself."""
-        if change.mask & (inotify.DELETE_SELF | inotify.MOVE_SELF):
-            if not self._over:
-                self._watches.pop(change.watch, None)
-                self._open()
-                concerned.update(dict.fromkeys(self._fmris))
-        elif change.name in self._fmris:
-            if change.mask & (inotify.CREATE | inotify.MOVED_TO):
-                self._watch(change.name)
-            concerned[change.name] = None
-        elif change.name == "pid" and not self._over and change.mask & _GONE:
-            self._attempt(lambda: self._files.publish_pid(self._keeper))
 
     def _look(self, name: str) -> None:
         """Compare the files of NAME with what was shown, and ask for what the difference means."""
         fmri = self._fmris.get(name)
         if fmri is None or self._over or self._directory < 0:
             return
+        if name in self._elsewhere and self._files.there(name):
+            return  # its own files
         told = self._told.get(name, NOTHING)
         found = self._files.read(name)
         if found == told or self._is_dying(name):
@@ -360,8 +356,7 @@ class RunDirectory:
             return not os.path.exists(f"/proc/{pid}")
 
     def _act(self, name: str, fmri: str, told: Shown, found: Shown, gone: bool) -> None:
-        self._told[name] = found
-        self._notes[SHOWN + name] = list(found)
+        self._tell(name, found)
         if found.lock is not None and found.lock != told.lock:
             self._locked(name, found.lock, told.pid > 0)
         elif gone or (told.lock is not None and found.lock is None):
@@ -431,12 +426,12 @@ class RunDirectory:
     def close(self) -> None:
         """Everything is down: the directory goes, as far as it is ours."""
         self._over = True
+        self._elsewhere.close()
         for fmri in list(self._names):
             self._standins.end(*self._names[fmri])
-        if self._inotify is not None:
-            self._manager.loop.forget(self._inotify.fd)
-            self._inotify.close()
-            self._inotify = None
+        if self._notices is not None:
+            self._notices.close()
+            self._notices = None
         if self._directory < 0:
             return
         try:

@@ -111,6 +111,16 @@ class Files:
         """RUNDIR/pid."""
         self._put(f"{self.path}/pid", pid)
 
+    def keep_pid(self, pid: int) -> None:
+        """RUNDIR/pid again, if somebody has changed or removed it."""
+        try:
+            with open(f"{self.path}/pid", "rb") as file:
+                same = file.read(_LARGEST) == b"%d\n" % pid
+        except OSError:
+            same = False  # it is not there
+        if not same:
+            self.publish_pid(pid)
+
     def _put(self, path: str, number: int) -> None:
         """Whole, or not at all: nobody reads half a number."""
         fresh = f"{self.path}/{_NEW}"
