@@ -78,6 +78,7 @@ _KINDS: tuple[dict[str, Any], ...] = (
     {"start": _RUN, "ready": Ready(kind="fd", timeout=30.0), "ends": "empty"},
     {"ends": "never"},
     {"start": _TRUE, "ready": Ready(kind="exit"), "ends": "never"},
+    {"start": _TIMED, "ready": Ready(kind="exit", nothing=94), "ends": "empty", "ladder": ()},
     {"start": (_TWO[0], _RUN[0]), "ready": Ready(kind="log", pattern="up", timeout=30.0)},
 )  # fmt: skip
 
@@ -90,6 +91,7 @@ _RESTARTS = (
     Restart(when="never"),
     Restart(failures=3, rate_count=3, rate_period=5.0),
     Restart(failures=2, fatal_exits=(95,), rate_count=4, rate_period=1.0, rate_average=True),
+    Restart(failures=3, fatal_exits=(95,), late_is_final=True),
 )
 _LADDERS = (
     (Rung((15,), 10.0),),
@@ -157,11 +159,13 @@ def definition(below: Below, number: int, count: int) -> Definition:
         elif extra == 6:
             fields["decide"] = _TIMED
             fields["rebegin"] = ("prepare", "start")[below(2)]
+            fields["decide_by"] = ("program", "policy")[below(2)]
         elif extra >= 7 and fields["start"] is not _TRUE:  # what has no process is not asked
             fields["health"] = _HEALTH[below(2)]
         fields["refresh"] = ((), _TIMED, _KILL)[below(3)]
     if below(24) == 23:
         fields["essential"] = True
+    fields["later"] = below(8) == 7
     if below(16) == 15:
         fields["gives"] = (("net",), ("active",), ("net", "power"))[below(3)]
     return Definition(name, **fields)

@@ -59,6 +59,7 @@ _STATUSES = (
     Status("signal", 11, True),
     Status("exit", 95),
     Status("unknown"),
+    Status("exit", 94),
 )
 
 
@@ -234,7 +235,7 @@ class History(Ending):
         if alive and what < 5:
             m = alive[below(len(alive))]
             if m in OWN or c.stubborn < 2:
-                machine.end_method(c, m, _STATUSES[(0, 0, 0, 1, 2, 4)[below(6)]])
+                machine.end_method(c, m, _STATUSES[(0, 0, 0, 1, 2, 4, 6)[below(7)]])
         elif what < 3:
             if c.main == "alive" and c.stubborn < 2:
                 machine.end_main(c, _STATUSES[below(6)])

@@ -271,9 +271,16 @@ def halt(core: Core, i: Instance) -> Halt | None:
             return found
     if i.bounce > i.baseline:
         return Halt("bounce", i.bounce_class, i.bounce_reason, i.bounce_cause)
-    if i.run_definition is not i.definition and not i.definition.later and differs(i):
+    if i.run_definition is not i.definition and not _changes_later(i) and differs(i):
         return Halt("changed", Class.RESTART, "per_configuration", Cause("has a new definition"))
     return None
+
+
+def _changes_later(i: Instance) -> bool:
+    """What runs stays although its definition changed. A start whose definition nobody knows any
+    more (its manager died) begins anew: when it would be over, nobody could say.
+    """
+    return i.definition.later and (i.run_definition is not None or i.was_up)
 
 
 def differs(i: Instance) -> bool:

@@ -144,6 +144,21 @@ def test_one_that_was_only_asked_for_has_a_deadline_when_it_is_found(bench):
         assert engine.instance(d.fmri).stage == "kill"
 
 
+def test_a_change_that_may_wait_waits_unless_nobody_knows_how_the_start_would_end(bench):
+    b = bench(slow=Behaviour(ready_after=None))
+    slow = {"ready": Ready("notify", timeout=600.0)}
+    b.define(web={}, slow=slow)
+    other = {"start": (Step(argv=("/bin/other",)),), "later": True}
+    changed = [Defined(b.service("web", **other)), Defined(b.service("slow", **other))]
+    engine = Engine()
+    engine.restore(b.world.engine.records())
+    found = [Adopted(b.name(word), "alive", "never", True) for word in ("web", "slow")]
+    engine.handle([*changed, *found], b.world.now)
+    assert [engine.instance(b.name(word)).stage for word in ("web", "slow")] == ["up", "kill"]
+    b.define(web=other, slow={**other, **slow})
+    assert (b.states("web", "slow"), b.run("slow")) == ("online offline/online", 1)
+
+
 def test_operations_choices_and_facts_survive(bench):
     b = bench(web=Behaviour(ready_after=None))
     b.define(web={"ready": Ready("notify", timeout=600.0), "enabled": False}, off={})
