@@ -27,7 +27,7 @@ __all__ = ["RunDirectory"]
 
 _TERM = 15
 _HARD = (signal.SIGUSR1, signal.SIGKILL)  # of a stand-in: kill the service, do not ask it
-_PAUSE = 50_000_000  # nanoseconds that `rm -r` may take from the first file to the directory
+_PAUSE = 100_000_000  # nanoseconds that `rm -r` may take from the first file to the directory
 _AGAIN = 1_000_000_000  # between attempts on a file system that does not take our files
 _RUNS = (Stage.START, Stage.UP, Stage.REFRESH)
 
