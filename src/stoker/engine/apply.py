@@ -37,6 +37,7 @@ from .events import (
 from .facts import Cause, Instance
 from .gates import stale
 from .record import adopt
+from .running import announced
 
 __all__ = ["apply"]
 
@@ -227,7 +228,10 @@ def _ready(core: Core, i: Instance, e: Ready) -> None:
         i.gone = None
     if i.stage is Stage.START and i.pending != "asked":
         i.ready_seen = True
-    elif i.status_text in _SAYS_ITSELF:
+        return
+    if i.herald == "reloading":
+        i.herald = "ready"
+    if i.status_text in _SAYS_ITSELF:
         i.status_text = ""
 
 
@@ -240,6 +244,8 @@ def _notified(core: Core, i: Instance, e: Notified) -> None:
         i.status_text = e.text
     elif e.kind in _SAYS_ITSELF:
         i.status_text = e.kind
+        if e.kind == "reloading":
+            announced(core, i)
     elif e.kind == "mainpid" and e.number:
         i.main, i.main_alive, i.main_ran = e.number, True, True
         i.gone = None

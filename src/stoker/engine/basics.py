@@ -62,6 +62,7 @@ def new_run(core: Core, i: Instance) -> None:
     i.rung = -1
     i.status_text = ""
     i.watchdog = 0
+    i.herald = ""
     i.waits = ()
     i.asked_refresh = False
     i.probe_fails, i.probe_ok = {}, {}

@@ -188,6 +188,7 @@ class Instance:
         "halted",
         "healthy_since",
         "held",
+        "herald",
         "hope",
         "hurt",
         "intent",
@@ -321,6 +322,7 @@ class Instance:
         self.cause = NOBODY
         self.why: Cause | None = None  # of the change of mind that is being applied
         self.status_text = ""
+        self.herald = ""  # of a refresh by signal: "asked", "reloading" or "ready", as it said
         self.watchdog = 0  # microseconds that the service asked for, 0: none
         self.waits: tuple[str, ...] = ()  # said by the run itself, and again to a new manager
         self.probe_fails: dict[str, int] = {}

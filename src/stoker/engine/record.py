@@ -69,6 +69,7 @@ _PLAIN: tuple[tuple[str, Any], ...] = (
     ("since", 0),
     ("status_text", ""),
     ("watchdog", 0),
+    ("herald", ""),
 )
 _STAMPS = (
     "baseline",

@@ -17,7 +17,11 @@ from .descent import to_kill
 from .events import Status
 from .facts import Cause, Halt, Instance
 
-__all__ = ["leave", "refreshing", "stay_up"]
+__all__ = ["announced", "leave", "refreshing", "stay_up"]
+
+ANNOUNCES = 1.0
+"""Seconds after its signal in which a service that will say when it is ready again says RELOADING.
+"""
 
 
 def stay_up(core: Core, i: Instance) -> bool:
@@ -147,10 +151,13 @@ def refreshing(core: Core, i: Instance) -> bool:
     if i.deadline is None and i.pending and _in_the_way(core, i):
         methods.abort(core, i)
         i.result = Status("signal", 9)
-    answer = methods.advance(core, i, "refresh", i.definition.refresh)
+    answer = "" if i.herald else methods.advance(core, i, "refresh", i.definition.refresh)
+    if answer in ("", "done"):
+        answer = _heralded(core, i)
     if answer == "wait":
         return False
     i.settled = True
+    i.herald = ""
     if answer == "done":
         i.fails = 0
         depart(core, i, Class.REFRESH)
@@ -166,6 +173,37 @@ def refreshing(core: Core, i: Instance) -> bool:
     i.deadline = None
     enter_stage(core, i, Stage.UP)
     return True
+
+
+def _heralded(core: Core, i: Instance) -> str:
+    """How it stands with one that was sent a signal and says by sd_notify when it has read its
+    configuration again, as systemd's notify-reload: "wait", "done" or "failed".
+    """
+    if not i.herald:
+        steps, ready = i.definition.refresh, i.running_definition().ready
+        if ready.kind != "notify" or not steps or steps[-1].word != ":kill":
+            return "done"
+        i.herald = "asked"
+        i.deadline = core.after(ANNOUNCES)
+        core.touch(i)
+    if i.herald == "ready" or _in_the_way(core, i):
+        return "done"
+    if i.deadline is None or core.now.mono < i.deadline:
+        return "wait"
+    i.deadline = None
+    if i.herald == "asked":
+        return "done"  # it is of those that say nothing
+    i.result = "did not say that it was ready again in time"
+    return "failed"
+
+
+def announced(core: Core, i: Instance) -> None:
+    """It says RELOADING: READY is now waited for."""
+    if i.herald == "asked":
+        i.herald = "reloading"
+        steps, ready = i.definition.refresh, i.running_definition().ready
+        timeout = (steps[-1].timeout if steps else None) or ready.timeout
+        i.deadline = None if timeout is None else core.after(timeout)
 
 
 def _in_the_way(core: Core, i: Instance) -> bool:

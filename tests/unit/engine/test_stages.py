@@ -346,6 +346,53 @@ def test_refresh_shows_online_to_online(bench):
     assert b.run("web") == 1
 
 
+HUP = (Step(word=":kill", signal=1),)
+READS_AGAIN = Behaviour(ignores=frozenset((1,)))
+
+
+def test_refresh_by_signal_waits_for_one_that_says_when_it_is_ready_again(bench):
+    b = bench(web=READS_AGAIN)
+    b.define(web={"ready": Ready("notify", timeout=20.0), "refresh": HUP})
+    web, number = b.name("web"), b.ask("refresh", "web")
+    assert (b.view("web").stage, b.outcome(number)) == ("refresh", "")
+    b.world.tell(machine.Notified(web, 1, "reloading"))
+    b.world.advance(10)
+    assert (b.view("web").stage, b.outcome(number)) == ("refresh", "")
+    b.world.tell(machine.Ready(web, 1))
+    assert (b.state("web"), b.outcome(number)) == ("online", "done")
+    assert b.run("web") == 1
+
+
+def test_refresh_by_signal_of_one_that_never_says_that_it_is_ready_again_fails(bench):
+    b = bench(web=READS_AGAIN)
+    b.define(web={"ready": Ready("notify", timeout=20.0), "refresh": HUP})
+    number = b.ask("refresh", "web")
+    b.world.tell(machine.Notified(b.name("web"), 1, "reloading"))
+    b.world.advance(30)
+    outcome, note = b.member(number, "web")
+    assert outcome == "failed"
+    assert "ready again in time" in note
+    assert (b.state("web"), b.run("web")) == ("online", 1)
+
+
+def test_refresh_by_signal_of_one_that_says_nothing_is_soon_over(bench):
+    b = bench(web=READS_AGAIN)
+    b.define(web={"ready": Ready("notify"), "refresh": HUP})
+    number = b.ask("refresh", "web")
+    b.world.advance(5)
+    assert (b.state("web"), b.outcome(number)) == ("online", "done")
+
+
+def test_one_that_ends_while_it_reloads_is_not_waited_for(bench):
+    b = bench(web=READS_AGAIN)
+    b.define(web={"ready": Ready("notify"), "refresh": HUP})
+    web = b.name("web")
+    b.ask("refresh", "web")
+    b.world.tell(machine.Notified(web, 1, "reloading"))
+    b.ask("stop", "web")
+    assert b.state("web") == "disabled"
+
+
 def test_refresh_without_a_method_says_that_nothing_was_run(bench):
     b = bench()
     b.define(web={})
