@@ -210,6 +210,8 @@ def test_mistakes_are_told_and_change_nothing(call: Call, web: Web) -> None:
         ("-s nothing listprop", "nothing"),
         (f"-s {web.name} refresh", "instance must be selected"),
         ("setprop a/b = 1", "must be selected"),
+        ("-s late setprop restart/when = perhaps", "one of always"),
+        ("-s late setprop restart/delay = count: 3", "is of type time"),
         ("delete late", "late.toml"),
         ("dance", "no command dance"),
     ):
@@ -268,3 +270,27 @@ def test_a_manifest_with_mistakes_is_not_imported(place: Scenario, call: Call, w
     assert {"site/other", web.name} <= set(listed)
     found = good(call("svccfg", "inventory", str(folder / "below" / "good.xml")))
     assert found == "svc:/site/other:default\nsvc:/site/other\n"
+
+
+def test_the_native_verbs_do_the_same(place: Scenario, call: Call, web: Web) -> None:
+    place.stoker("prop", "set", web.name, "config/mode=own").ok()
+    assert value(call, "config/mode", f"{web.name}:default") == "own"
+    rows = place.stoker("prop", "get", web.name, "config", "--json").ok().json()["properties"]
+    found = {row["name"]: (row["values"], row["origin"], row["in_effect"]) for row in rows}
+    assert found == {
+        "config/mode": (["own"], "administrator", True),
+        "config/color": (["red"], str(web.path), True),
+    }
+    place.stoker("prop", "set", "--later", web.name, "start/timeout_seconds=soon").ended(2)
+    place.stoker("prop", "set", "--later", web.name, "start/exec=count:3").ended(2)
+    place.stoker("prop", "set", "--later", web.name, "config/mode=late").ok()
+    assert value(call, "config/mode", f"{web.name}:default") == "own"
+    assert place.stoker("snapshot", "ls", web.name).ok().out.split()[0] == "initial"
+    place.stoker("snapshot", "revert", web.name, "initial").ok()
+    assert value(call, "config/mode", f"{web.name}:default") == "slow"
+    text = place.stoker("export", web.name).ok().out
+    assert f'<service name="{web.name}"' in text
+    assert good(call("svccfg", "export", web.name)) == text
+    bad = place.file("bad.xml", text.replace('"transient"', '"transient" odd="1"'))
+    told = place.stoker("import", str(bad)).ended(1)
+    assert "bad.xml:" in told.err and "odd" in told.err

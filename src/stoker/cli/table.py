@@ -336,6 +336,43 @@ VERBS: tuple[Verb, ...] = (
         [*CHANGE], statuses=CHANGES,
     ),
     Verb(
+        "prop", "show or set properties of a service, above what its file says",
+        "What is set is kept over reloads and changes of the file until it is unset. A value may "
+        "have its type in front (count:3), and must where the property is new. Without --later it "
+        "takes effect at once.",
+        [Argument("action", "what to do", kind="choice", choices=("get", "set", "unset")),
+         Argument("name", "the service", kind="service"),
+         Argument("what", "PG/PROP, or PG/PROP=VALUE for set", many="*", kind="word")],
+        [Option("--later", "keep it only; `stoker reload` does not take it, `svccfg refresh` does"),
+         JSON],
+        statuses={1: "it could not be done", 3: STATUSES[3], 4: STATUSES[4]}, fast=False,
+    ),
+    Verb(
+        "import", "take service bundles (manifests of SMF) into the repository",
+        "Each file, and every *.xml below a directory. They are services until they are deleted "
+        "(stoker svccfg delete); what an administrator set for one is kept when it comes again.",
+        [Argument("paths", "files and directories", many="+", kind="directory")], [JSON],
+        statuses={0: "all were taken", 1: "some have mistakes", 3: STATUSES[3]}, fast=False,
+    ),
+    Verb(
+        "export", "write services as a service bundle of SMF",
+        "Of whatever format they are. Importing what is written gives the same services again.",
+        [SOME], [Option("--output", "into FILE instead of standard output", value="FILE",
+                        short="-o", kind="file"), JSON],
+        statuses={0: "written", 1: "it could not be written", 4: STATUSES[4]}, fast=False,
+    ),
+    Verb(
+        "snapshot", "list what the properties of a service were, or go back",
+        "initial and last-import: as imported; previous: before the last import; running: what is "
+        "in effect.",
+        [Argument("action", "what to do", kind="choice", choices=("ls", "revert")),
+         Argument("name", "the service", kind="service"),
+         Argument("snapshot", "which one; running, if none is named", many="?", kind="word")],
+        [Option("--later", "keep it only; `svccfg refresh` makes it take effect"), JSON],
+        statuses={0: "listed, or done", 1: "it could not be done", 3: STATUSES[3],
+                  4: STATUSES[4]}, fast=False,
+    ),
+    Verb(
         "new", "write a commented definition",
         "NAME.toml in the project's directory; an existing file is never overwritten.",
         [Argument("name", "the service", kind="word"),

@@ -17,9 +17,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["COMMANDS", "SYSTEMS", "run"]
+    from stoker.model import Place
+
+    from .smf.native import Properties
+
+__all__ = ["COMMANDS", "SYSTEMS", "properties", "run"]
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "sysmgr": ("sysmgr", "manager", "keep the scripts of SYSDIR running"),
@@ -40,3 +44,10 @@ def run(name: str, arguments: Sequence[str]) -> int:
     system, module, _text = COMMANDS[name]
     main = __import__(f"{__name__}.{system}.{module}", fromlist=["main"]).main
     return int(main(list(arguments)))
+
+
+def properties(place: Place, say: Callable[[str], object]) -> Properties:
+    """The services of a place as property groups, for the native verbs. Raises StokerError."""
+    from .smf.native import Properties
+
+    return Properties(place, say)

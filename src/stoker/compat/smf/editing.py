@@ -8,7 +8,7 @@ import msgspec
 
 from stoker.errors import Refused, UsageError
 from stoker.formats import OverlayGroup, Service
-from stoker.model import Group, Property, check_name, checked, service_of
+from stoker.model import FIELDS, FieldRow, Group, Property, check_name, checked, service_of
 
 from .tree import VOLATILE, Tree, as_body, group_row
 from .words import Word
@@ -123,7 +123,7 @@ class Editor:
         old = known.properties.get(name)
         if not kind:
             if old is None:
-                inherited = self._inherited(fmri, group, name)
+                inherited = self._inherited(fmri, group, name) or _known(known.type, group, name)
                 if inherited is None:
                     raise UsageError(
                         f"the type of {group}/{name} is not known", hint=f"{group}/{name} = TYPE: …"
@@ -131,6 +131,7 @@ class Editor:
                 old = inherited
             kind = old.type
         made = Property(kind, tuple(checked(kind, value) for value in values))
+        _fits(known.type, group, name, made)
         if (group, name) == ("general", "enabled") and fmri != service_of(fmri):
             self._enabled(fmri, made)
             return
@@ -204,6 +205,8 @@ class Editor:
         found = self.tree.current(fmri).get(name)
         if found is None:
             above = self.tree.composed(fmri).get(name)
+            if above is None and any(row.group == name for row in FIELDS):
+                return Group("template" if name == "tm_common_name" else "framework")
             if above is None:
                 raise UsageError(f"there is no property group {name}", hint="addpg makes one")
             return Group(above.type)
@@ -241,6 +244,35 @@ class Editor:
         self._write(fmri, "general", "framework", {"enabled": made})
         tree.commit(tree.refresh_rows([fmri]))
         tree.reload()
+
+
+def _fits(group_type: str, group: str, name: str, made: Property) -> None:
+    """Raise UsageError where a field of every service has another type, or other words."""
+    for row in _rows(group_type, group, name):
+        kind = row.type.removesuffix("*")
+        if made.type != kind:
+            raise UsageError(f"{group}/{name} is of type {kind}")
+        if not row.type.endswith("*") and len(made.values) > 1:
+            raise UsageError(f"{group}/{name} has one value")
+        # A duration that is no word means contract, as SMF has it.
+        if row.words and row.field != "model" and not set(made.values) <= set(row.words):
+            raise UsageError(
+                f"{group}/{name} cannot be {made.values[0]!r}",
+                hint="one of " + ", ".join(row.words),
+            )
+
+
+def _rows(group_type: str, group: str, name: str) -> list[FieldRow]:
+    several = {"method": "METHOD", "dependency": "DEPENDENCY", "health": "HEALTH"}
+    kinds = (group, several.get(group_type, group))
+    return [row for row in FIELDS if row.group in kinds and row.property == name]
+
+
+def _known(group_type: str, group: str, name: str) -> Property | None:
+    """A property that every service may have, by the table of fields; it has no value here."""
+    for row in _rows(group_type, group, name):
+        return Property(row.type.removesuffix("*"))
+    return None
 
 
 def _service_row(service: Service) -> dict[str, object]:

@@ -307,14 +307,14 @@ class Session:
 
     def cmd_listsnap(self, words: list[str]) -> None:
         """List the snapshots of the selected instance."""
-        for name in self._snapshots(self._instance()):
+        for name in self.snapshots(self._instance()):
             print(name)
 
     def cmd_selectsnap(self, words: list[str]) -> None:
         """Look at a snapshot; without a name, at what is set now."""
         if not is_instance(self.selected):
             raise UsageError("An instance must be selected", hint="select NAME:INSTANCE")
-        if words and words[0] not in self._snapshots(self.selected):
+        if words and words[0] not in self.snapshots(self.selected):
             raise UsageError(f"there is no snapshot {words[0]}", hint="listsnap lists them")
         self.snapshot = words[0] if words else ""
 
@@ -323,7 +323,7 @@ class Session:
         name = words[0] if words else self.snapshot or "running"
         self.snapshot = ""
         fmri = self._instance()
-        if name not in self._snapshots(fmri):
+        if name not in self.snapshots(fmri):
             raise UsageError(f"there is no snapshot {name}", hint="listsnap lists them")
         service = service_of(fmri)
         for entity, part in ((service, "service"), (fmri, "instance")):
@@ -374,7 +374,8 @@ class Session:
         volatile = name in VOLATILE or (self.selected, name) in self.tree.volatile
         return "\tNONPERSISTENT" if volatile else ""
 
-    def _snapshots(self, fmri: str) -> list[str]:
+    def snapshots(self, fmri: str) -> list[str]:
+        """Names of an instance's snapshots."""
         found = [*self.tree.snapshots.get(fmri, {}), "running"]
         state = self.tree.rows().get(fmri, {})
         return [*found, "start"] if state.get("run") else found
