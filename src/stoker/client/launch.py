@@ -71,6 +71,11 @@ class Launch:
         self._lock = -1
 
     def __enter__(self) -> Launch:
+        if self.place.kind == "system" and os.getuid() != 0:
+            raise Refused(
+                "only root starts the machine's manager",
+                hint="as root: stoker --system up; a manager of your own: stoker --user up",
+            )
         _not_lost(self.place)
         _directories(self.place)
         self._lock = os.open(self.place.runtime + "/starting", os.O_RDWR | os.O_CREAT, 0o600)

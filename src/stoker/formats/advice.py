@@ -70,8 +70,12 @@ class _Look:
 
     def accounts(self, one: Definition) -> None:
         context = one.context
-        if context.user and _uid(context.user) is None:
+        uid = _uid(context.user) if context.user else self.place.uid
+        if uid is None:
             self.warn(one, "user", f'there is no user "{context.user}"', "it could not be started")
+        elif uid != self.place.uid != 0:
+            what = f"cannot run as {context.user}: the manager here is not root's"
+            self.warn(one, "user", what, f"leave it out: it runs as {_name(self.place.uid)}")
         for key, names in (
             ("group", (context.group,)),
             ("supplementary_groups", context.supplementary_groups or ()),

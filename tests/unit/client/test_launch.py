@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from stoker.client import Client, Launch, is_up, launch, place_of, prepare, start, wait_for
-from stoker.errors import Busy, Failed
-from stoker.model import Place, project_place, user_place
+from stoker.errors import Busy, Failed, Refused
+from stoker.model import Place, project_place, system_place, user_place
 
 
 @pytest.fixture
@@ -72,6 +72,12 @@ def test_one_at_a_time(place: Place) -> None:
         assert other.poll() is None
     out, _ = other.communicate(timeout=60)
     assert out == "mine\n"
+
+
+def test_the_machine_s_manager_is_root_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 4711)
+    with pytest.raises(Refused, match="only root"), Launch(system_place({}, 4711)):
+        pass
 
 
 def test_nobody_is_there(place: Place) -> None:

@@ -65,6 +65,17 @@ def test_what_is_not_here_is_told_at_its_line(box: Any, line: str, key: str, mes
     assert (one.file, one.line, one.key, one.message) == (str(path), 2, key, message)
 
 
+def test_only_root_s_manager_starts_as_somebody_else(box: Any) -> None:
+    box.toml("web", 'exec_start = ["sh"]\nuser = "4711"\n')
+    definitions = box.compile().definitions
+    place = box.place
+    place.uid = 4712
+    found = [one.message for one in advise(definitions, place, "/bin:/usr/bin") if one.line == 2]
+    assert found == ["cannot run as 4711: the manager here is not root's"]
+    place.uid = 0
+    assert not [one for one in advise(definitions, place, "/bin:/usr/bin") if one.line == 2]
+
+
 def test_a_program_is_looked_for_in_the_service_s_own_path(box: Any, tmp_path: Path) -> None:
     program = tmp_path / "mine"
     program.write_text("#!/bin/sh\n")
