@@ -1,4 +1,4 @@
-"""What `check` warns of: accounts, files and programs that are not here, files that others change."""
+"""What `check` warns of: accounts, files, programs that are not here; files that others change."""
 
 from __future__ import annotations
 
