@@ -122,8 +122,8 @@ class Host:
         os.kill(self.number(f"{name}/syspid"), number)
 
     def remove(self, name: str) -> None:
-        """`rm -r RUNDIR/NAME`, by that very program. Its status is not looked at: where it is held up
-        between the last file and the directory, NAME may be shown again before it is gone.
+        """`rm -r RUNDIR/NAME`, by that very program. Its status is not looked at: where it is held
+        up between the last file and the directory, NAME may be shown again before it is gone.
         """
         subprocess.run(
             ["rm", "-r", str(self.runs / name)], stderr=subprocess.DEVNULL, timeout=PATIENCE

@@ -128,8 +128,18 @@ def write(path: str, number: int) -> None:
 
 
 def clear(name: str) -> None:
-    """Remove the directory of a service, with all that is in it. Raises Failed."""
-    _remove(f"{rundir()}/{name}")
+    """Remove the directory of a service, with all that is in it. Raises Failed.
+
+    It goes at once, by another name: whoever starts the service finds nothing half removed.
+    """
+    aside = f"{rundir()}/.gone.{os.getpid()}"
+    try:
+        os.rename(f"{rundir()}/{name}", aside)
+    except FileNotFoundError:
+        return  # as it should be
+    except OSError as error:
+        raise Failed(f"{rundir()}/{name}: {error.strerror}") from None
+    _remove(aside)
 
 
 def _remove(path: str) -> None:
