@@ -1,4 +1,5 @@
-"""Put manual pages and shell completion into the wheel, made from the command's own table of verbs.
+"""Put manual pages and shell completion into the wheel, made from the command's own table of verbs;
+and the compiled spawner, where there is a compiler.
 
 The completion is what ``stoker completion SHELL`` prints; the manual pages come from
 ``stoker.cli.parser()``. So neither can say what the command does not do.
@@ -11,7 +12,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
+import runpy
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -97,10 +101,29 @@ class Pages(BuildHookInterface):
         if self.target_name != "wheel" or version == "editable":
             return
         self._made = tempfile.TemporaryDirectory(prefix="stoker-pages-")
+        self._spawner(build_data)
         files = everything()
         write(Path(self._made.name), files)
         for name in files:
             build_data["shared_data"][str(Path(self._made.name, name))] = name
+
+    def _spawner(self, build_data: dict[str, Any]) -> None:
+        """Compile the spawner, where that can be done; the wheel is then for this machine's kind.
+
+        With STOKER_PURE in the environment it is left out, and the wheel is for all.
+        """
+        if os.environ.get("STOKER_PURE"):
+            return
+        # By path: the package around it needs what is not here while a wheel is being built.
+        build = runpy.run_path(str(ROOT / "src/stoker/process/building.py"))["build"]
+        target = str(Path(self._made.name, "spawner"))
+        if why := build(target):
+            print(f"without the compiled spawner: {why}", file=sys.stderr)
+            return
+        build_data["force_include"][target] = "stoker/process/spawner"
+        build_data["pure_python"] = False
+        kind = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["tag"] = f"py3-none-{kind}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove the temporary directory."""

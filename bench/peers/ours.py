@@ -62,7 +62,7 @@ class _Place(Place):
         keeper = self.keeper()
         if not keeper or not proc.alive(keeper):
             return []
-        return [pid for pid in proc.below(keeper) if _interpreter(pid)]
+        return [pid for pid in proc.below(keeper) if _ours(pid)]
 
     def stop_one(self, name: str) -> list[str]:
         return self.command("stop", name)
@@ -85,9 +85,10 @@ class _Place(Place):
         return self.command("reload")
 
 
-def _interpreter(pid: int) -> bool:
+def _ours(pid: int) -> bool:
     try:
-        return os.path.samefile(os.readlink(f"/proc/{pid}/exe"), sys.executable)
+        program = os.readlink(f"/proc/{pid}/exe")
+        return program.endswith("/process/spawner") or os.path.samefile(program, sys.executable)
     except OSError:
         return False
 

@@ -21,6 +21,7 @@ from .spawner import LARGEST, MOST_DESCRIPTORS
 from .vfork import reap, vfork
 
 _WINDOW = 16  # orders on their way at once
+_FORM = 2  # of marshal: plain, so that the spawner in C can read it too
 _TRIES = 3  # spawners lost in a row before there is none any more
 
 
@@ -28,11 +29,14 @@ class Link:
     """A spawner, started when it is first needed.
 
     ``program``: its argv without the descriptor's number; empty: there is none. ``patience``:
-    seconds for one exec.
+    seconds for one exec. ``instead``: the argv to take if that program cannot be executed.
     """
 
-    def __init__(self, program: Sequence[str], patience: float) -> None:
+    def __init__(
+        self, program: Sequence[str], patience: float, instead: Sequence[str] = ()
+    ) -> None:
         self._program = tuple(program)
+        self._instead = tuple(instead)
         self._patience = patience
         self._socket: _socket.socket | None = None
         self._lost = 0
@@ -56,8 +60,11 @@ class Link:
             command = Command(argv, {}, stderr=_stderr(), fds={number: number})
             self.pid = vfork(command, self.soft)
         except (SpawnError, TypeError) as error:
-            self._give_up(str(error))
             ours.close()
+            if self._instead:
+                self._program, self._instead = self._instead, ()
+                return self.warm()
+            self._give_up(str(error))
             return False
         finally:
             theirs.close()
@@ -142,7 +149,7 @@ class _Work:
         token = self.todo[0]
         command = self.commands[token]
         try:
-            data = marshal.dumps(order(command, token).fields)
+            data = marshal.dumps(order(command, token).fields, _FORM)
             _send(link, data, list(command.descriptors.values()))
             self.sent[token] = 0
         except (BrokenPipeError, ConnectionResetError, TimeoutError):

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from stoker.linux import cgroup
+from stoker.process import building
 
 
 def _load(name: str) -> ModuleType:
@@ -51,3 +52,13 @@ def root() -> None:
     """Skips where the test is not run by root."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
+
+
+@pytest.fixture(scope="session")
+def compiled_spawner(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The spawner of spawner.c, compiled for these tests."""
+    target = str(tmp_path_factory.mktemp("spawner") / "spawner")
+    why = building.build(target)
+    if why:
+        pytest.skip(why)
+    return target

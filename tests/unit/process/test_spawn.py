@@ -26,17 +26,20 @@ WAYS: dict[str, dict[str, Any]] = {
     "spawner": {"vfork": False},
     "fork": {"vfork": False, "program": ()},
 }
-AnyWay = pytest.mark.parametrize("spawning", list(WAYS), indirect=True)
-Able = pytest.mark.parametrize("spawning", ["spawner", "fork"], indirect=True)
+AnyWay = pytest.mark.parametrize("spawning", [*WAYS, "compiled"], indirect=True)
+Able = pytest.mark.parametrize("spawning", ["spawner", "compiled", "fork"], indirect=True)
 
 
 @pytest.fixture
 def spawning(request: pytest.FixtureRequest) -> Iterator[Spawning]:
     """A way to start processes; by default all of them."""
     way = getattr(request, "param", "")
+    given = WAYS.get(way, {})
+    if way == "compiled":
+        given = {"vfork": False, "program": (request.getfixturevalue("compiled_spawner"),)}
     # Others' tests in this process may have left children of theirs.
     before = set(proc.children(os.getpid()))
-    made = Spawning(**WAYS.get(way, {}))
+    made = Spawning(**given)
     yield made
     made.close()
     assert set(proc.children(os.getpid())) <= before, "something is left of what went wrong"
@@ -326,12 +329,14 @@ def test_many_have_their_answers_in_their_sequence(spawning: Spawning, tmp_path:
     assert found == wanted
 
 
+@AnyWay
 def test_an_order_larger_than_a_packet(run: Callable[..., str]) -> None:
     env = {**ENV, **{f"V{number}": "x" * 60_000 for number in range(5)}}
     nice = os.getpriority(os.PRIO_PROCESS, 0)  # vfork cannot do that
     assert len(run("cat", "/proc/self/environ", env=env, nice=nice)) > 300_000
 
 
+@pytest.mark.parametrize("spawning", ["spawner", "compiled"], indirect=True)
 def test_in_a_cgroup_by_the_spawner(run: Callable[..., str], group: Cgroup) -> None:
     text = run("cat", "/proc/self/cgroup", cgroup=group.path)
     assert f"0::{proc_path(group)}\n" in text

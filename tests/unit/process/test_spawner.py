@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import errno
 import marshal
 import os
@@ -10,12 +11,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stoker.linux import pidfd, proc
 from stoker.process import spawner
+from stoker.process.command import order
 from stoker.process.link import Link
 from stoker.process.spawn import Command, SpawnError, Spawning
 
@@ -24,11 +27,19 @@ ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 TRUE = Command(("true",), ENV, nice=os.getpriority(os.PRIO_PROCESS, 0))
 
 
+@pytest.fixture(params=["python", "compiled"])
+def program(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The argv of each spawner that there is."""
+    if request.param == "compiled":
+        return (request.getfixturevalue("compiled_spawner"),)
+    return (sys.executable, "-I", "-S", spawner.__file__)
+
+
 @pytest.fixture
-def spawning() -> Iterator[Spawning]:
+def spawning(program: tuple[str, ...]) -> Iterator[Spawning]:
     # Others' tests in this process may have left children of theirs.
     before = set(proc.children(os.getpid()))
-    made = Spawning()
+    made = Spawning(program)
     yield made
     made.close()
     assert set(proc.children(os.getpid())) <= before
@@ -156,8 +167,8 @@ def test_an_exec_that_takes_too_long_is_given_up(spawning: Spawning) -> None:
     os.waitpid(last, 0)
 
 
-def test_a_spawner_that_dies_in_an_exec_does_not_start_it_twice() -> None:
-    link = Link((sys.executable, "-I", "-S", spawner.__file__), 30)
+def test_a_spawner_that_dies_in_an_exec_does_not_start_it_twice(program: tuple[str, ...]) -> None:
+    link = Link(program, 30)
     dead, born = sleeper(), sleeper()
     link._socket = Told([(0, born.pid, None, 0)], ConnectionResetError())  # type: ignore[assignment]
     link.pid = dead.pid
@@ -191,9 +202,53 @@ def test_a_child_that_was_not_reported_never_runs() -> None:
     assert os.waitpid(pid, 0) == (pid, spawner.UNBORN)
 
 
-def test_it_ends_with_its_socket() -> None:
+def test_a_birth_that_nobody_can_be_told_of_is_none(compiled_spawner: str, tmp_path: Path) -> None:
+    """The compiled one: its child says itself that it is born, and goes no further if it cannot."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    argv = [sys.executable, "-I", "-S", spawner.__file__, str(theirs.fileno())]
+    ran = tmp_path / "ran"
+    wanted = order(Command(("touch", str(ran)), ENV, cwd=str(tmp_path)), 7)
+    null = os.open("/dev/null", os.O_RDWR)
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [null, null, null]))
+    ours.sendmsg([marshal.dumps(wanted.fields, 2)], [rights])
+    ours.close()
+    os.close(null)
+    before = set(proc.children(os.getpid()))
+    number = theirs.fileno()
+    process = subprocess.Popen([compiled_spawner, str(number)], pass_fds=[number])
+    theirs.close()
+    assert process.wait(30) == 0
+    (child,) = set(proc.children(os.getpid())) - before
+    assert os.waitpid(child, 0) == (child, spawner.UNBORN)
+    assert not ran.exists()
+
+
+def test_what_is_no_order_ends_the_compiled_one(compiled_spawner: str) -> None:
+    """It never guesses: whoever speaks to it is the manager, or mistaken."""
+    for wrong in (b"x", marshal.dumps((1, 2), 2), marshal.dumps(("a" * 500,) * 14, 2)[:300]):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        number = theirs.fileno()
+        process = subprocess.Popen([compiled_spawner, str(number)], pass_fds=[number])
+        theirs.close()
+        ours.send(wrong)
+        assert process.wait(30) == 3
+        ours.close()
+
+
+def test_a_program_that_cannot_run_is_replaced_by_the_other() -> None:
+    link = Link(("/no/such/spawner",), 30, (sys.executable, "-I", "-S", spawner.__file__))
+    (answer,) = link.run([TRUE])
+    assert isinstance(answer, int)
+    finish(answer)
+    assert link.trouble == ""
+    last = link.pid
+    link.drop()
+    assert last is not None
+    os.waitpid(last, 0)
+
+
+def test_it_ends_with_its_socket(program: tuple[str, ...]) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    argv = [*program, str(theirs.fileno())]
     process = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
     theirs.close()
     fd = pidfd.open_pid(process.pid)
