@@ -323,11 +323,11 @@ class _Adopter:
         executor = self.executor
         fd = self.descriptors.pop(f"notify/{run.fmri}", None)
         if fd is not None:
-            allowed, tell = executor._allowed(run), executor._teller(run)
+            allowed, tell = executor.hearing.allowed(run), executor.hearing.teller(run)
             run.notify = NotifySocket(executor.loop, allowed, tell, fd, watchdog)
         fd = self.descriptors.pop(f"ready/{run.fmri}", None)
         if fd is not None:
-            run.ready_pipe = ReadyPipe(executor.loop, executor._piped(run), fd)
+            run.ready_pipe = ReadyPipe(executor.loop, executor.hearing.piped(run), fd)
 
     def sweep(self) -> None:
         """Contracts that nobody knows."""

@@ -21,22 +21,21 @@ from stoker.model import Definition
 
 from .budget import Budget
 from .command import Command, SpawnError
-from .contracts import Contract, Contracts, ctid_of
+from .contracts import Contract, Contracts
 from .emptiness import Emptiness
+from .hearing import Hearing
 from .helpers import Helpers
 from .looking import Looking
 from .output import Outputs
-from .readiness import NotifySocket, ReadyPipe, sender_allowed
-from .reaper import End, Reaper
+from .readiness import NotifySocket, ReadyPipe
+from .reaper import Reaper
 from .report import Report, Start
 from .runs import Child, Run, is_main
 from .spawn import Spawning
-from .spawner import UNBORN
 from .starters import Spawner
 from .surroundings import Surroundings, account, explain
 from .usage import Usage, look
 from .watches import FileWatches
-from .whose import run_of
 
 __all__ = ["Executor", "Holder"]
 
@@ -76,11 +75,13 @@ class Executor:
         self.runs: dict[str, Run] = {}
         self.budget: Budget | None = None  # of descriptors; None: not counted
         self._soft_limit: int | None = None
-        self.reaper = Reaper(loop, contracts, report, self._gone, self._stray, spawning.ended)
+        self.hearing = Hearing(self)
+        gone, stray = self.hearing.gone, self.hearing.stray
+        self.reaper = Reaper(loop, contracts, report, gone, stray, spawning.ended)
         self.emptiness = Emptiness(loop, contracts, report)
         self.helpers = Helpers(loop, spawning, surroundings, contracts, self.reaper, self.emptiness)
         self.looking = Looking(
-            loop, report, self.helpers.of, await_log, self._base, self.become_main
+            loop, report, self.helpers.of, await_log, self._base, self.hearing.become_main
         )
         self.watches = FileWatches(loop, report.fact)
         loop.signals([signal.SIGCHLD], lambda _number: self.reaper.reap())
@@ -245,12 +246,14 @@ class Executor:
         if ready.kind == "log":
             self.looking.expect(run)
         if ready.kind == "notify" and run.notify is None:
-            run.notify = NotifySocket(self.loop, self._allowed(run), self._teller(run))
+            run.notify = NotifySocket(
+                self.loop, self.hearing.allowed(run), self.hearing.teller(run)
+            )
             self.holder.put({f"notify/{run.fmri}": run.notify.socket.fileno()})
         if ready.kind == "fd":
             if run.ready_pipe is not None:
                 run.ready_pipe.close()
-            run.ready_pipe = ReadyPipe(self.loop, self._piped(run))
+            run.ready_pipe = ReadyPipe(self.loop, self.hearing.piped(run))
             self.holder.put({f"ready/{run.fmri}": run.ready_pipe.reader})
             fds[ready.fd] = run.ready_pipe.writer
         if run.notify is not None:
@@ -432,81 +435,6 @@ class Executor:
             return self.surroundings.cwd(run.definition.context, who, {})
         except OSError:  # the account has gone since the start
             return self.surroundings.directory or "/"
-
-    # -- what is heard
-
-    def _gone(self, child: Child, end: End) -> None:
-        """A process of ours was reaped: what it said before it ended is heard before its end is
-        told.
-        """
-        run = child.run
-        if not run.released:
-            if run.notify is not None:
-                run.notify.read_now()
-            if run.ready_pipe is not None:
-                run.ready_pipe.read_now()
-        if run.methods.get(child.method) is child:
-            del run.methods[child.method]
-        if run.main is child:
-            run.main = None
-        if child.contract is not run.contract:
-            child.contract.kill()
-            self.emptiness.remove_later(child.contract)
-        if run.released:
-            return
-        self.report.exited(run.fmri, run.number, child.word, *end)
-        self.emptiness.check(run)
-
-    def run_of(self, pid: int) -> Run | None:
-        """The run that a process belongs to; None when it is of no service."""
-        return run_of(list(self.runs.values()), pid)
-
-    def _stray(self, _pid: int, owner: str, end: End) -> None:
-        """A child that a service left behind has ended."""
-        ctid = ctid_of(owner) if owner else None
-        unborn = end == End("signal", UNBORN)  # it was never a process of that service
-        if ctid is not None and not unborn:
-            run = next((one for one in self.runs.values() if one.contract.name == owner), None)
-            if run is not None and end.kind == "signal" and not run.killing:
-                self.report.hurt(run.fmri, run.number, "core" if end.core else "signal")
-        self.emptiness.stray_ended()
-
-    def _allowed(self, run: Run) -> Callable[[int, int], bool]:
-        return lambda pid, uid: sender_allowed(run.contract.contains, run.uid, pid, uid)
-
-    def _piped(self, run: Run) -> Callable[[], object]:
-        return lambda: self.report.ready(run.fmri, run.number, 0)
-
-    def _teller(self, run: Run) -> Callable[[str, str, int], object]:
-        def tell(kind: str, text: str, number: int) -> None:
-            if run.released:
-                return
-            if kind == "ready":
-                self.report.ready(run.fmri, run.number, 0)
-                return
-            if kind == "mainpid":
-                if not run.contract.contains(number):
-                    return  # a stranger's number
-                self.become_main(run, number)
-            self.report.notified(run.fmri, run.number, kind, text, number)
-
-        return tell
-
-    def become_main(self, run: Run, pid: int) -> None:
-        """Another process of the contract is the main one from now on (pidfile, MAINPID)."""
-        old = run.main
-        if old is not None and old.pid == pid:
-            return
-        stat = proc.stat(pid)
-        if stat is None:
-            return
-        if old is not None:  # it goes on as an ordinary process of the contract
-            self.reaper.drop(old)
-            run.methods.pop(old.method, None)
-        child = Child(pid, stat.start, "start", run, run.contract, True, stat.ppid == os.getpid())
-        run.main = child
-        run.contract.enroll(pid)
-        self.reaper.add(child)
 
 
 def _send(child: Child, signo: int) -> None:
