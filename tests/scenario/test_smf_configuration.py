@@ -294,3 +294,64 @@ def test_the_native_verbs_do_the_same(place: Scenario, call: Call, web: Web) -> 
     bad = place.file("bad.xml", text.replace('"transient"', '"transient" odd="1"'))
     told = place.stoker("import", str(bad)).ended(1)
     assert "bad.xml:" in told.err and "odd" in told.err
+
+
+def test_the_other_commands_of_svccfg(
+    place: Scenario, call: Call, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        f"select {web.name}",
+        "addpg list application",
+        "setprop list/all = astring: (a b)",
+        "addpropvalue list/all c",
+        "delpropvalue list/all a*",
+        "addpg passing application P",
+        "setprop passing/x = count: 0x10",
+        "setenv -m start GREETING hello",
+        "setenv -m start GREETING 'good day'".replace("'", '"'),
+        "listpg passing",
+        "listprop list/*",
+        "listprop start/environment",
+        "unsetenv -m start GREETING",
+        "describe config/mode",
+        "add more",
+        "list",
+        "select more",
+        "setprop general/enabled = boolean: false",
+        "listprop general/enabled",
+        "unselect",
+        "validate",
+        "delpg config",
+        "listpg config",
+        "end",
+        "this is not reached",
+    ]
+    done = good(call("svccfg", "-f", str(place.file("all", "\n".join(lines)))))
+    assert done.splitlines() == [
+        "passing  application\tNONPERSISTENT",
+        "list/all  astring b c",
+        'start/environment  astring "GREETING=good day"',
+        "config/mode  astring  slow",
+        ":properties",
+        "default",
+        "more",
+        "general/enabled  boolean false",
+    ]
+    place.wait_for(f"{web.name}:more", "disabled")
+    status, _, err = call("svcprop", "-c", "-p", "config", f"{web.name}:default")
+    assert status == 1 and "config" in err
+
+    # A manifest that drops an instance keeps it, and says so.
+    status, _, err = call("svccfg", "import", str(web.path))
+    assert status == 0 and f"svc:/{web.name}:more is not in the manifest any more" in err
+    assert f"{web.name}:more" in place.instances()
+    good(call("svccfg", "delete", f"{web.name}:more"))
+    place.until(lambda: f"{web.name}:more" not in place.instances(), "more is gone")
+
+    # A file that has not changed is passed over where that is asked for.
+    monkeypatch.setenv("SVCCFG_CHECKHASH", "1")
+    good(call("svccfg", "import", str(web.path)))
+    assert "previous" in good(call("svccfg", "-s", f"{web.name}:default", "listsnap")).split()
+    archive = place.base / "archive.xml"
+    good(call("svccfg", "archive", ">", str(archive)))
+    assert call("svccfg", "validate", str(archive)) == (0, "", "")
