@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 
@@ -88,12 +88,15 @@ def programs(command: Command) -> tuple[bytes, ...]:
 
 def environment(command: Command) -> dict[bytes, bytes]:
     """The environment in bytes. Raises SpawnError for a name that cannot be one."""
-    found = {}
-    for name, value in command.env.items():
-        if not name or "=" in name or "\0" in name or "\0" in value:
-            raise SpawnError("environment", errno.EINVAL, name)
-        found[os.fsencode(name)] = os.fsencode(value)
-    return found
+    return dict(map(_variable, command.env.items()))
+
+
+@lru_cache(maxsize=1024)  # most of an environment is the same for all services
+def _variable(pair: tuple[str, str]) -> tuple[bytes, bytes]:
+    name, value = pair
+    if not name or "=" in name or "\0" in name or "\0" in value:
+        raise SpawnError("environment", errno.EINVAL, name)
+    return os.fsencode(name), os.fsencode(value)
 
 
 def arguments(command: Command) -> tuple[bytes, ...]:

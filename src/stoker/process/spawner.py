@@ -43,6 +43,8 @@ MOST_DESCRIPTORS = 250  # with one packet; the kernel's limit is 253
 
 UNBORN = signal.SIGRTMAX - 1
 
+_clean = False  # the spawner's own signals are as its children's shall be
+
 _CLONE_PARENT = 0x8000
 _CLONE_INTO_CGROUP = 0x200000000
 _CLONE3 = 435
@@ -242,7 +244,8 @@ def _steps(order: Order, move: str | None) -> list[tuple[str, Callable[[], objec
 
 def _session() -> None:
     os.setsid()
-    clear_signals()
+    if not _clean:
+        clear_signals()
 
 
 def _limits(wanted: Sequence[tuple[int, int, int]]) -> None:
@@ -346,7 +349,9 @@ def serve(link: _socket.socket) -> None:
 
 def main() -> None:
     """The program."""
+    global _clean
     clear_signals()
+    _clean = True
     number = int(sys.argv[1])
     os.set_inheritable(number, False)
     try:
