@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sysmgr": ("sysmgr", "manager", "keep the scripts of SYSDIR running"),
     "runsyssv": ("sysmgr", "watch", "watch over one script, without a manager"),
     "svctl": ("sysmgr", "control", "start, stop and look at the services of SYSDIR"),
+    "svcadm": ("smf", "svcadm", "enable, disable and act on instances"),
     "svccfg": ("smf", "svccfg", "look at and change what services are configured as"),
     "svcprop": ("smf", "svcprop", "print values of properties"),
     "sysmgr-depends": ("sysmgr", "depends", "wait in a script until other services are up"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from stoker.errors import NoSuchService, UsageError
 from stoker.model import canonical, is_instance, service_of
 
-__all__ = ["entities", "instances", "partial", "property_of"]
+__all__ = ["entities", "exact", "instances", "partial", "property_of"]
 
 
 def property_of(text: str) -> tuple[str, str, str]:
@@ -23,9 +23,9 @@ def entities(pattern: str, known: Sequence[str], services: Sequence[str]) -> lis
     """What a pattern names: an exact service stands for itself, anything else for instances; a
     service is found by a part of its name if it has no instances. Raises NoSuchService.
     """
-    exact = _exact(pattern)
-    if exact in known or exact in services:
-        return [exact]
+    whole = exact(pattern)
+    if whole in known or whole in services:
+        return [whole]
     having = {service_of(name) for name in known}
     empty = [name for name in services if name not in having]
     return instances(pattern, [*known, *empty])
@@ -33,11 +33,11 @@ def entities(pattern: str, known: Sequence[str], services: Sequence[str]) -> lis
 
 def instances(pattern: str, known: Sequence[str]) -> list[str]:
     """The instances that a pattern names, each once. Raises NoSuchService when that is none."""
-    exact = _exact(pattern)
-    if exact in known:
-        return [exact]
-    if exact and not is_instance(exact):
-        found = [name for name in known if service_of(name) == exact]
+    whole = exact(pattern)
+    if whole in known:
+        return [whole]
+    if whole and not is_instance(whole):
+        found = [name for name in known if service_of(name) == whole]
         if found:
             return found
     if any(char in pattern for char in "*?["):
@@ -49,7 +49,7 @@ def instances(pattern: str, known: Sequence[str]) -> list[str]:
     return found
 
 
-def _exact(pattern: str) -> str:
+def exact(pattern: str) -> str:
     """The canonical FMRI that a pattern is, "" when it is none. (T04)"""
     try:
         return canonical(pattern, "")

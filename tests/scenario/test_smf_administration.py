@@ -1,0 +1,109 @@
+"""svcadm on a running place: whom it means, what it does, how it waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stoker.compat import run
+from stoker.testing import Scenario
+
+Call = Callable[..., tuple[int, str, str]]
+SLEEP = 'exec_start = ["sleep", "infinity"]\nenabled = false\n'
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Scenario]:
+    with Scenario() as made:
+        for name in ("x-foo", "y-foo", "one", "base"):
+            text = SLEEP
+            if name.endswith("foo"):
+                text = f'id = "{name.replace("-", "/")}"\n' + SLEEP
+            made.toml(name, text)
+        made.toml("two", SLEEP + "[instances.a]\n[instances.b]\n")
+        made.toml("top", SLEEP + '[[dependency]]\ntargets = ["base"]\n')
+        made.toml("bad", 'exec_start = ["false"]\nenabled = false\n[restart]\nlimit = 0\n')
+        made.up()
+        yield made
+
+
+@pytest.fixture
+def call(
+    place: Scenario, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Call:
+    monkeypatch.setenv("STOKER_RUNTIME_DIR", str(place.runtime))
+    monkeypatch.chdir(place.directory)
+
+    def command(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = run("svcadm", words)
+        return (status, *capsys.readouterr())
+
+    return command
+
+
+def test_t09_t10_t12_whom_it_means(place: Scenario, call: Call) -> None:
+    status, _, err = call("enable", "foo")
+    assert status == 1
+    assert "svc:/x/foo:default" in err and "svc:/y/foo:default" in err
+    assert {place.instance(name)["state"] for name in ("x/foo", "y/foo")} == {"disabled"}
+    assert call("enable", "-s", "two") == (0, "", "")
+    assert {place.instance(name)["state"] for name in ("two:a", "two:b")} == {"online"}
+    assert call("disable", "-s", "svc:/two")[0] == 0
+    assert {place.instance(name)["state"] for name in ("two:a", "two:b")} == {"disabled"}
+    status, _, err = call("restart", "lrc:/etc/rc2_d/S20x")
+    assert status == 1 and "legacy" in err
+    status, out, err = call("-v", "enable", "nothing", "one")
+    assert (status, out) == (1, "svc:/one:default enabled.\n") and "nothing" in err
+    assert call("enable", "-s", "?/foo:default")[0] == 0
+    assert {place.instance(name)["state"] for name in ("x/foo", "y/foo")} == {"online"}
+
+
+def test_t69_t70_waiting_and_what_is_needed(place: Scenario, call: Call) -> None:
+    status, _, err = call("enable", "-s", "top")
+    assert status == 4 and "unsatisfied" in err
+    assert call("enable", "-rs", "top")[0] == 0
+    assert {place.instance(name)["state"] for name in ("top", "base")} == {"online"}
+    assert call("disable", "-s", "-c", "for a test", "top")[0] == 0
+    assert "for a test" in place.stoker("status", "top").ok().out
+    assert call("enable", "-s", "bad")[0] == 3
+    # T18: enabling does not take it out of maintenance; T71: clear does, and nothing else.
+    assert place.wait_for("bad", "maintenance")["enabled"]
+    assert call("enable", "bad")[0] == 0
+    assert place.instance("bad")["state"] == "maintenance"
+    status, _, err = call("clear", "top")
+    assert status == 1 and "not in a maintenance" in err
+    # T17: out of maintenance by being disabled.
+    assert call("disable", "-s", "bad")[0] == 0
+
+
+def test_t71_t72_marks(place: Scenario, call: Call) -> None:
+    assert call("enable", "-s", "one")[0] == 0
+    pid = place.pid("one")
+    assert call("mark", "maintenance", "one")[0] == 0
+    place.wait_for("one", "maintenance")
+    place.gone(pid)
+    assert call("mark", "degraded", "one")[0] == 1
+    assert call("-v", "clear", "one") == (0, "Action maint_off set for svc:/one:default.\n", "")
+    place.wait_for("one", "online")
+    assert call("mark", "degraded", "one")[0] == 0
+    place.wait_for("one", "degraded")
+    assert call("clear", "one")[0] == 0
+    place.wait_for("one", "online")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["dance", "one"],
+        ["enable"],
+        ["enable", "-x", "one"],
+        ["mark", "odd", "one"],
+        ["mark", "-t", "degraded", "one"],
+    ],
+)
+def test_usage(call: Call, words: list[str]) -> None:
+    status, out, err = call(*words)
+    assert (status, out) == (2, "") and "usage: svcadm" in err
