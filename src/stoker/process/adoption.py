@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from stoker.linux import limits, proc
+from stoker.linux import limits, pidfd, proc
 from stoker.model import Definition
 
 from . import spawner
@@ -218,13 +218,15 @@ class _Adopter:
     ) -> bool:
         """Take over a recorded process if it is there; `zombie`: even if it is yet to be reaped."""
         pid, start = process
-        stat = proc.stat(pid)
-        if stat is None or (stat.zombie and not zombie):
-            return False
-        if not (stat.start == start if start else contract.contains(pid)):
+        fd = pidfd.open_pid(pid)
+        stat = proc.stat(pid)  # after that: so the descriptor is this process's too
+        there = stat is not None and (zombie or not stat.zombie)
+        if stat is None or not there or not _same(stat, start, contract):
+            if fd is not None:
+                os.close(fd)
             return False
         main = word == "main"
-        self._take(run, "start" if main else word, contract, pid, stat.start, main)
+        self._take(run, "start" if main else word, contract, stat, main, fd)
         return True
 
     def _candidates(self, case: _Case) -> None:
@@ -266,7 +268,7 @@ class _Adopter:
         if remains.expected:
             self._expected(case)
         self._listen(run, remains.watchdog)
-        run.populated = found.populated = run.contract.populated()
+        run.populated = found.populated = run.direct() or run.contract.populated()
         if run.populated and not run.direct():
             self.executor.emptiness.check(run)
         return found
@@ -279,14 +281,24 @@ class _Adopter:
         return None
 
     def _take(
-        self, run: Run, method: str, contract: Contract, pid: int, start: int, main: bool
+        self,
+        run: Run,
+        method: str,
+        contract: Contract,
+        stat: proc.Stat,
+        main: bool,
+        fd: int | None = None,
     ) -> None:
-        stat = proc.stat(pid)
-        ours = stat is not None and stat.ppid == os.getpid()
-        if stat is not None:
+        ours = stat.ppid == os.getpid()
+        if fd is not None and ours:
+            os.close(fd)
+            fd = None
+        if stat.ppid:
             self.executor.contracts.foster(stat.ppid)
-        child = Child(pid, start, method, run, contract, main, ours)
-        contract.enroll(pid)
+        child = Child(
+            stat.pid, stat.start, method, run, contract, main, ours, -1 if fd is None else fd
+        )
+        contract.enroll(stat.pid)
         if main:
             run.main = child
         run.methods[method] = child
@@ -312,7 +324,10 @@ class _Adopter:
             found.start, found.pid = oldest
             state = ended.get(oldest, ALIVE)
             if state == ALIVE:
-                self._take(run, method, contract, found.pid, found.start, main)
+                stat = proc.stat(found.pid)
+                if stat is None or stat.start != found.start:  # the keeper will tell how it ended
+                    stat = proc.Stat(found.pid, "", "X", 0, 0, 0, 0, 0, 0, 0, found.start)
+                self._take(run, method, contract, stat, main)
         if main:
             found.main = state
         else:
@@ -339,6 +354,11 @@ class _Adopter:
                 self.executor.emptiness.remove_later(contract)
             elif not contract.remove():
                 self.executor.emptiness.orphan(contract)
+
+
+def _same(stat: proc.Stat, start: int, contract: Contract) -> bool:
+    """Whether it is who was recorded: by its start time, or else by where it is."""
+    return stat.start == start if start else contract.contains(stat.pid)
 
 
 def recognise(executor: Executor, definitions: Iterable[Definition]) -> list[Remains]:

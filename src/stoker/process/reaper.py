@@ -85,6 +85,9 @@ class Reaper:
         self.children[child.pid] = child
         if child.ours:
             return
+        if child.pidfd >= 0:  # opened, and then looked at, by who gives it to us
+            self._loop.watch(child.pidfd, epoll.READ, lambda _events: self._ended_elsewhere(child))
+            return
         fd = pidfd.open_pid(child.pid)
         if fd is None or (child.start and not proc.is_same(child.pid, child.start)):
             if fd is not None:
