@@ -175,7 +175,7 @@ class Manager:
         """Show the service that this process is of, if it is of any, as waiting for these; returns
         what ends that.
         """
-        run = self.executor.run_of(pid)
+        run = self.executor.hearing.run_of(pid)
         if run is None:
             return _nothing
         one = (run.fmri, run.number)

@@ -141,7 +141,7 @@ class RunDirectory:
             return
         self._told[name] = found
         if name in self._fmris:
-            run = self._manager.executor.run_of(found.pid) if found.pid else None
+            run = self._manager.executor.hearing.run_of(found.pid) if found.pid else None
             self._locked(name, found.lock, run is not None and run.fmri == self._fmris[name])
 
     def _is_elsewhere(self, name: str, syspid: int) -> bool:

@@ -35,7 +35,8 @@ class Manager:
             main_alive=True, stage=Stage.UP,
         )  # fmt: skip
         self.engine: Any = SimpleNamespace(instances={FMRI: self.one}, shutdown=None)
-        self.executor: Any = SimpleNamespace(run_of=lambda _pid: None)
+        hearing = SimpleNamespace(run_of=lambda _pid: None)
+        self.executor: Any = SimpleNamespace(hearing=hearing)
         self.notices: dict[str, str] = {}
         self.said: list[str] = []
         self.asked: list[Any] = []
