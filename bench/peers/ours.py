@@ -108,4 +108,7 @@ class Stoker(Peer):
             raise Absent("the stoker command is not beside this Python")
         from importlib.metadata import version
 
-        return version(stoker.__name__)
+        from stoker.process.spawn import COMPILED
+
+        how = "C" if os.access(COMPILED, os.X_OK) else "Python"
+        return f"{version(stoker.__name__)}, spawner in {how}"
