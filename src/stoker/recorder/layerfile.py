@@ -46,8 +46,9 @@ class Layer:
         UsageError.
         """
         with open(path, "rb") as file:
-            asked = json.load(file)
+            data = file.read()
         os.unlink(path)
+        asked = json.loads(data)
         changes, expect = asked.get("changes"), asked.get("expect")
         good = isinstance(changes, list) and all(isinstance(one, dict) for one in changes)
         if not good or not (expect is None or isinstance(expect, int)):
