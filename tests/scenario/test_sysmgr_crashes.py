@@ -77,6 +77,7 @@ def test_what_people_do_while_there_is_no_manager(host: Host) -> None:
     assert host.locked("locked") == 15
 
 
+@pytest.mark.long
 def test_what_somebody_else_watched_over_is_ours_when_that_ended_meanwhile(host: Host) -> None:
     host.place.script("web", SLEEP)
     watching = subprocess.Popen(host.command("runsyssv", "web"), env=host.environment)

@@ -23,7 +23,14 @@ def host(place: Scenario) -> Iterator[Host]:
     made.close()
 
 
-@pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "ABRT"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("TERM", "HUP", "ABRT"),
+        pytest.param("INT", marks=pytest.mark.long),
+        pytest.param("QUIT", marks=pytest.mark.long),
+    ],
+)
 def test_a_signal_ends_everything_with_0_and_rundir_is_gone(host: Host, name: str) -> None:
     host.place.script("web", f"sleep 1000 & {SLEEP}")
     host.start()
