@@ -43,7 +43,10 @@ watchers, from which facts follow; `active` is one that every instance needs, sa
 
 **Operations** (`operations`) set goals, member by member; the relations that act only once (wants,
 conflicts, requirements, part_of) act there. A goal is settled when it is reached or has failed
-once.
+once: then orderings go on. Whoever asked is told when what failed has come to rest, too.
+
+**Loops** of dependencies are a fault of all their members. In a loop that only orderings close
+nobody begins before another; who of them may still come is looked at together (`hope`).
 
 What the executor owes: every Spawn is answered by exactly one Spawned or NotSpawned; the exit of a
 main process is told before the Empty of its contract (an Empty with main believed alive means that

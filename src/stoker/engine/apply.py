@@ -130,13 +130,7 @@ def fact(core: Core, target: str, value: bool) -> None:
 def _spawned(core: Core, i: Instance, e: Spawned) -> None:
     method = "start" if e.method == "main" else e.method
     if method in methods.OWN:
-        if i.method != method or not i.pending:
-            core.emit(Kill(i.fmri, i.run, "method"))
-            return
-        i.pending = "running"
-        i.method_pid = e.pid
-        steps = getattr(i.definition, method)
-        i.deadline = core.after(steps[i.step].timeout) if i.step < len(steps) else None
+        _spawned_apart(core, i, e)
         return
     i.populated = True
     d = i.running_definition()
@@ -169,6 +163,17 @@ def _spawned(core: Core, i: Instance, e: Spawned) -> None:
     i.deadline = core.after(ready.delay if ready.kind == "delay" else ready.timeout)
     if ready.kind in methods.PROBED:
         core.emit(ProbeOn(i.fmri, i.run, ("ready",), d))
+
+
+def _spawned_apart(core: Core, i: Instance, e: Spawned) -> None:
+    """A method in a contract of its own."""
+    if i.method != e.method or not i.pending:
+        core.emit(Kill(i.fmri, i.run, "method"))
+        return
+    i.pending = "running"
+    i.method_pid = e.pid
+    steps = getattr(i.definition, e.method)
+    i.deadline = core.after(steps[i.step].timeout) if i.step < len(steps) else None
 
 
 def _not_spawned(core: Core, i: Instance, e: NotSpawned) -> None:

@@ -228,13 +228,7 @@ def deciding(core: Core, i: Instance) -> bool:
             i.effective = False
             i.cause = causes.choice(i)
         elif i.definition.rebegin == "start" and _may_go_on(core, i):
-            i.restarts += 1
-            core.emit(Release(i.fmri, i.run))
-            core.ctids += 1
-            i.ctid = core.ctids
-            new_run(core, i)
-            i.rested = i.settled
-            begin_start(core, i)
+            _go_on(core, i)
             return True
         i.restarts += again
     _to_cleanup(core, i)
@@ -251,6 +245,17 @@ def _refused(i: Instance) -> bool:
 def _may_go_on(core: Core, i: Instance) -> bool:
     """A run may follow the last one without going to rest between them."""
     return gates.halt(core, i) is None and gates.blocked(core, i) is None
+
+
+def _go_on(core: Core, i: Instance) -> None:
+    """The next run begins at once, and with its start method."""
+    i.restarts += 1
+    core.emit(Release(i.fmri, i.run))
+    core.ctids += 1
+    i.ctid = core.ctids
+    new_run(core, i)
+    i.rested = i.settled
+    begin_start(core, i)
 
 
 def _to_cleanup(core: Core, i: Instance) -> None:

@@ -57,14 +57,7 @@ class Engine(Core):
         self.due()
         self._hurry()
         self.tangled = bool(self.looped)
-        known = 0
-        while known < len(self.queue):  # all of them before anybody acts on what others want
-            new = list(islice(self.queue, known, None))
-            known = len(self.queue)
-            for i in new:
-                change_of_mind(self, i)
-                if i.watchers:
-                    self.flow.append(i)
+        self._change_minds()
         self._settle()
         while self.rebuild:
             self._rebuild()
@@ -76,6 +69,17 @@ class Engine(Core):
         self._exit()
         self.wake()
         return effects
+
+    def _change_minds(self) -> None:
+        """Take in what is wanted, of all of them before anybody acts on what others want."""
+        known = 0
+        while known < len(self.queue):
+            new = list(islice(self.queue, known, None))
+            known = len(self.queue)
+            for i in new:
+                change_of_mind(self, i)
+                if i.watchers:
+                    self.flow.append(i)
 
     def _settle(self) -> None:
         queue, flow = self.queue, self.flow

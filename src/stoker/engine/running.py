@@ -120,20 +120,19 @@ def leave(
     probes_off(core, i)
     if i.was_up:
         depart(core, i, cls)
-    d = i.definition
-    something = i.populated or d.stop_when_empty or d.ends == "never"
-    if (
-        i.was_up
-        and d.stop
-        and not gates.hurried(core, i)
-        and something
-        and i.contract_ok  # where nothing is watched there is nothing to stop
-        and (found or d.stop_when_empty)
-    ):
+    if i.was_up and i.definition.stop and _has_to_stop(core, i):
         enter_stage(core, i, Stage.STOP)
-        methods.run(core, i, "stop", d.stop)
+        methods.run(core, i, "stop", i.definition.stop)
     else:
         to_kill(core, i)
+
+
+def _has_to_stop(core: Core, i: Instance) -> bool:
+    """Is the stop method of any use? Not where nothing is watched (any more), or left."""
+    if gates.hurried(core, i) or not i.contract_ok:
+        return False
+    d = i.definition
+    return d.stop_when_empty or (i.halted is not None and (i.populated or d.ends == "never"))
 
 
 def _refresh(core: Core, i: Instance) -> bool:
