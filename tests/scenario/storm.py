@@ -303,8 +303,7 @@ class Storm:
             count = len(self.runs(name))
             pids = [int(pid) for pid, _round in self.runs(name)]
             expected = [
-                (number, pid, 7 if number < count else None)
-                for number, pid in enumerate(pids, 1)
+                (number, pid, 7 if number < count else None) for number, pid in enumerate(pids, 1)
             ]
 
             def told(name: str = name) -> list[tuple[int, int, int | None]]:
@@ -367,6 +366,18 @@ def kill(place: Scenario, role: str, dice: random.Random, early: bool = False) -
         if programs(place).get(role, (0,))[0] == pid:
             os.kill(pid, signal.SIGKILL)
     place.until(lambda: programs(place).get(role, (0,))[0] != pid, f"{role} {pid} gone", PATIENCE)
+
+
+def another_keeper(place: Scenario, before: int) -> None:
+    """Wait until a keeper other than that one, which is dead, has a manager that is ready. What the
+    dead one has left written says nothing of that.
+    """
+
+    def there() -> bool:
+        words = (place.runtime / "keeper").read_text().split()[:2]
+        return words != ["pid", str(before)] and programs(place)["manager"][1] == "ready"
+
+    place.until(there, "another keeper, with a manager that is ready", PATIENCE)
 
 
 @contextlib.contextmanager
