@@ -18,12 +18,16 @@ def test_there_is_a_page_for_those_who_come_from_sysmgr() -> None:
         assert f"\n## {title}\n" in text
 
 
-def test_every_command_has_a_page_with_its_guarantees() -> None:
+def test_every_command_has_a_page() -> None:
     for name, (system, _module, _text) in COMMANDS.items():
-        if system not in TOLD:
-            continue
+        if system in TOLD:
+            text = (DOCS / "commands" / f"{name}.md").read_text(encoding="utf-8")
+            assert text.startswith(f"# {name}\n\n    {name}"), name
+
+
+def test_the_pages_of_sysmgr_say_what_they_guarantee() -> None:
+    for name in (name for name, row in COMMANDS.items() if row[0] == "sysmgr"):
         text = (DOCS / "commands" / f"{name}.md").read_text(encoding="utf-8")
-        assert text.startswith(f"# {name}\n\n    {name}"), name
         assert re.search(r"^## Guarantees\n\n- ", text, re.MULTILINE), name
 
 
