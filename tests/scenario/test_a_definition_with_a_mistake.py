@@ -1,4 +1,4 @@
-"""A definition with a mistake: what is good runs, and who asks for the other is told what is wrong."""
+"""A definition with a mistake: what is good runs, and who asks for the other is told why not."""
 
 from __future__ import annotations
 

@@ -285,8 +285,8 @@ def _partial(pattern: str, names: list[str]) -> list[str]:
         )
     near = did_you_mean(pattern, [display(name) for name in names])
     hint = f"did you mean {near}?" if near else "`stoker ls` lists all"
-    shown = pattern or "'' (an empty name)"
-    raise NoSuchService(f"no such service: {shown}", hint=hint, candidates=[near] if near else [])
+    asked = pattern or "'' (an empty name)"
+    raise NoSuchService(f"no such service: {asked}", hint=hint, candidates=[near] if near else [])
 
 
 def _tail(tail: str, name: str) -> bool:

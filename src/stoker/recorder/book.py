@@ -295,7 +295,8 @@ def _born(book: Book) -> int:
     if found is None:
         return there.st_mtime_ns
     try:
-        year, month, day, *clock = (int(group) for group in found.groups())
-        return int(datetime(year, month, day, *clock, tzinfo=UTC).timestamp()) * 1_000_000_000
+        year, month, day, hour, minute, second = (int(group) for group in found.groups())
+        born = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        return int(born.timestamp()) * 1_000_000_000
     except ValueError:  # a service's own text, and no time
         return there.st_mtime_ns

@@ -1,4 +1,4 @@
-"""Manifests in a simulated world: methods, exit codes, failures and restarts as smf_method(7) says."""
+"""Manifests in a simulated world: methods, exit codes, restarts as smf_method(7) says."""
 
 from __future__ import annotations
 
