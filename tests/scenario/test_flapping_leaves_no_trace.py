@@ -50,13 +50,14 @@ def cgroups(place: Scenario) -> int:
 
 
 @pytest.mark.parametrize(
-    ("many", "clients", "warm", "runs"),
+    ("many", "clients", "warm", "runs", "seconds"),
     [
-        (20, 4, 100, 300),
-        pytest.param(200, 20, 5000, 200_000, marks=[pytest.mark.long, pytest.mark.timeout(3600)]),
+        (20, 4, 100, 300, 0),
+        pytest.param(200, 20, 5000, 0, 600, marks=[pytest.mark.long, pytest.mark.timeout(3600)]),
     ],
 )
-def test_flat(place: Scenario, many: int, clients: int, warm: int, runs: int) -> None:
+def test_flat(place: Scenario, many: int, clients: int, warm: int, runs: int, seconds: int) -> None:
+    """For so many runs, or for so many seconds."""
     for number in range(many):
         place.toml(f"flap{number}", FLAP.replace("{0}", str(number % 8 + 2)) + OFTEN)
     assert place.stoker("up", "-d", str(place.directory)).status in (0, 1)
@@ -68,6 +69,7 @@ def test_flat(place: Scenario, many: int, clients: int, warm: int, runs: int) ->
         begun(place, warm)
         pids = ours(place)
         before = {role: size(pid) for role, pid in pids.items()}
+        over.wait(seconds)
         begun(place, runs)
         after = {role: size(pid) for role, pid in pids.items()}
     finally:
