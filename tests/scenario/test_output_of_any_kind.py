@@ -13,7 +13,7 @@ from stoker.testing import Scenario
 def service(place: Scenario, program: str) -> None:
     """A service that prints what a shell program prints, then a last line, and lives on."""
     path = place.file("say.sh", f"{program}\ntouch {place.base}/said\nexec sleep infinity\n")
-    place.toml("web", f'exec_start = ["/bin/sh", "{path}"]\nlog = {{ size = "1GB" }}\n')
+    place.toml("web", f'exec_start = ["/bin/sh", "{path}"]\nlog = {{ size = "4GB" }}\n')
 
 
 def raw(place: Scenario) -> bytes:
@@ -21,17 +21,20 @@ def raw(place: Scenario) -> bytes:
     return (place.directory / ".stoker/logs/web/current").read_bytes()
 
 
-@pytest.mark.parametrize("megabytes", [32, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "megabytes",
+    [32, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])],
+)
 def test_no_newline_for_long(place: Scenario, megabytes: int) -> None:
     service(place, f"head -c {megabytes}000000 /dev/zero | tr '\\0' x; echo; echo the end")
     place.up()
-    place.until((place.base / "said").exists, "everything was taken", timeout=300)
+    place.until((place.base / "said").exists, "everything was taken", timeout=900)
     path = place.directory / ".stoker/logs/web/current"
 
     def whole() -> bool:
         return path.stat().st_size > megabytes * 1_000_000 and b"the end" in tail(path)
 
-    place.until(whole, "everything was written", timeout=300)
+    place.until(whole, "everything was written", timeout=900)
     count = 0
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
