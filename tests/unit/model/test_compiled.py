@@ -68,7 +68,7 @@ def test_another_version_is_refused() -> None:
 
 def test_a_later_version_may_add_fields() -> None:
     blob = msgspec.msgpack.encode(
-        {"version": 1, "definitions": [{"fmri": "svc:/a:default", "later": 1}], "new": {}}
+        {"version": 1, "definitions": [{"fmri": "svc:/a:default", "unheard_of": 1}], "new": {}}
     )
     assert decode_compiled(blob).definitions[0].fmri == "svc:/a:default"
 
