@@ -45,6 +45,9 @@ CALLS: list[tuple[list[str], str, str]] = [
     (["disable", "idle"], "operation", "OperationView"),
     (["cat", "web"], "definitions", ""),
     (["system"], "inputs", "InputView"),
+    (["prop", "get", "web"], "properties", ""),
+    (["snapshot", "ls", "web"], "snapshots", ""),
+    (["export", "web"], "", ""),
     (["history"], "runs", ""),
     (["history", "--transitions"], "transitions", ""),
     (["history", "--operations"], "operations", ""),
@@ -62,7 +65,7 @@ CALLS: list[tuple[list[str], str, str]] = [
 ]
 # One object a line; and what is tried elsewhere, because it changes files of the machine.
 LINES = {"logs", "events"}
-ELSEWHERE = {"up", "new", "doctor", "install", "uninstall", "install-commands"}
+ELSEWHERE = {"up", "new", "import", "doctor", "install", "uninstall", "install-commands"}
 
 
 def faults(value: Any, rule: dict[str, Any], parts: dict[str, Any], at: str) -> Iterator[str]:

@@ -25,6 +25,9 @@ CALLS: dict[str, tuple[int, list[str]]] = {
     "wait": (READ, ["wait", "--for", "online", "web"]),
     "logs": (READ, ["logs", "web"]),
     "history": (READ, ["history", "web"]),
+    "prop": (READ, ["prop", "get", "web"]),
+    "snapshot": (READ, ["snapshot", "ls", "web"]),
+    "export": (READ, ["export", "web"]),
     "start": (OPERATE, ["start", "web"]),
     "restart": (OPERATE, ["restart", "web"]),
     "refresh": (OPERATE, ["refresh", "web"]),
@@ -44,6 +47,7 @@ CALLS: dict[str, tuple[int, list[str]]] = {
 LOCAL = {
     *("up", "check", "new", "schema", "completion", "help", "version"),
     *("doctor", "install", "uninstall", "install-commands"),
+    "import",  # needs a manifest: tried with the commands of SMF
 }
 
 

@@ -14,6 +14,7 @@ import pytest
 from stoker.cli import main
 from stoker.cli.commands import explain
 from stoker.cli.commands.cat import _origin
+from stoker.model import Role, Settings
 
 
 @pytest.fixture
@@ -274,6 +275,7 @@ def test_up_of_somebody_else_s_place_is_a_reload_and_leaves_its_environment_alon
     run: Any, door: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = os.getuid()
+    door.fake.settings = Settings(roles=(Role("administer", users=("*",)),))
     monkeypatch.setattr(os, "getuid", lambda: mine + 1)
     status, _, err = run("up", "-d")
     assert (status, err) == (0, "")
