@@ -63,10 +63,10 @@ class Known:
 class Surroundings(msgspec.Struct):
     """What a definition inherits from its place.
 
-        `exists` asks the disk once for each path. `known`: beginnings of scripts that are known to be
-        right. `every_name`: names that editors and packages leave behind are as good as others.
-    from collections.abc import Callable, Iterable
-    from typing import Any, Protocol
+    `exists` asks the disk once for each path. `known`: beginnings of scripts that are known to be
+    right. `every_name`: names that editors and packages leave behind are as good as others.
+    `restart`: the policy of scripts. `layer`: what is imported and set above the files, where there
+    is any. `bundles`: which directory is which bundle.
     """
 
     working_directory: str = "/"
