@@ -27,7 +27,7 @@ def test_what_runs_goes_on_and_obeys(inside: Scenario) -> None:
         place.up()
         pid, keeper = place.pid("web"), place.keeper()
         try:
-            # What is written meanwhile may keep a directory or make it again; the script stays gone.
+            # What is written meanwhile may make a directory again; the script stays gone.
             shutil.rmtree(place.directory, ignore_errors=True)
             assert not (place.directory / "web").exists()
             assert place.pid("web") == pid
