@@ -37,11 +37,14 @@ exec 2>"$B/said.$NAME" # a shell tells here which child was ended by a signal
 echo "$$ ${ROUND-}" >>"$B/runs.$NAME"
 case $KIND in
 count)
+  DONE= # the shell may take the signal between a number and its line
+  trap 'echo TERM >>"$B/signals.$NAME"; DONE=yes' TERM
   while :; do
     for I in 1 2 3 4 5 6 7 8 9 10; do
       N=$((N + 1))
       echo "$N of a service that counts" || echo "$N" >>"$B/refused"
     done
+    [ -z "$DONE" ] || { echo "end $N"; exit 0; }
     sleep 0.02
   done ;;
 crash)
