@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         start,
         wait_for,
     )
-    from .records import Records, records
+    from .recorded import Records, records
     from .tail import last_lines
 
 _PARTS = {
@@ -56,9 +56,9 @@ _PARTS = {
     "service_path": "launch",
     "start": "launch",
     "wait_for": "launch",
-    "Records": "records",
+    "Records": "recorded",
     "last_lines": "tail",
-    "records": "records",
+    "records": "recorded",
 }
 
 __all__ = [

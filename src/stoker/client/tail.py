@@ -26,7 +26,7 @@ def last_lines(place: Place, fmri: str, count: int) -> list[dict[str, Any]]:
     found = _quickly(place, fmri, count)
     if found is not None:
         return found
-    from .records import records
+    from .recorded import records
 
     with records(place, {"do": "logs", "names": [fmri], "n": count}) as answer:
         return [one for one in answer if "text" in one]
