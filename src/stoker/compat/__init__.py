@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "svcadm": ("smf", "svcadm", "enable, disable and act on instances"),
     "svccfg": ("smf", "svccfg", "look at and change what services are configured as"),
     "svcprop": ("smf", "svcprop", "print values of properties"),
+    "svcs": ("smf", "svcs", "list instances, and say what is wrong with them"),
     "sysmgr-depends": ("sysmgr", "depends", "wait in a script until other services are up"),
 }
 """Name of the command: its system (the package here), its module there, what it does."""

@@ -1,14 +1,26 @@
-"""A SYSDIR and a RUNDIR of this test's own, and processes that stand for watching ones."""
+"""A SYSDIR and a RUNDIR of this test's own, processes that stand for watching ones, and a manager
+for svcs that is written down.
+"""
 
 from __future__ import annotations
 
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from svcs_fake import NOW, Manager
+
+from stoker import client
 from stoker.compat import run
+from stoker.compat.smf import svcs, svcs_why
+
+Call = Callable[..., tuple[int, str, str]]
 
 
 class Box:
@@ -61,3 +73,33 @@ def box(
     monkeypatch.setenv("RUNDIR", str(made.runs))
     yield made
     made.close()
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Manager]:
+    """What svcs asks; it is 2020-03-20 09:20 here, in UTC."""
+    made = Manager()
+    place = SimpleNamespace(logs="/logs", state=str(tmp_path / "none"), kind="project")
+    monkeypatch.setattr(client, "place_of", lambda: place)
+    monkeypatch.setattr(client, "connect", lambda _place: made)
+    monkeypatch.setattr(svcs, "time", SimpleNamespace(time=lambda: NOW))
+    monkeypatch.setattr(svcs_why.Why, "_groups", lambda _self, _fmri: {})
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield made
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def call(
+    manager: Manager, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """svcs: status, standard output and standard error."""
+
+    def command(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = run("svcs", words)
+        return (status, *capsys.readouterr())
+
+    return command
