@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["NOW", "STATUS", "Manager", "needs"]
+__all__ = ["NOW", "STATUS", "Manager", "choice", "needs"]
 
 NOW = 1584696000.0
 """Now, for these tests: 2020-03-20 09:20:00 UTC."""
@@ -56,3 +56,8 @@ def needs(group: str, target: str, state: str, grouping: str = "require_all", **
         "group": group, "grouping": grouping, "restart_on": "none", "target": target,
         "state": state, "satisfied": satisfied, **more,
     }  # fmt: skip
+
+
+def choice(why: str, later: bool = False) -> Row:
+    """An administrator's word that disables."""
+    return {"enabled": False, "by": "root", "when": None, "why": why, "until": None, "later": later}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from svcs_fake import NOW, Manager, needs
+from svcs_fake import NOW, Manager, choice, needs
 
 from stoker import client
 from stoker.compat.smf import svcs_world
@@ -243,7 +243,7 @@ def test_t46_cron_field_for_field(cron: Manager, call: Call) -> None:
 
 def test_t46_fields_that_are_not_always_there(site: Manager, call: Call) -> None:
     row = site.rows["svc:/site/webhook:default"]
-    site.statuses[row["fmri"]]["choice"] = {"why": "moved away"}
+    site.statuses[row["fmri"]]["choice"] = choice("moved away")
     assert call("-l", "webhook")[1].splitlines() == [
         "fmri         svc:/site/webhook:default",
         "enabled      false",
@@ -259,6 +259,8 @@ def test_t46_fields_that_are_not_always_there(site: Manager, call: Call) -> None
     assert "enabled      true (temporary)" in call("-l", "webhook")[1].splitlines()
     row["enabled"], row["wanted"] = True, False
     assert "enabled      false (temporary)" in call("-l", "webhook")[1].splitlines()
+    site.statuses[row["fmri"]]["choice"] = choice("after the next boot", later=True)
+    assert "comment" not in call("-l", "webhook")[1]
     assert "next_state   online" in call("-l", "worker")[1].splitlines()
     assert "zone         global" in call("-l", "-Z", "worker")[1].splitlines()
 

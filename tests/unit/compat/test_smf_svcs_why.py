@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from svcs_fake import Manager, needs
+from svcs_fake import Manager, choice, needs
 
 from stoker.compat.smf.svcs_messages import MESSAGES, page
 
@@ -122,8 +122,8 @@ def test_what_is_wrong_by_itself(manager: Manager, call: Call) -> None:
     ("code", "state", "more"),
     [
         ("05", "disabled", {}),
-        ("05", "disabled", {"choice": {"why": "moved"}}),
-        ("1S", "disabled", {"enabled": True, "override": {"why": ""}}),
+        ("05", "disabled", {"choice": choice("moved")}),
+        ("1S", "disabled", {"enabled": True, "override": {"value": False, "why": ""}}),
         ("63", "maintenance", {"reason": "administrative_request"}),
         ("R4", "maintenance", {"reason": "service_request"}),
         ("KS", "maintenance", {"reason": "method_failed", "last_exit": "exit status 1"}),
@@ -171,9 +171,9 @@ def test_a_restarter_of_its_own(
 
 
 def test_a_comment_is_told(manager: Manager, call: Call) -> None:
-    manager.add("svc:/a:default", "disabled", choice={"why": "disk swap"})
+    manager.add("svc:/a:default", "disabled", choice=choice("disk swap"))
     assert "Reason: Disabled by an administrator: disk swap." in call("-x", "a")[1].splitlines()
-    manager.add("svc:/a:default", "disabled", choice={"why": "svcadm disable"})
+    manager.add("svc:/a:default", "disabled", choice=choice("svcadm disable"))
     assert "Reason: Disabled by an administrator." in call("-x", "a")[1].splitlines()
 
 

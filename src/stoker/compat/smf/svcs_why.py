@@ -200,7 +200,7 @@ class Why:
         more = f": {comment}" if comment else ""
         if row["enabled"]:
             return f"Disabled by an administrator for now{more}.", "1S"
-        if world.status(fmri)["choice"] is None:
+        if world.refusal(fmri) is None:
             return "Disabled in its definition.", "05"
         return f"Disabled by an administrator{more}.", "05"
 

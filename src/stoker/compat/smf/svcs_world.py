@@ -80,14 +80,21 @@ class World:
             return told
         return f"{self.place.logs}/{_folder_of(fmri)}/current"
 
+    def refusal(self, fmri: str) -> dict[str, Any] | None:
+        """The administrator's word by which it is disabled; None where its definition says so."""
+        status = self.status(fmri)
+        override, choice = status["override"], status["choice"]
+        if override is not None and not override["value"]:
+            return dict(override)
+        # A choice for the next boot says nothing of now.
+        if choice is not None and not choice["enabled"] and not choice["later"]:
+            return dict(choice)
+        return None
+
     def comment(self, fmri: str) -> str:
         """What was said when it was disabled, "" where nothing was."""
-        status = self.status(fmri)
-        for said in (status["override"], status["choice"]):
-            if said is not None:
-                text = str(said["why"] or "")
-                return "" if text == "svcadm disable" else text
-        return ""
+        text = str((self.refusal(fmri) or {"why": ""})["why"])
+        return "" if text == "svcadm disable" else text
 
     # -- who needs whom
 
