@@ -65,7 +65,7 @@ def new_run(core: Core, i: Instance) -> None:
     i.herald = ""
     i.waits = ()
     i.asked_refresh = False
-    i.probe_fails, i.probe_ok = {}, {}
+    i.probe_fails, i.probe_ok, i.probing = {}, {}, ()
     if i.degraders:
         i.degraders = {}
 
@@ -80,21 +80,34 @@ def begin_start(core: Core, i: Instance) -> None:
 
 
 def health_on(core: Core, i: Instance) -> None:
-    """Begin the health probes, those with the same grace together."""
-    d = i.running_definition()
+    """Look at what the newest definition asks for, those with the same grace together, and no more
+    at what it does not ask for: what runs takes another health over.
+    """
+    wanted = i.definition.health
+    if gone := tuple(one.name for one in i.probing if one not in wanted):
+        core.emit(ProbeOff(i.fmri, i.run, gone))
     graces: dict[float, list[str]] = {}
-    for one in d.health:
-        graces.setdefault(one.grace, []).append(one.name)
+    for one in wanted:
+        if one not in i.probing:
+            graces.setdefault(one.grace, []).append(one.name)
     for grace, names in graces.items():
         core.emit(ProbeOn(i.fmri, i.run, tuple(names), i.definition, grace))
+    i.probing = wanted
+    known = {one.name for one in wanted}
+    i.probe_ok = {name: ok for name, ok in i.probe_ok.items() if name in known}
+    i.probe_fails = {name: count for name, count in i.probe_fails.items() if name in known}
+    for word in [word for word in i.degraders if word.startswith("probe ")]:
+        if word.removeprefix("probe ") not in known:
+            del i.degraders[word]
 
 
 def probes_off(core: Core, i: Instance) -> None:
     d = i.running_definition()
     if i.stage is Stage.START and d.ready.kind in methods.PROBED:
         core.emit(ProbeOff(i.fmri, i.run, ("ready",)))
-    if i.was_up and d.health:
-        core.emit(ProbeOff(i.fmri, i.run, tuple(one.name for one in d.health)))
+    if i.probing:
+        core.emit(ProbeOff(i.fmri, i.run, tuple(one.name for one in i.probing)))
+        i.probing = ()
 
 
 def depart(core: Core, i: Instance, cls: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stoker.model import Class, Definition, Intent, Stage, State, display
+from stoker.model import Class, Definition, Health, Intent, Stage, State, display
 
 from .events import Status
 
@@ -214,6 +214,7 @@ class Instance:
         "populated",
         "probe_fails",
         "probe_ok",
+        "probing",
         "quiet",
         "ready_seen",
         "reason",
@@ -327,6 +328,7 @@ class Instance:
         self.waits: tuple[str, ...] = ()  # said by the run itself, and again to a new manager
         self.probe_fails: dict[str, int] = {}
         self.probe_ok: dict[str, bool] = {}
+        self.probing: tuple[Health, ...] = ()
         # computed
         self.groups: list[Group] = []
         self.watchers: list[Edge] = []

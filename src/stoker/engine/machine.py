@@ -178,6 +178,7 @@ class Engine(Core):
             twin.run_definition, twin.run_digest = i.run_definition, i.run_digest
             twin.calm, twin.quiet, twin.goes, twin.leaving = i.calm, i.quiet, i.goes, i.leaving
             twin.moving, twin.live, twin.turn = i.moving, i.live, i.turn
+            twin.probing = i.probing
             other.moving += i.moving
             other.live += i.live
             other.instances[i.fmri] = twin

@@ -9,6 +9,7 @@ from .aftermath import finish
 from .basics import (
     depart,
     enter_stage,
+    health_on,
     probes_off,
     set_fault,
 )
@@ -25,6 +26,9 @@ ANNOUNCES = 1.0
 
 
 def stay_up(core: Core, i: Instance) -> bool:
+    if i.probing != i.definition.health:
+        health_on(core, i)
+        core.touch(i)
     ended = _ended(i)
     found = gates.halt(core, i)
     if found is None:

@@ -108,7 +108,7 @@ def signature(core: Core, i: Instance) -> int:
 def _healthy(i: Instance) -> bool:
     if any(name != "admin" for name in i.degraders):
         return False
-    return all(i.probe_ok.get(h.name, False) for h in i.running_definition().health)
+    return all(i.probe_ok.get(h.name, False) for h in i.definition.health)
 
 
 def _unwell(i: Instance) -> bool:
