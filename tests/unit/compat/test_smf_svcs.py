@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from svcs_fake import NOW, Manager, choice, needs
@@ -333,3 +336,22 @@ def test_no_manager(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(client, "connect", nobody)
     assert call("-a") == (1, "", "svcs: no manager runs here (start one)\n")
+
+
+def test_a_listing_loads_next_to_nothing() -> None:
+    """`svcs -a` of a thousand instances is mostly its imports: it has none of the long ones."""
+    heavy = {"argparse", "dataclasses", "fnmatch", "json", "msgspec", "pathlib", "re", "typing"}
+    package = str(Path(client.__file__).parents[2])
+    code = (
+        f"import sys; sys.path.insert(0, {package!r})\n"
+        "from stoker import client\n"
+        "class Manager:\n"
+        "    def get(self, path): return {'instances': []}\n"
+        "client.connect = lambda place: Manager()\n"
+        "from stoker.compat import run\n"
+        "status = run('svcs', ['-a'])\n"
+        f"print(status, sorted({heavy!r}.intersection(sys.modules)))"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert found == "STATE          STIME    FMRI\n0 []\n"
