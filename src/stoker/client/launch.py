@@ -76,14 +76,13 @@ class Launch:
                 "only root starts the machine's manager",
                 hint="as root: stoker --system up; a manager of your own: stoker --user up",
             )
-        _not_lost(self.place)
         _directories(self.place)
         self._lock = os.open(self.place.runtime + "/starting", os.O_RDWR | os.O_CREAT, 0o600)
         end = time.monotonic() + DEADLINE
         while True:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return self
+                break
             except BlockingIOError:
                 if time.monotonic() > end:
                     os.close(self._lock)
@@ -92,6 +91,13 @@ class Launch:
                         hint=f"its log: {self.place.log}",
                     ) from None
                 time.sleep(0.02)
+        try:
+            # Not sooner: a keeper that another `up` has just started holds no lock yet.
+            _not_lost(self.place)
+        except Busy:
+            self.release()
+            raise
+        return self
 
     def __exit__(self, *_exc: object) -> None:
         self.release()
