@@ -259,7 +259,7 @@ def _executor(
         outputs,
         manager.happenings,
         keeping,
-        (lambda fmri, _run, pattern: link.wait_for(fmri, pattern)) if link is not None else _nobody,
+        link.wait_for if link is not None else _nobody,
     )
     executor.soft_limit = soft
 

@@ -50,7 +50,7 @@ class Link:
         self._settings: dict[str, LogSettings] = {}
         self._bounds = _BOUNDS
         self._roles: tuple[Role, ...] = ()
-        self._waited: dict[str, str] = {}
+        self._waited: dict[str, tuple[int, str]] = {}
         self.intents: dict[str, Intent] = {}
         self.known = False  # all intents have come
         self._when_known: list[Callable[[], object]] = []
@@ -114,10 +114,10 @@ class Link:
                 rows = []
             self._send("roles", rows)
 
-    def wait_for(self, fmri: str, pattern: str) -> None:
-        """Tell (`matched`) when a line of its output matches."""
-        self._waited[fmri] = pattern
-        self._send("watch", fmri, pattern)
+    def wait_for(self, fmri: str, run: int, pattern: str) -> None:
+        """Tell (`matched`) when a line of this run's output matches."""
+        self._waited[fmri] = (run, pattern)
+        self._send("watch", fmri, run, pattern)
 
     def run(self, fmri: str, run: int, event: str, wall: int, pid: int, status: int | None) -> None:
         """A run began or ended; `status` as subprocess has it."""
@@ -276,8 +276,8 @@ class Link:
             self._send("save", token, fmri, intent)
         for number, (path, who, _call) in list(self._changes.items()):
             self._send("change", number, path, who)
-        for fmri, pattern in self._waited.items():
-            self._send("watch", fmri, pattern)
+        for fmri, (run, pattern) in self._waited.items():
+            self._send("watch", fmri, run, pattern)
 
 
 def _ignored(_why: str, _hint: str, _refused: bool) -> None:

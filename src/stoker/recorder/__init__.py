@@ -17,7 +17,7 @@ Invariants:
 - A choice is answered ``saved`` only after fsync; choices that arrive together share one.
 
 Messages of the link beyond those every manager needs (all optional): manager → recorder
-``["note", fmri, text]`` (a line of the manager's in that log), ``["watch", fmri, regex or null]``
+``["note", fmri, text]`` (a line of the manager's in that log), ``["watch", fmri, run, regex]``
 → ``["matched", fmri, run, line]``, ``["bounds", rows, age]`` (how much history is kept),
 ``["roles", rows]`` (who else may read: may, users, groups, services), ``["rotate", fmri or null]``,
 ``["handback"]`` → ``["hand", names, more]`` with descriptors (after which the recorder ends).

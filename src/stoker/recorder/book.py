@@ -31,9 +31,9 @@ class Book:
     """
 
     __slots__ = (
-        "born", "encoder", "ended", "fd", "fmri", "folder", "index_fd", "index_size", "inode",
-        "last_index", "looked", "name", "pattern", "pending", "retry_at", "run_at", "settings",
-        "sick", "size", "slot", "tail", "words",
+        "awaited", "born", "encoder", "ended", "fd", "fmri", "folder", "index_fd", "index_size",
+        "inode", "last_index", "looked", "name", "pattern", "pending", "retry_at", "run_at",
+        "settings", "sick", "size", "slot", "tail", "words",
     )  # fmt: skip
 
     def __init__(self, fmri: str, root: str, settings: Settings, table: Table) -> None:
@@ -48,6 +48,7 @@ class Book:
         self.last_index = (0, 0, 0)  # time, run, stream of the last index record
         self.run_at = (0, 0)  # run, and the offset at which it began in the file in use
         self.pattern: re.Pattern[bytes] | None = None  # what "ready when the log says" waits for
+        self.awaited = 0  # the run whose line it is; what an earlier one still says is not it
         self.pending = b""  # the unfinished line that the pattern has seen so far
         self.tail = b""  # the last bytes, for modes in which no file keeps them
         self.sick = ""

@@ -20,12 +20,13 @@ from stoker.linux import faults
 from .book import RETRY, Book, Shelf
 from .journal import BUFFER, SLACK, Journal
 from .lines import ERR, INDEX_RECORD, OUT, OWN, Parts, State, time_text
-from .output import TAIL, last_lines, loss, pass_through, write_all
+from .output import TAIL, last_lines, loss, pass_through, write_all, written
 
 __all__ = ["Drain", "Pipe", "split_name"]
 
 SAME_TIME = 10_000_000  # ns within which two index records of one run and stream are one
 LONGEST_MARK = 96
+SEEN = 65536  # bytes of what was read already in which an awaited line is looked for
 
 
 class Pipe:
@@ -267,7 +268,7 @@ class Drain:
         if run is not None:
             book.run_at = (run, book.size)
             book.pending = b""
-        elif book.pattern is not None:
+        else:
             self._look(book, chunk)
 
     def _run_begun(self, chunk: bytes) -> int | None:
@@ -429,12 +430,21 @@ class Drain:
         if book.settings.mode == "passthrough":
             pass_through(book.name, chunk)
         book.tail = (book.tail + chunk)[-TAIL:]
-        if book.pattern is not None:
-            self._look(book, chunk)
+        self._look(book, chunk)
+
+    def watch(self, book: Book, run: int, pattern: re.Pattern[bytes]) -> None:
+        """Tell (`matched`) of the first line of a run that the pattern finds. What the run wrote
+        may have been read before this was asked, when another's message made us read.
+        """
+        book.pattern, book.awaited, book.pending = pattern, run, b""
+        if book.state.run != run:
+            return
+        self._look(book, written(book, run, SEEN).encode("utf-8", "replace"))
 
     def _look(self, book: Book, chunk: bytes) -> None:
         """Whether a line of this chunk is the one that says the service is ready."""
-        assert book.pattern is not None
+        if book.pattern is None or book.state.run < book.awaited:
+            return
         text = book.pending + chunk
         whole = text.rfind(b"\n") + 1
         found = book.pattern.search(text, 0, whole)

@@ -8,7 +8,7 @@ import select
 from .book import Book
 from .lines import Parts, time_text
 
-__all__ = ["TAIL", "last_lines", "loss", "pass_through", "write_all"]
+__all__ = ["TAIL", "last_lines", "loss", "pass_through", "write_all", "written"]
 
 TAIL = 4096  # bytes of a run's last lines, and of a line that a pattern is held against
 
@@ -17,25 +17,27 @@ def last_lines(book: Book, run: int) -> str:
     """The last lines (at most 20, 4 KB) of a run, as text: "" if it wrote nothing or they are in
     another file.
     """
+    return "\n".join(written(book, run, TAIL).removesuffix("\n").split("\n")[-20:])
+
+
+def written(book: Book, run: int, limit: int) -> str:
+    """The lines of a run in the last `limit` bytes of the file in use; without a newline at its
+    end if the last one is not finished.
+    """
     encoder = book.encoder
     if encoder is None:
-        return (
-            _last(book.tail.decode("utf-8", "replace").splitlines())
-            if book.state.run == run
-            else ""
-        )
+        return book.tail.decode("utf-8", "replace") if book.state.run == run else ""
     known = book.run_at[0] == run
     if book.fd < 0 or book.run_at[1] < 0 or (not known and encoder.indexed):
         return ""
-    start = max(book.run_at[1] if known else 0, book.size - TAIL)
+    start = max(book.run_at[1] if known else 0, book.size - limit)
     data = os.pread(book.fd, book.size - start, start)
+    if book.state.open:
+        data += encoder.tail  # else half a line would be no line of JSON
     if start and start != book.run_at[1]:
         data = data[data.find(b"\n") + 1 :]
-    return _last([text for number, text in encoder.texts(data) if number in (None, run)])
-
-
-def _last(lines: list[str]) -> str:
-    return "\n".join(lines[-20:])
+    text = "".join(f"{line}\n" for number, line in encoder.texts(data) if number in (None, run))
+    return text.removesuffix("\n") if book.state.open else text
 
 
 def loss(lost: tuple[int, int, int]) -> str:

@@ -342,18 +342,18 @@ class Recorder:
         """
         self.drain.remark(self.shelf.book(fmri), str(text))
 
-    def _on_watch(self, fmri: str, pattern: str | None) -> None:
-        """Tell the manager (``matched``) of the first line from now on that this regular
+    def _on_watch(self, fmri: str, run: int, pattern: str) -> None:
+        """Tell the manager (``matched``) of the first line of this run that this regular
         expression finds.
         """
-        book = self.shelf.book(fmri)
         try:
-            book.pattern = None if pattern is None else re.compile(pattern.encode(), re.MULTILINE)
+            compiled = re.compile(pattern.encode(), re.MULTILINE)
         except re.error as error:
             self._trouble(
                 "pattern", fmri, f"{fmri}: the pattern {pattern!r} makes no sense: {error}"
             )
-        book.pending = b""
+            return
+        self.drain.watch(self.shelf.book(fmri), int(run), compiled)
 
     def _on_rotate(self, fmri: str | None = None) -> None:
         """Close the file in use of one instance, or of all."""

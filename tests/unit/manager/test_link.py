@@ -111,7 +111,7 @@ def test_a_new_recorder_is_told_again(pair: Pair) -> None:
     pair.link.save(3, A, Intent(True))
     pair.link.keep(A, LogSettings(mode="json"))
     pair.link.keep(B, LogSettings())
-    pair.link.wait_for(B, "ready")
+    pair.link.wait_for(B, 1, "ready")
     first = pair.heard()
     pair.tell("hello", 2)
     again: list[list[Any]] = []

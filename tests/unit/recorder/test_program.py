@@ -184,13 +184,43 @@ def test_stderr_apart_and_a_line_that_it_interrupts(recorder: Recorder) -> None:
 def test_a_line_that_says_ready_is_told(recorder: Recorder) -> None:
     sink = recorder.pipe(WEB)
     recorder.mark(WEB, 3)
-    recorder.tell("watch", WEB, "^listening on .*[0-9]$")
+    recorder.tell("watch", WEB, 3, "^listening on .*[0-9]$")
     recorder.settle()
     os.write(sink, b"not listening on 1\nlisten")
     recorder.tell("run", WEB, 3, "begin", 1, 1, None)
     recorder.settle()
     os.write(sink, b"ing on port 80\nlistening on 2\n")
     assert recorder.hear("matched") == ["matched", WEB, 3, "listening on port 80"]
+
+
+@pytest.mark.parametrize("mode", ["lines", "json", "plain", "none"])
+def test_a_line_that_says_ready_is_told_when_it_was_read_before_it_was_asked_for(
+    recorder: Recorder, mode: str
+) -> None:
+    recorder.tell("log", WEB, {"mode": mode})
+    sink = recorder.pipe(WEB)
+    recorder.mark(WEB, 3)
+    os.write(sink, b"ready in vain\n")
+    recorder.mark(WEB, 4)
+    os.write(sink, b"ready\nready again\nready on")
+    recorder.tell("run", WEB, 3, "end", 1, 1, 0)  # makes it read all that there is
+    recorder.tell("watch", WEB, 4, "^ready$")
+    assert recorder.hear("matched") == ["matched", WEB, 4, "ready"]
+    recorder.tell("watch", WEB, 4, "^ready once$")  # the line that was not finished yet
+    recorder.settle()
+    os.write(sink, b"ce\n")
+    assert recorder.hear("matched") == ["matched", WEB, 4, "ready once"]
+
+
+def test_what_the_run_before_still_says_is_not_the_line_that_is_awaited(recorder: Recorder) -> None:
+    sink = recorder.pipe(WEB)
+    recorder.mark(WEB, 3)
+    recorder.tell("watch", WEB, 4, "^ready")
+    recorder.settle()
+    os.write(sink, b"ready in vain\n")
+    recorder.mark(WEB, 4)
+    os.write(sink, b"ready\n")
+    assert recorder.hear("matched") == ["matched", WEB, 4, "ready"]
 
 
 def test_a_remark_of_the_manager_stands_in_the_log(recorder: Recorder) -> None:
