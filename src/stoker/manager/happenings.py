@@ -56,7 +56,8 @@ class Happenings:
         self.notes: dict[str, None] = {}
         self.orphans: dict[int, str] = {}
         self.began: Callable[[str, int, int], object] = lambda _fmri, _run, _pid: None
-        self.ended: Callable[[str, int, End], object] = lambda _fmri, _run, _end: None
+        self.ended: Callable[[str, int, str, End], object] = lambda _fmri, _run, _method, _end: None
+        self.emptied: Callable[[str, int], object] = lambda _fmri, _run: None
 
     def take(self) -> tuple[list[Event], list[str]]:
         """The events since the last call, and the keys of the notes that they make needless."""
@@ -89,12 +90,13 @@ class Happenings:
     def exited(self, fmri: str, run: int, method: str, kind: str, number: int, core: bool) -> None:
         """See `Report`."""
         self.queue.append(Exited(fmri, run, method, Status(kind, number, core)))
-        if method == "main":
-            self.ended(fmri, run, End(kind, number, core))
+        if method in ("main", "start"):
+            self.ended(fmri, run, method, End(kind, number, core))
 
     def empty(self, fmri: str, run: int) -> None:
         """See `Report`."""
         self.queue.append(Empty(fmri, run))
+        self.emptied(fmri, run)
 
     def hurt(self, fmri: str, run: int, kind: str) -> None:
         """See `Report`."""

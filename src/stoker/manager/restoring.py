@@ -155,7 +155,9 @@ def take_over(
         if found.pid and one.expected == "start":
             happenings.began(found.fmri, one.run, found.pid)
         if isinstance(found.main, End):
-            happenings.ended(found.fmri, one.run, found.main)
+            happenings.ended(found.fmri, one.run, "main", found.main)
+        elif one.expected == "start" and isinstance(found.method, End):
+            happenings.ended(found.fmri, one.run, "start", found.method)
         events.append(_adopted(found))
     return events
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Telling"]
 
+UNKNOWN = End("unknown", 0)
+
 
 class Telling:
     """Between `manager` and its link to the recorder, where there is one."""
@@ -24,6 +26,8 @@ class Telling:
         self._link = link
         manager.happenings.began = self._run_began
         manager.happenings.ended = self._run_ended
+        manager.happenings.emptied = self._run_emptied
+        self._open: dict[str, tuple[int, End | None]] = {}  # runs begun, and what start ended with
         if link is not None:
             link.saved = self._saved
             link.trouble = self._trouble
@@ -58,10 +62,30 @@ class Telling:
             self._manager.notices[key] = text
 
     def _run_began(self, fmri: str, run: int, pid: int) -> None:
+        self._open[fmri] = (run, None)
         if self._link is not None:
             self._link.run(fmri, run, "begin", time.time_ns(), pid, None)
 
-    def _run_ended(self, fmri: str, run: int, end: End) -> None:
+    def _run_ended(self, fmri: str, run: int, method: str, end: End) -> None:
+        if method == "main":
+            self._over(fmri, run, end)
+        elif fmri in self._open:
+            # The command that brings it up has ended: the run is what it leaves behind, if it does.
+            self._open[fmri] = (run, end)
+
+    def _run_emptied(self, fmri: str, run: int) -> None:
+        """Nothing is left of a run. Where nobody watched a main process, how a command ended that
+        was the whole of it, or failed, is how the run ended.
+        """
+        begun, end = self._open.get(fmri, (0, None))
+        if begun != run:
+            return
+        i = self._manager.engine.instances.get(fmri)
+        whole = i is not None and i.definition is not None and i.definition.ends == "never"
+        self._over(fmri, run, end if end is not None and (whole or end.number) else UNKNOWN)
+
+    def _over(self, fmri: str, run: int, end: End) -> None:
+        self._open.pop(fmri, None)
         status = None
         if end.kind != "unknown":
             status = end.number if end.kind == "exit" else -end.number

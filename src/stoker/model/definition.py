@@ -214,17 +214,17 @@ class Definition(Frozen, frozen=True):
     it.
 
     `ends`: "main" (with its main process; the rest is swept), "empty" (with its contract), "never"
-    (nothing is watched). `interrupt`: a stop during prepare or start: "abort" or "finish".
-    `stop_when_empty`: run the stop method although nothing is left. `unclean`: a stop that had to
-    kill is "ok" or means "maintenance". `rebegin`: a restart begins at "prepare" or "start".
-    `decide` runs after each run: with `decide_by` "program" its exit 0 means again and anything
-    else that it is over; with "policy" `restart` decides when it has ended, and only one of
-    `fatal_exits` as its exit status says no. `decide_arguments`, how the run ended: "cause" (class,
-    name or code, number, core), "code" (exit code or -1, low byte of the wait status), "pair" (exit
-    code or 256, signal or 0). `stdin`: "null", or "pipe": what others write whose `log` is this.
-    `transient`: success of the start method is the whole of being up. `gives`: inputs that it tells
-    the manager of; such a watcher runs while the system is not active too. `source`: the file it
-    came from; `origins`: key to "file:line" for `cat`. Neither takes part in comparison of runs.
+    (transient: that the start method succeeded is the whole of being up). `interrupt`: a stop
+    during prepare or start: "abort" or "finish". `stop_when_empty`: run the stop method although
+    nothing is left. `unclean`: a stop that had to kill is "ok" or means "maintenance". `rebegin`: a
+    restart begins at "prepare" or "start". `decide` runs after each run: with `decide_by` "program"
+    its exit 0 means again and anything else that it is over; with "policy" `restart` decides when
+    it has ended, and only one of `fatal_exits` as its exit status says no. `decide_arguments`, how
+    the run ended: "cause" (class, name or code, number, core), "code" (exit code or -1, low byte of
+    the wait status), "pair" (exit code or 256, signal or 0). `stdin`: "null", or "pipe": what
+    others write whose `log` is this. `gives`: inputs that it tells the manager of; such a watcher
+    runs while the system is not active too. `source`: the file it came from; `origins`: key to
+    "file:line" for `cat`. Neither takes part in comparison of runs.
     """
 
     fmri: str
