@@ -23,7 +23,8 @@ def place() -> Iterator[Scenario]:
             made.toml(name, text)
         made.toml("two", SLEEP + "[instances.a]\n[instances.b]\n")
         made.toml("top", SLEEP + '[[dependency]]\ntargets = ["base"]\n')
-        made.toml("bad", 'exec_start = ["false"]\nenabled = false\n[restart]\nlimit = 0\n')
+        bad = 'exec_start = ["false"]\nenabled = false\n[ready]\nnotify = true\n'  # never online
+        made.toml("bad", bad + "[restart]\nlimit = 0\n")
         made.up()
         yield made
 

@@ -165,7 +165,9 @@ def _also(operation: dict[str, Any]) -> None:
     from stoker.model import display
 
     named = {member["fmri"] for member in operation["members"]}
+    noted = operation["note"].replace(",", " ").split()
     others = [display(fmri) for fmri in operation["affected"] if fmri not in named]
+    others = [name for name in others if name not in noted]
     if others:
         word = {"stop": "also stopped", "disable": "also stopped", "restart": "also restarted"}
         print(clean(f"{word.get(operation['verb'], 'also affected')}: {', '.join(others)}"))

@@ -44,7 +44,7 @@ def look(pids: Iterable[int]) -> Usage:
         memory = proc.rss(pid) or 0
         cpu = (stat.utime + stat.stime) / proc.TICKS
         words = proc.cmdline(pid) or []
-        command = " ".join(words)[:_LONGEST] or f"[{stat.comm}]"
+        command = " ".join(words)[:_LONGEST].rstrip() or f"[{stat.comm}]"
         usage.processes.append(ProcessView(pid, depth, command, memory, cpu, stat.state))
         usage.memory += memory
         usage.cpu += cpu
