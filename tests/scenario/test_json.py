@@ -54,6 +54,7 @@ CALLS: list[tuple[list[str], str, str]] = [
     (["reload"], "changes", ""),
     (["reload", "--dry-run"], "changes", ""),
     (["reload", "--no-wait"], "changes", ""),
+    (["reexec", "--dry-run"], "", ""),
     (["reexec"], "", ""),
     (["schema"], "", ""),
     (["completion", "bash"], "", ""),

@@ -107,6 +107,14 @@ def test_reexec_replaces_all_three_without_a_lost_line(place: Scenario) -> None:
     assert found == list(range(1, len(found) + 1))
 
 
+def test_a_dry_run_of_reexec_replaces_nothing(place: Scenario) -> None:
+    place.up()
+    keeper, before = place.keeper(), place.manager()
+    told = place.stoker("reexec", "--dry-run").ok().out
+    assert str(keeper) in told and str(before) in told
+    assert place.manager() == before
+
+
 def test_hup_to_the_keeper_reads_the_definitions_again(place: Scenario) -> None:
     before = with_two(place)
     place.script("three", "exec sleep infinity")

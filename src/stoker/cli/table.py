@@ -396,7 +396,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "reexec", "replace our own programs by what is installed now",
         "Keeper, recorder and manager. No service is touched.",
-        options=[TIMEOUT, JSON],
+        options=[TIMEOUT, DRY_RUN, JSON],
         statuses={0: "done", 1: "it could not", 3: STATUSES[3], 5: STATUSES[5]},
     ),
     Verb(

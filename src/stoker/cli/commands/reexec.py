@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import time
 
+from stoker import __version__
 from stoker.errors import NoManager, NotYet
 
 from ..call import Call
 from ..say import dump
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["run"]
 
@@ -16,6 +21,8 @@ def run(call: Call) -> int:
     """Ask for it, and wait until the new manager answers."""
     client = call.client()
     before = client.get("/v1")
+    if call.get("dry_run"):
+        return _would(call, before)
     client.post("/v1/reexec", {})
     end = time.monotonic() + (call.get("timeout") or 60.0)
     while True:
@@ -33,4 +40,15 @@ def run(call: Call) -> int:
         dump({"version": 1, "manager": now})
     else:
         print(f"manager: stoker {before['stoker']} → {now['stoker']}, process {now.get('pid')}")
+    return 0
+
+
+def _would(call: Call, now: dict[str, Any]) -> int:
+    """Say what would be replaced, and by what: what is installed is what this command is of."""
+    if call.json:
+        dump({"version": 1, "manager": now, "installed": __version__})
+    else:
+        pids = f"processes {now['keeper_pid']} and {now['pid']}"
+        print(f"stoker {now['stoker']} ({pids}, and the recorder) would become {__version__}")
+        print("no service is touched")
     return 0
