@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
+
+from bundles import FOREVER, bundle, lines
 
 from stoker.testing import Scenario
-
-FOREVER = "exec sleep infinity"
-
-
-def bundle(root: Path, **programs: str) -> Path:
-    """A bundle with these shell programs."""
-    root.mkdir(parents=True, exist_ok=True)
-    for name, text in programs.items():
-        file = root / name
-        file.write_text(f"#!/bin/sh\n{text}\n")
-        file.chmod(0o755)
-    return root
-
-
-def lines(file: Path) -> list[str]:
-    return file.read_text().splitlines() if file.exists() else []
 
 
 def test_start_once_then_run_restart_run_and_stop_at_last(place: Scenario) -> None:

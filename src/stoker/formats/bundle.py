@@ -21,9 +21,12 @@ from stoker.model import Definition, LogSettings, Mistaken, display, service_of
 
 from .bundle_kinds import family
 from .bundle_links import identify, is_bundle, links, name_of
+from .bundle_roots import GOAL
 from .entry import Entry, Reading, Surroundings, readable
 
 __all__ = ["Bundle", "elsewhere", "plumbed"]
+
+_GOAL = name_of(f"target/{GOAL}")
 
 _RELATIONS = {
     "wants": "wants",
@@ -49,7 +52,7 @@ class Bundle:
         path = entry.path
         reading = Reading(path=path)
         try:
-            name = name_of(entry.name)
+            name = name_of(surroundings.bundles.prefix(entry.directory) + entry.name)
         except UsageError as wrong:
             return _refused(reading, wrong.message, wrong.hint)
         reading.claims.append(name)
@@ -61,7 +64,8 @@ class Bundle:
             reading.claims.clear()
             reading.same_as = display(first)
             return reading
-        _add(reading, path, name, surroundings, enabled=True)
+        enabled = entry.directory not in known.passive or name == _GOAL
+        _add(reading, path, name, surroundings, enabled=enabled)
         return reading
 
 

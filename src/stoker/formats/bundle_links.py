@@ -1,8 +1,8 @@
 """Which instance a directory stands for, and what the links of a bundle lead to (nosh.md 1.1, 1.4).
 
 A bundle is known by device and inode, not by its path: two names of one directory are one instance,
-named by the first. One that stands in a directory of the place is `svc:/NAME`, any other
-`svc:/bundle/PATH`.
+named by the first. One that stands in a directory of the place or in the search path is
+`svc:/NAME`, a target there `svc:/target/NAME`, any other bundle `svc:/bundle/PATH`.
 """
 
 from __future__ import annotations
@@ -47,18 +47,42 @@ def identify(path: str, known: Known) -> str:
     """
     found = os.stat(path)
     if known.names is None:
-        known.names = _look(known.directories)
+        known.names = {}
+        for directory in known.directories:
+            for identity, own in _look([directory], known.prefix(directory), known.taken).items():
+                known.names.setdefault(identity, own)
     name = known.names.get((found.st_dev, found.st_ino))
     if name is None:
         real = os.path.realpath(path)
-        name = fmri(f"bundle/{real.lstrip('/')}")
+        name = _searched(found, known) or fmri(f"bundle/{real.lstrip('/')}")
         known.names[found.st_dev, found.st_ino] = name
         known.elsewhere[name] = real
     return name
 
 
-def _look(directories: Iterable[str]) -> dict[tuple[int, int], str]:
-    """The directories in the place's directories; the first name of each counts."""
+def _searched(found: os.stat_result, known: Known) -> str:
+    """The name of a directory that lies in the search path; "" when it does not, or when that name
+    is another's.
+    """
+    assert known.names is not None
+    if known.roots is None:
+        known.roots = {}
+        taken = {*known.names.values(), *known.taken}
+        for kind, roots in known.searched.items():
+            prefix = "target/" if kind == "targets" else ""
+            for identity, name in _look(roots, prefix).items():
+                if name not in taken:
+                    known.roots.setdefault(identity, name)
+                    taken.add(name)
+    return known.roots.get((found.st_dev, found.st_ino), "")
+
+
+def _look(
+    directories: Iterable[str], prefix: str, taken: set[str] | None = None
+) -> dict[tuple[int, int], str]:
+    """The directories in these directories; the first name of each counts. `taken` gets the names
+    of what is no directory.
+    """
     names: dict[tuple[int, int], str] = {}
     for directory in directories:
         try:
@@ -68,10 +92,15 @@ def _look(directories: Iterable[str]) -> dict[tuple[int, int], str]:
             continue
         for entry in entries:
             try:
-                if entry.name.startswith(".") or not entry.is_dir():
+                if entry.name.startswith("."):
+                    continue
+                if not entry.is_dir():
+                    if taken is not None:
+                        taken.add(name_of(entry.name.removesuffix(".toml")))
                     continue
                 found = os.stat(entry.path)
-                names.setdefault((found.st_dev, found.st_ino), name_of(entry.name))
+                name = name_of(prefix + entry.name)
+                names.setdefault((found.st_dev, found.st_ino), name)
             except (OSError, UsageError):  # said by who reads the entry
                 continue
     return names

@@ -33,6 +33,7 @@ from stoker.model import (
 )
 
 from .bundle import plumbed
+from .bundle_roots import expanded, roots
 from .dependents import impose
 from .directory import Found, read_directories
 from .entry import Known, Surroundings, readable
@@ -54,7 +55,7 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     settings, mistakes = _settings(place)
     if previous is not None and any(one.level == "error" for one in mistakes):
         settings = previous.settings
-    directories = list(dict.fromkeys((*place.directories, *settings.directories)))
+    directories, kinds, passive = expanded((*place.directories, *settings.directories))
     surroundings = Surroundings(
         place.working_directory,
         # The very object that is the default, so that it is left out of the blob.
@@ -62,7 +63,7 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
         _Once(),
         every_name=bool(place.published),
         restart=_SOON if place.published else _DEFAULT.restart,
-        bundles=Known(directories),
+        bundles=Known(directories, kinds, passive, roots(place.kind == "user")),
     )
     surroundings.layer = _layer(place, mistakes)
     found = read_directories(directories, surroundings, needed=place.kind == "project")

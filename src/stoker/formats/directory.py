@@ -47,7 +47,7 @@ def read_directories(
     missing = []
     for directory in directories:
         try:
-            entries = _entries(directory, found, surroundings.every_name)
+            entries = _entries(directory, found, surroundings)
         except FileNotFoundError:
             missing.append(directory)
             found.gone.append(directory)
@@ -73,7 +73,9 @@ def read_directories(
     return found
 
 
-def _entries(directory: str, found: Found, every_name: bool) -> list[tuple[Entry, Format]]:
+def _entries(
+    directory: str, found: Found, surroundings: Surroundings
+) -> list[tuple[Entry, Format]]:
     """The entries that some format may read, in the order of names; the others are noted as
     ignored.
     """
@@ -81,12 +83,12 @@ def _entries(directory: str, found: Found, every_name: bool) -> list[tuple[Entry
     with os.scandir(directory) as listing:
         for item in sorted(listing, key=lambda item: item.name):
             name = item.name
-            if name in _OURS:
+            if name in _OURS or item.path in surroundings.bundles.kinds:
                 continue
             why: str | None = None
             if name.startswith("."):
                 why = "its name begins with a dot"
-            elif leftover(name) and not every_name:
+            elif leftover(name) and not surroundings.every_name:
                 why = "left over by an editor or a package"
             else:
                 try:
@@ -133,24 +135,26 @@ def _take(
     owners: dict[str, list[Reading]] = {}
     stems: dict[str, str] = {}
     readings = []
+    prefix = surroundings.bundles.prefix(directory)
     for entry, form in entries:
+        stem = prefix + entry.stem
         reading = _read(entry, form, surroundings)
         if reading.same_as:
             why = f"another name of the bundle {reading.same_as}"
             found.ignored.append((readable(entry.path), why))
             continue
         hidden = [found.claims[name] for name in reading.claims if name in found.claims]
-        hidden += [found.stems[entry.stem]] if entry.stem in found.stems else []
+        hidden += [found.stems[stem]] if stem in found.stems else []
         if hidden:
             found.ignored.append((readable(entry.path), f"hidden by {hidden[0]}"))
             continue
         readings.append(reading)
         # NAME.toml and the executable NAME are one service, whichever instances each has.
         together = {service_of(name) for name in reading.claims}
-        for name in {*reading.claims, *(f"{entry.stem} {service}" for service in together)}:
+        for name in {*reading.claims, *(f"{stem} {service}" for service in together)}:
             owners.setdefault(name, []).append(reading)
-        stems[reading.path] = entry.stem
-    found.stems.update({entry.stem: readable(entry.path) for entry, _ in reversed(entries)})
+        stems[reading.path] = stem
+    found.stems.update({prefix + one.stem: readable(one.path) for one, _ in reversed(entries)})
     for reading in readings:
         stem = stems[reading.path]
         double = {

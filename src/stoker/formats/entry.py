@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -53,11 +53,31 @@ class Known:
     instance (nosh.md 1.4). `names` is filled when the first is asked for.
     """
 
-    def __init__(self, directories: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        directories: Iterable[str] = (),
+        kinds: Mapping[str, str] | None = None,
+        passive: Collection[str] = (),
+        searched: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
         self.directories = tuple(directories)
+        self.kinds = dict(kinds or {})
+        """Which of them hold "targets", and which "services", of a tree of bundles."""
+        self.passive = frozenset(passive)
+        """Those whose bundles come up only when something wants them."""
+        self.searched = dict(searched or {})
+        """The roots in which bundles are looked for by name."""
         self.names: dict[tuple[int, int], str] | None = None
+        self.roots: dict[tuple[int, int], str] | None = None
+        """Likewise the bundles in the search path, looked for when one is asked for."""
+        self.taken: set[str] = set()
+        """The names of what is no directory in the place."""
         self.elsewhere: dict[str, str] = {}
         """Bundles outside the place that some link leads to: FMRI to path."""
+
+    def prefix(self, directory: str) -> str:
+        """What stands before the names of bundles in a directory."""
+        return "target/" if self.kinds.get(directory) == "targets" else ""
 
 
 class Surroundings(msgspec.Struct):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from stoker.formats import compile_place
 from stoker.formats.bundle_kinds import family
 from stoker.model import Definition
 
@@ -225,3 +226,52 @@ def test_numbers_that_are_none_are_said(box: Any) -> None:
     (made,) = compiled.definitions
     assert made.ready.kind == "spawn"
     assert made.ladder[0].signals == (15, 18)
+
+
+def test_a_tree_comes_up_by_its_target_normal(box: Any) -> None:
+    services, targets = box.directory / "services", box.directory / "targets"
+    for name in ("normal", "server", "shutdown"):
+        make(targets / name, "service/run")
+    for name in ("web", "other", "server"):
+        make(services / name, "service/run")
+    link(targets / "normal", "wants", targets / "server")
+    link(targets / "server", "wants", services / "web")
+    link(services / "web", "after", targets / "server")
+    found = read(box)
+    assert set(found) == {
+        *("target/normal", "target/server", "target/shutdown", "web", "other", "server"),
+    }
+    assert [name for name, one in found.items() if one.enabled] == ["target/normal"]
+    assert found["target/normal"].wants == ("svc:/target/server:default",)
+    assert found["target/server"].wants == ("svc:/web:default",)
+    assert found["web"].after == ("svc:/target/server:default",)
+    assert box.compile().mistakes == []
+
+
+def test_without_a_target_normal_the_services_of_a_tree_come_up(box: Any) -> None:
+    make(box.directory / "targets" / "server", "service/run")
+    make(box.directory / "services" / "web", "service/run")
+    make(box.directory / "services" / "off", "service/run")
+    (box.directory / "services" / "off" / "service" / "down").touch()
+    found = read(box)
+    assert [name for name, one in sorted(found.items()) if one.enabled] == ["web"]
+
+
+def test_a_link_into_the_search_path_has_the_name_that_is_looked_for(
+    box: Any, own_home: Path
+) -> None:
+    above = own_home / ".config" / "service-bundles"
+    server = make(above / "targets" / "server", "service/run")
+    web = make(above / "services" / "web", "service/run")
+    taken = make(above / "services" / "one", "service/run")
+    one = make(box.directory / "one", "run", "restart")
+    for other in (server, web, taken):
+        link(one, "wants", other, f"{other.parent.name}-{other.name}")
+    place = box.place
+    place.kind = "user"  # whose search path is in the home directory
+    found = {item.source: item for item in compile_place(place).definitions}
+    assert set(found[str(one)].wants) == {
+        "svc:/target/server:default",
+        "svc:/web:default",
+        f"svc:/bundle{taken}:default",  # the name is that of another directory
+    }
