@@ -49,7 +49,6 @@ class Daemon:
 
     def _serve(self, manager: Manager) -> None:
         """The manager knows everything: let clients in."""
-        self.manager = manager
         held = self.keeping.take("listen/control")
         self.doors = held
         if "listen/control" in held:
@@ -59,6 +58,8 @@ class Daemon:
 
     def _open(self, manager: Manager, shown: dict[str, Any], ends: list[KeptEnd]) -> None:
         """A door that has to have its say before anything is decided."""
+        self.manager = manager
+        self.keeping.settle()
         if manager.place.published:
             from stoker.interfaces import RunDirectory
 

@@ -10,7 +10,8 @@ services, parses nothing of theirs, imports nothing of ours, and ends only by ST
 A program finds its end of the channel (SOCK_SEQPACKET) by STOKER_KEEPER. A packet is
 ``VERB NUL argument NUL argument …`` in UTF-8 (surrogateescape), with at most 250 descriptors.
 
-    to a program    HELLO version generation last-pid last-status failures flags   first packet
+    to a program    HELLO version generation last-pid last-status failures flags pid argv…
+                                         first packet; the last two are the keeper's own
                     TAKEN, as HELLO      a new keeper took over by EXEC: what was asked and not
                                          yet answered is to be asked again
                     ITEM names + fds · END flags · REFUSED verb why
@@ -679,8 +680,8 @@ class Keeper:
     def greeting(self, verb: str, program: Program) -> bytes:
         """HELLO or TAKEN."""
         last = (program.last_pid, program.last_status) if program.last_pid else ("", "")
-        flags = self.flags(program)
-        return pack(verb, VERSION, program.generation, *last, program.failures, flags)
+        past = (*last, program.failures, self.flags(program))
+        return pack(verb, VERSION, program.generation, *past, os.getpid(), *own_command())
 
     def flags(self, program: Program) -> str:
         """What a program must know about its keeper and its state."""
@@ -902,6 +903,15 @@ def parse(argv: list[str]) -> tuple[dict[str, str], list[list[str]]]:
             raise ValueError(f"{name} is needed")
         options[name] = os.path.abspath(options[name])
     return options, programs
+
+
+def own_command() -> list[str]:
+    """How we were started, for a manager that has to do it again; without a handover."""
+    words = list(sys.orig_argv)
+    if "--take" in words:
+        at = words.index("--take")
+        del words[at : at + 2]
+    return words
 
 
 def subreaper() -> None:

@@ -103,7 +103,6 @@ def test_the_keeper_is_killed(host: Host) -> None:
     host.place.script("web", SLEEP)
     process = host.start()
     before = both(host, "web")
-    host.place.wait_for("web", "online")  # the manager serves: one that still begins ends with it
     process.kill()
     process.wait()
     host.place.until(lambda: host.number("pid") not in (0, process.pid), "another is shown")

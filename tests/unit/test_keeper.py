@@ -240,6 +240,7 @@ def test_the_place_is_there_before_the_programs(place: Place) -> None:
     manager, recorder = place.both()
     hello = manager.hello()
     assert (hello.version, hello.generation, hello.last_pid, hello.failures) == (1, 1, None, 0)
+    assert (hello.keeper, list(hello.command)) == (place.pid, place.argv())
     items = manager.talk.list("").items
     assert set(items) == {"lock", "listen/control", "link/manager", "link/recorder"}
     info = os.stat(place.run / "control")
@@ -616,6 +617,7 @@ def test_exec_goes_on_with_programs_names_exits_and_signals(place: Place) -> Non
     manager.talk.exec(place.argv())
     taken = Hello.of(manager.packet("TAKEN"))
     assert (taken.version, taken.generation, taken.failures) == (1, 1, 0)
+    assert (taken.keeper, list(taken.command)) == (place.pid, place.argv())
     assert recorder.packet("TAKEN").args[1] == "1"
     listing = manager.talk.list("")
     assert listing.exits == [told]

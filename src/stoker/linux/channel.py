@@ -69,11 +69,14 @@ class Hello(NamedTuple):
     last_status: int | None  # exit status, or minus the signal
     failures: int  # deaths in a row before READY
     flags: frozenset[str]  # exits-lost, state-aside
+    keeper: int = 0  # its pid; 0 and no command from an older keeper, which does not tell
+    command: tuple[str, ...] = ()  # how it was started
 
     @classmethod
     def of(cls, packet: Packet) -> Hello:
         """What a HELLO or TAKEN packet says."""
         version, generation, pid, status, failures, flags = packet.args[:6]
+        keeper, *command = packet.args[6:] or ("0",)
         return cls(
             int(version),
             int(generation),
@@ -81,6 +84,8 @@ class Hello(NamedTuple):
             int(status) if pid else None,
             int(failures),
             frozenset(flags.split(",")) - {""},
+            int(keeper),
+            tuple(command),
         )
 
 

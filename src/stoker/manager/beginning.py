@@ -18,7 +18,7 @@ from typing import Any
 
 from stoker.engine import Adopted, Due, Engine, Event
 from stoker.errors import StokerError
-from stoker.linux import Loop, cgroup, channel, limits, prctl, proc
+from stoker.linux import Loop, cgroup, channel, faults, limits, prctl, proc
 from stoker.model import Compiled, Definition, Place, digest
 from stoker.process import (
     Budget,
@@ -62,24 +62,26 @@ def begin(
     serve.
 
     `opening(manager, shown, ends)` before anything is decided: what doors showed before (see
-    `SHOWN`), and all ends that the keeper told; what it asks for counts from the first turn.
+    `SHOWN`), and all ends that the keeper told; what it asks for counts from the first turn. By
+    then everything has been taken over.
 
     Raises OSError, StokerError when there is no place there.
     """
+    keeping.gather()
     with open(os.path.join(run, "place.json"), "rb") as file:
         place = Place.from_json(file.read())
     prctl.set_subreaper(True)
+    keeping.listen()
     state = StateLog(lambda fd: keeping.put({"state": fd}))
     records = _records(keeping, state)
     # The keeper counts from its own start; a place may have had more than one keeper.
     keeping.recall(records.seen)
     life = max(int(records.own.get("lives", 0)) + 1, keeping.hello.generation)
     happenings = Happenings(state.append, log_line)
-    keeping.own = keeping.take("lock")
-    held = keeping.take("link/manager")
+    keeping.own = keeping.take("lock") | keeping.take("link/manager")
     link = None
-    if "link/manager" in held:
-        link = Link(loop, held["link/manager"], life)
+    if "link/manager" in keeping.own:
+        link = Link(loop, keeping.own["link/manager"], life)
     manager = Manager(loop, place, Engine(), state, happenings, keeping, link, life, log_line)
     happenings._write = manager.write
     if state.damage:
@@ -93,6 +95,8 @@ def begin(
     if link is None or records.own.get("choices") or not os.path.exists(place.repository):
         go()
     else:
+        keeping.patient = False  # nothing is taken up yet, and this may last
+        keeping.settle()
         _when_known(loop, link, manager, go)
 
 
@@ -113,6 +117,7 @@ def _when_known(loop: Loop, link: Link, manager: Manager, go: Callable[[], objec
         manager.notices["choices"] = text
         once()
 
+    faults.point("waiting")
     timer = loop.at(time.monotonic_ns() + _PATIENCE, late)
     link.when_known(once)
 
@@ -132,7 +137,8 @@ def _records(keeping: Keeping, state: StateLog) -> Records:
 
 
 def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Opening) -> None:
-    place, shown = manager.place, records.shown
+    keeping.patient = True
+    place, shown, choices = manager.place, records.shown, bool(records.own.get("choices"))
     compiled = _compiled(manager)
     spawner = records.own.get("spawner")
     if spawner is not None and not end_process(int(spawner[0]), int(spawner[1])):
@@ -163,9 +169,10 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
     events += _unrun(records, events)
     for contract in executor.emptiness.orphans:
         manager.happenings.orphans[contract.ctid] = f"{contract.name}, which no definition names"
-    manager.write({OWN: _own(manager, executor)})
+    manager.write({OWN: _own(manager, executor, choices)})
     manager.happenings.notes = dict.fromkeys(records.notes)
     manager.happenings.queue[:0] = events
+    faults.point("adopted")
     opening(manager, shown, kept)
     _strays(manager, executor, kept)
     gc.collect()
@@ -173,6 +180,8 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
     keeping.watch()
     ClockWatch(manager.loop, lambda: manager.happenings.add(Due()))
     manager.turn()
+    if not choices:
+        manager.write({OWN: _own(manager, executor, True)})
     manager.log(f"generation {manager.generation}: {len(compiled.definitions)} definitions")
     keeping.ready()
     manager.parent.ready()
@@ -200,12 +209,12 @@ def _gone(records: Records, known: dict[str, Definition], manager: Manager) -> l
     return []
 
 
-def _own(manager: Manager, executor: Executor) -> dict[str, Any]:
+def _own(manager: Manager, executor: Executor, choices: bool) -> dict[str, Any]:
     """Our own record: how contracts are made, and the spawner, which must end before a successor
-    looks.
+    looks; `choices`: whether administrators' choices stand in the records.
     """
     contracts = executor.contracts
-    own: dict[str, Any] = {"v": 1, "choices": True, "contracts": contracts.kind}
+    own: dict[str, Any] = {"v": 1, "choices": choices, "contracts": contracts.kind}
     own["lives"] = manager.generation
     if isinstance(contracts, CgroupContracts):
         own["parent"] = contracts.parent.path

@@ -2,8 +2,12 @@
 
 Ends that the keeper tells of are acknowledged only after they stand in the state log; until then
 each LIST brings them again. The log says up to which one they do, so that a successor counts none
-twice. When the channel ends, the keeper is lost: `lost()` is called, from
-wherever that was noticed.
+twice.
+
+When the channel ends, the keeper is lost: `lost()` is called, from wherever that was noticed. While
+a manager begins (`patient`) what was held is in the middle of being taken up, so it is only noted:
+what is asked for is then not there, what is put stays ours, and `lost()` is called at the next
+`settle()`. What nobody could do without is asked for before anything else (`gather`).
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from .cmdline import keeper_command
 
 __all__ = ["SEEN", "Keeping"]
 
+_NEEDED = ("state", "lock", "link/manager", "listen/control")
 _NOTHING = "nothing/"  # a prefix that no name has: LIST then brings the exits alone
 
 SEEN = "seen"
@@ -26,22 +31,26 @@ SEEN = "seen"
 
 
 class Keeping:
-    """`exited(Exit)`, `signalled(number, count)` and `lost()` are called from the loop once `watch`
-    was called.
+    """`exited(Exit)` and `signalled(number, count)` are called from the loop once `watch` was
+    called.
     """
 
     def __init__(self, loop: Loop, end: channel.Channel) -> None:
         self._loop = loop
         self._channel = end
         self.hello = self._greeting()
-        self.pid = os.getppid()
+        self.pid = self.hello.keeper or os.getppid()
         self.exited: Callable[[channel.Exit], object] = lambda _exit: None
         self.signalled: Callable[[int, int], object] = lambda _number, _count: None
         self.lost: Callable[[], object] = lambda: None
         self.said: Callable[[str], object] = lambda _text: None
         self.own: dict[str, int] = {}  # what we hold too, for the day that the keeper is lost
-        self.command = keeper_command(self.pid)
+        self.command = list(self.hello.command) or keeper_command(self.pid)
+        self.gone = False
+        self.patient = True
         self.heard = 0  # the highest number of an exit that was told to us
+        self._gathered: dict[str, int] = {}
+        self._told: dict[int, channel.Exit] = {}  # not acknowledged
         self._acked = 0
         self._seen = 0
         self._watching = False
@@ -58,17 +67,39 @@ class Keeping:
 
     # -- what is held
 
+    def gather(self) -> None:
+        """Get what a manager needs to become the keeper: the first thing that is asked for."""
+        faults.point("greeted")
+        for name in _NEEDED:
+            self._gathered |= self._list(name).items
+        faults.point("gathered")
+
     def take(self, prefix: str) -> dict[str, int]:
         """Descriptors under a prefix."""
-        listing = self._channel.list(prefix)
+        found = {name: fd for name, fd in self._gathered.items() if name.startswith(prefix)}
+        for name in found:
+            del self._gathered[name]
+        if found:
+            return found
+        listing = self._list(prefix)
         # With the answer come ends, and none of them comes again unasked.
         if self._watching and listing.exits and listing.exits[-1].seq > self.heard:
             self._loop.at(time.monotonic_ns(), self.ask)
         return listing.items
 
+    def _list(self, prefix: str) -> channel.Listing:
+        """What the keeper answers; nothing when it is gone. Raises TimeoutError, OSError."""
+        try:
+            listing = self._channel.list(prefix)
+        except EOFError:
+            self._end()
+            return channel.Listing()
+        self._told.update((one.seq, one) for one in listing.exits)
+        return listing
+
     def ends(self) -> list[channel.Exit]:
         """Every end that nobody has dealt with; the caller does."""
-        return [one for one in self._channel.list(_NOTHING).exits if self._is_new(one)]
+        return [one for one in self._list(_NOTHING).exits if self._is_new(one)]
 
     def _is_new(self, one: channel.Exit) -> bool:
         """Whether an end, which is heard now, was not heard before."""
@@ -80,8 +111,6 @@ class Keeping:
         """Return when the keeper has dealt with everything that was sent to it."""
         try:
             self.take(_NOTHING)
-        except EOFError:
-            self.lost()
         except TimeoutError as error:
             self.said(str(error))
 
@@ -102,31 +131,37 @@ class Keeping:
         try:
             self._channel.put(descriptors)
         except EOFError:
-            self.lost()
+            self._end()
 
     def drop(self, names: Iterable[str]) -> None:
         """Have these closed."""
         try:
             self._channel.drop(*names)
         except EOFError:
-            self.lost()
+            self._end()
 
     # -- what is said
 
     def ready(self) -> None:
         """We serve."""
-        self._channel.ready()
+        try:
+            self._channel.ready()
+        except EOFError:
+            self._end()
 
     def stop(self, status: int, grace: float) -> None:
         """The place is over."""
         try:
             self._channel.stop(status, grace)
         except EOFError:
-            self.lost()
+            self._end()
 
     def exec(self, argv: Iterable[str]) -> None:
         """Have the keeper replaced, everything kept."""
-        self._channel.exec(argv)
+        try:
+            self._channel.exec(argv)
+        except EOFError:
+            self._end()
 
     def acknowledge(self) -> None:
         """All ends told so far are written down."""
@@ -135,24 +170,38 @@ class Keeping:
             try:
                 self._channel.ack(self.heard)
             except EOFError:
-                self.lost()
+                self._end()
             self._acked = self.heard
+            self._told = {seq: one for seq, one in self._told.items() if seq > self._acked}
 
     # -- what is heard
 
-    def watch(self) -> None:
-        """Begin to listen, and ask for what was told meanwhile."""
+    def listen(self) -> None:
+        """Notice when the keeper is lost. What it tells before `watch` is told again then."""
         self._loop.watch(self._channel.fileno(), epoll.READ, self._readable)
+
+    def watch(self) -> None:
+        """Hear what the keeper tells, and ask for what it has told meanwhile."""
         self._watching = True
+        self.patient = False
+        self.settle()
         self._loop.at(time.monotonic_ns(), self.ask)
+
+    def settle(self) -> None:
+        """Everything taken so far has its place: if the keeper is lost, that is dealt with now."""
+        if self.gone:
+            self.lost()
+
+    def _end(self) -> None:
+        """The channel has ended."""
+        self.gone = True
+        if not self.patient:
+            self.lost()
 
     def ask(self) -> None:
         """Hear of every end that the keeper knows of by now."""
         try:
             exits = self.ends()
-        except EOFError:
-            self.lost()
-            return
         except TimeoutError as error:
             self.said(str(error))
             return
@@ -166,18 +215,27 @@ class Keeping:
             packets = self._channel.receive()
         except EOFError:
             self._loop.forget(self._channel.fileno())
-            self.lost()
+            self._end()
             return
         for packet in packets:
-            self._packet(packet)
+            if self._watching:
+                self._packet(packet)
+            packet.close()
+
+    def estate(self) -> tuple[dict[str, int], list[channel.Exit]]:
+        """What a lost keeper leaves behind with us: descriptors by name, and ends that are not
+        written down yet.
+        """
+        ends = [one for seq, one in sorted(self._told.items()) if seq > self._seen]
+        return self.own | self._gathered, ends
 
     def _packet(self, packet: channel.Packet) -> None:
         if packet.verb == "EXIT":
             told = channel.Exit.of(packet)
+            self._told[told.seq] = told
             if self._is_new(told):
                 self.exited(told)
         elif packet.verb == "SIGNAL":
             self.signalled(int(packet.args[0]), int(packet.args[1]))
         elif packet.verb == "REFUSED":
             self.said(f"the keeper refused {' '.join(packet.args)}")
-        packet.close()

@@ -1,12 +1,14 @@
 """When the keeper is lost (killed, outside PID 1), the manager becomes the keeper: it executes
-keeper.py in its own process.
+keeper.py in its own process. So does one that still begins; it has less to hand over, and what it
+has not got from the keeper is made anew.
 
 Its pid stays, so the services it started stay its children, and the new keeper reaps them. What the
 old keeper held is handed over: the manager has most of it itself, the recorder hands back what it
 has and ends, and read ends of output pipes are opened again by way of the write ends. The new
 keeper then starts a manager and a recorder, which take over. Services that an earlier manager had
 started were the lost keeper's children; they are known by their identity from now on, and how they
-end can only be told where the kernel keeps it.
+end can only be told where the kernel keeps it. Ends that the lost keeper told and that are not
+written down yet are told again by the new one.
 
 The handover's layout stands in ``stoker/keeper.py``.
 """
@@ -19,46 +21,63 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import msgspec
+
+from stoker.linux import channel
 
 from .core import Manager, log_line
 from .keeping import Keeping
 
 __all__ = ["handover", "succeed"]
 
-_PATIENCE = 5.0  # seconds for the recorder to hand back what it has
+_PATIENCE = 20.0  # seconds for the recorder, which may only begin, to hand back what it has
 
 
-def handover(names: Mapping[str, int], seq: int, soft: int) -> bytes:
-    """The records that a keeper reads with --take."""
-    packets = ["STOKER-HANDOVER\x001", f"KEEPER\0{seq}\x000\x001\0{soft}"]
-    packets += [f"NAME\0{fd}\0{name}" for name, fd in names.items()]
-    packets.append("END")
-    data = [packet.encode("utf-8", "surrogateescape") for packet in packets]
-    return b"".join(struct.pack("<I", len(packet)) + packet for packet in data)
+def handover(
+    names: Mapping[str, int], soft: int, heard: int, ends: Sequence[channel.Exit], served: bool
+) -> bytes:
+    """The records that a keeper reads with --take. `heard`: the highest number of an end so far;
+    `ends`: those to be told (again), oldest first; `served`: some manager has been ready.
+    """
+    heard = max(heard, len(ends))
+    packets = [
+        channel.encode("STOKER-HANDOVER", 1),
+        channel.encode("KEEPER", heard, 0, int(served), soft),
+    ]
+    packets += [channel.encode("NAME", fd, name) for name, fd in names.items()]
+    for seq, one in enumerate(ends, heard - len(ends) + 1):  # a keeper's are consecutive
+        packets.append(channel.encode("EXIT", seq, *one[1:]))
+    packets.append(channel.encode("END"))
+    return b"".join(struct.pack("<I", len(packet)) + packet for packet in packets)
 
 
 def succeed(keeping: Keeping, manager: Manager | None, doors: Mapping[str, int]) -> NoReturn:
-    """Become the keeper. `doors`: further descriptors to be held, by name. Does not return."""
-    if manager is None or manager.ended or not keeping.command:
+    """Become the keeper. `manager`: None while nothing has been taken over yet. `doors`: further
+    descriptors to be held, by name. Does not return.
+    """
+    if (manager is not None and manager.ended) or "--run" not in keeping.command:
         log_line("the keeper is gone; nothing depends on me, so I end")
         os._exit(1)
     log_line("the keeper is gone; becoming the keeper")
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    names = dict(keeping.own) | dict(doors)
-    names["state"] = manager.state.fd
-    names.update(manager.executor.held())
-    names.update(_handed_back(manager))
+    estate, ends = keeping.estate()
+    names = estate | dict(doors)
+    soft = None
+    if manager is not None:
+        names["state"] = manager.state.fd
+        names.update(manager.executor.held())
+        soft = manager.executor.soft_limit
+    names.update(_handed_back(names.get("link/manager", -1)))
     _reopen(names)
     if not {"link/manager", "link/recorder"} <= names.keys():
         # One end of a pair is of no use: the new keeper makes a pair.
         names.pop("link/manager", None)
         names.pop("link/recorder", None)
-    soft = manager.executor.soft_limit or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    data = handover(names, keeping.heard, soft)
+    soft = soft or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    data = handover(names, soft, keeping.heard, ends, served=manager is not None)
     memory = os.memfd_create("stoker-handover", 0)
     os.pwrite(memory, data, 0)
     for fd in (memory, *names.values()):
@@ -73,15 +92,13 @@ def succeed(keeping: Keeping, manager: Manager | None, doors: Mapping[str, int])
         os._exit(1)
 
 
-def _handed_back(manager: Manager) -> dict[str, int]:
-    """What the recorder has. A recorder that does not answer is left alone."""
+def _handed_back(end: int) -> dict[str, int]:
+    """What the recorder has, to which our end of the link leads (-1: none). A recorder that does
+    not answer is left alone.
+    """
     found: dict[str, int] = {}
-    if manager.link is None:
-        return found
-    end = manager.link.fileno()
     if end < 0:
         return found
-    found["link/manager"] = end
     with socket.socket(fileno=os.dup(end)) as link:
         try:
             link.setblocking(True)
@@ -102,12 +119,17 @@ def _handed_back(manager: Manager) -> dict[str, int]:
 
 
 def _reopen(names: dict[str, int]) -> None:
-    """Read ends of output pipes that nobody handed back: the same pipe by way of its write end."""
-    for name in [name for name in names if name.startswith("in/")]:
-        reader = "log/" + name.removeprefix("in/")
-        if reader not in names:
+    """An end of an output pipe that nobody has handed over: the same pipe by way of its other
+    end.
+    """
+    for name in list(names):
+        kind, _, rest = name.partition("/")
+        if kind not in ("in", "log"):
+            continue
+        other = f"{'log' if kind == 'in' else 'in'}/{rest}"
+        if other not in names:
+            access = os.O_RDONLY | os.O_NONBLOCK if kind == "in" else os.O_WRONLY
             try:
-                flags = os.O_RDONLY | os.O_NONBLOCK
-                names[reader] = os.open(f"/proc/self/fd/{names[name]}", flags)
+                names[other] = os.open(f"/proc/self/fd/{names[name]}", access | os.O_CLOEXEC)
             except OSError as error:
-                log_line(f"{reader}: {error.strerror}: what it writes from now on is lost")
+                log_line(f"{other}: {error.strerror}: what it writes from now on is lost")

@@ -71,12 +71,12 @@ def test_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_hello_and_exit_are_read(ends: tuple[Channel, Peer]) -> None:
     channel, peer = ends
     peer.say("HELLO", 1, 3, 77, -9, 2, "exits-lost,state-aside")
-    peer.say("HELLO", 1, 1, "", "", 0, "")
+    peer.say("HELLO", 1, 1, "", "", 0, "", 12, "python", "keeper")
     peer.say("EXIT", 5, 77, 123456, 1, 3, "/s/web.1")
     first, second, third = channel.receive()
     both = frozenset({"exits-lost", "state-aside"})
     assert Hello.of(first) == Hello(1, 3, 77, -9, 2, both)
-    assert Hello.of(second) == Hello(1, 1, None, None, 0, frozenset())
+    assert Hello.of(second) == Hello(1, 1, None, None, 0, frozenset(), 12, ("python", "keeper"))
     assert Exit.of(third) == Exit(5, 77, 123456, 1, 3, "/s/web.1")
     assert channel.receive() == []
 
