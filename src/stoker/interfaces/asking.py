@@ -86,7 +86,7 @@ class Ask:
     def resolve(self, names: list[str]) -> list[str]:
         """The FMRIs that names stand for; what the asker may not see does not exist."""
         try:
-            return matching(names, self.visible())
+            return self.door.names(self.visible()).matching(names)
         except NoSuchService as error:
             if error.candidates:
                 raise  # it stands for several: that is what is wrong

@@ -5,10 +5,15 @@ awaited, 64 KiB; of a stream, 256 KiB wait in our buffer, after which the stream
 more until the client has read. Requests that were sent ahead are taken one at a time, with a turn
 for everybody else between, and none while an answer waits to be read. A client that reads nothing
 of an answer for 60 s is dropped.
+
+HTTP is h11's. One thing is known at sight: a whole GET with no other headers than our own client
+sends, between two requests. Its answer, if that is whole too, leaves h11 as it was; as soon as
+there is more to it, be it a stream or a second request sent ahead, h11 is told of it first.
 """
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import time
@@ -32,6 +37,12 @@ STREAM_ROOM = 256 * 1024
 PATIENCE = 60_000_000_000
 _READ, _WRITE = select.EPOLLIN | select.EPOLLRDHUP, select.EPOLLOUT
 _GONE = select.EPOLLHUP | select.EPOLLERR
+_HEADERS = (("Server", f"stoker/{__version__}"), ("Stoker-Protocol", str(PROTOCOL)))
+_JSON = "application/json"
+_PLAIN = re.compile(
+    rb"GET (/[!-~]*) HTTP/1\.1\r\nHost: [\w.-]+\r\n"
+    rb"(?:Stoker-Protocol: ([\w.]+)\r\n)?(?:Content-Length: 0\r\n)?\r\n"
+)
 
 
 class Exchange:
@@ -102,14 +113,16 @@ class Connection:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._out = bytearray()
         self._exchange: Exchange | None = None
+        self._plain = b""  # the request under way, while h11 does not know of it
         self._body: list[bytes] = []
         self._size = 0
         self._ending = False
         self._reading = True
         self._half = False
         self._stuck: Any = None
+        self._watched = 0
         sock.setblocking(False)
-        loop.watch(sock.fileno(), _READ, self._happened)
+        self._watch()
 
     # -- what the loop tells
 
@@ -136,6 +149,9 @@ class Connection:
         if not data:
             self._end_of_input()
             return
+        if self._take_plain(data):
+            return
+        self._tell_http()
         try:
             self._http.receive_data(data)
         except RuntimeError:  # h11: data after the end of everything
@@ -162,6 +178,28 @@ class Connection:
             self.close()
 
     # -- requests
+
+    def _take_plain(self, data: bytes) -> bool:
+        """Deal with what is plainly a whole question."""
+        if self._ending or not self._between() or self._http.trailing_data[0]:
+            return False
+        asked = _PLAIN.fullmatch(data) if len(data) <= MAX_HEAD else None
+        if asked is None:
+            return False
+        target, spoken = asked.groups()
+        headers = {"stoker-protocol": spoken.decode("ascii")} if spoken else {}
+        self._plain = data
+        self._exchange = Exchange(self, "GET", target.decode("ascii"), headers)
+        self._dispatch(self._exchange)
+        return True
+
+    def _tell_http(self) -> None:
+        """Let h11 know of the plain request that is under way, if one is."""
+        if self._plain:
+            self._http.receive_data(self._plain)
+            self._plain = b""
+            while not isinstance(self._http.next_event(), h11.EndOfMessage):
+                pass
 
     def _advance(self) -> None:
         """Take what h11 has read, until a request is complete or more bytes are needed."""
@@ -204,6 +242,7 @@ class Connection:
     def _continue(self) -> None:
         if self._http.they_are_waiting_for_100_continue:
             self._put(self._http.send(h11.InformationalResponse(status_code=100, headers=[])))
+            self._watch()
 
     def _complete(self) -> None:
         exchange = self._exchange
@@ -228,19 +267,22 @@ class Connection:
 
     def send_answer(self, status: int, data: bytes, last: bool = False) -> None:
         """A whole answer."""
-        self.send_head(status, "application/json", len(data), last)
-        self.send_data(data + b"\n" if not data.endswith(b"\n") else data)
-        self.send_end()
+        data = data if data.endswith(b"\n") else data + b"\n"
+        if not self._plain:
+            self.send_head(status, _JSON, len(data), last)
+            self.send_data(data)
+            self.send_end()
+        elif self._sock.fileno() >= 0:
+            rows = [f"HTTP/1.1 {status} ", *map(": ".join, _headers(_JSON, len(data))), "", ""]
+            self._plain, self._exchange = b"", None
+            self._put("\r\n".join(rows).encode("ascii") + data)
+            self._reading = False
+            self._flush()
 
     def send_head(self, status: int, kind: str, length: int | None, last: bool = False) -> None:
         """Status and headers; without a length the body is chunked."""
-        headers = [
-            ("Content-Type", kind),
-            ("Server", f"stoker/{__version__}"),
-            ("Stoker-Protocol", str(PROTOCOL)),
-        ]
-        if length is not None:
-            headers.append(("Content-Length", str(length + 1)))
+        self._tell_http()
+        headers = _headers(kind, length)
         if last:
             headers.append(("Connection", "close"))
         self._put(self._http.send(h11.Response(status_code=status, headers=headers)))
@@ -258,12 +300,10 @@ class Connection:
         self._exchange = None
         if self._ending or self._http.our_state is h11.MUST_CLOSE:
             self._ending = True
-            self._flush()
-            return
-        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+        elif self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
             self._reading = False  # until the client has its answer
-            self._flush()
+        self._flush()
 
     def _between(self) -> bool:
         """True when no request is under way."""
@@ -287,8 +327,6 @@ class Connection:
             self._out += data
             if first and self._exchange is not None and self._exchange.streaming:
                 self._flush()
-            elif first:
-                self._watch()
 
     def _flush(self) -> None:
         full = not self.room()
@@ -327,7 +365,10 @@ class Connection:
         if self._sock.fileno() < 0:
             return
         events = 0 if self._half else _READ if self._reading else select.EPOLLRDHUP
-        self._loop.watch(self._sock.fileno(), events | (_WRITE if self._out else 0), self._happened)
+        events |= _WRITE if self._out else 0
+        if events != self._watched:
+            self._watched = events
+            self._loop.watch(self._sock.fileno(), events, self._happened)
 
     def close(self) -> None:
         """Let the client go. Harmless when it is gone."""
@@ -344,3 +385,9 @@ class Connection:
             exchange.answered = True
             gone()
         self._closed(self)
+
+
+def _headers(kind: str, length: int | None) -> list[tuple[str, str]]:
+    """Those of every answer."""
+    size = [] if length is None else [("Content-Length", str(length))]
+    return [("Content-Type", kind), *_HEADERS, *size]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from stoker.errors import NoSuchService, ProtocolError, Refused, StokerError, UsageError
+from stoker.model import Names
 
 from .offers import Offers
 from .roles import Peer, Rights, Role, peer_of, rights_of
@@ -43,6 +44,7 @@ class ControlSocket:
         self._waiting: dict[Callable[[], object], None] = {}
         self._end_subscription: Callable[[], object] | None = None
         self._open_for: Any = ()
+        self._names = Names(())
         self._file = _file_of(listener)
         listener.setblocking(False)
         loop.watch(listener.fileno(), select.EPOLLIN, self._accept)
@@ -160,6 +162,12 @@ class ControlSocket:
         answer = route.handler(ask)
         if answer is not None:
             exchange.answer(route.status, answer)
+
+    def names(self, known: list[str]) -> Names:
+        """These, in order for `matching`: as a rule they are those of the question before."""
+        if known != self._names.all:
+            self._names = Names(known)
+        return self._names
 
     # -- waiting for something to change
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .intent import Intent, Request
     from .masking import mask
     from .names import (
+        Names,
         canonical,
         did_you_mean,
         display,
@@ -111,6 +112,7 @@ _PARTS = {
     "intent": ("Intent", "Request"),
     "masking": ("mask",),
     "names": (
+        "Names",
         "canonical",
         "did_you_mean",
         "display",
@@ -195,6 +197,7 @@ __all__ = [
     "LogSettings",
     "MemberView",
     "Mistaken",
+    "Names",
     "OperationView",
     "Peer",
     "Phase",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "Names",
     "canonical",
     "did_you_mean",
     "display",
@@ -154,15 +155,43 @@ def matching(patterns: Iterable[str], known: Iterable[str]) -> list[str]:
     then as a glob over FMRIs and shown names, then as the trailing part of exactly one name. Raises
     NoSuchService, with the candidates when there are several, else with the nearest name.
     """
-    names = list(known)
-    everything = set(names)
-    services: dict[str, list[str]] = {}
-    for name in names:
-        services.setdefault(service_of(name), []).append(name)
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        found.update(dict.fromkeys(_resolve(pattern, names, everything, services)))
-    return list(found)
+    return Names(known).matching(patterns)
+
+
+class Names:
+    """The names of instances, put in order once for many questions: see `matching`."""
+
+    __slots__ = ("_everything", "_services", "all")
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self.all = list(known)
+        self._everything = set(self.all)
+        self._services: dict[str, list[str]] = {}
+        for name in self.all:
+            self._services.setdefault(service_of(name), []).append(name)
+
+    def matching(self, patterns: Iterable[str]) -> list[str]:
+        """Those that the patterns name. Raises NoSuchService."""
+        found: dict[str, None] = {}
+        for pattern in patterns:
+            found.update(dict.fromkeys(self._resolve(pattern)))
+        return list(found)
+
+    def _resolve(self, pattern: str) -> Sequence[str]:
+        try:
+            exact = canonical(pattern, "")
+        except UsageError:
+            exact = ""
+        if exact in self._everything:
+            return [exact]
+        if exact in self._services:
+            return self._services[exact]
+        raw = [name for name in self.all if unescape(name) == f"{_PREFIX}{pattern}:{_DEFAULT}"]
+        if raw:
+            return raw
+        if any(char in pattern for char in "*?["):
+            return _globbed(pattern, self.all)
+        return _partial(pattern, self.all)
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str | None:
@@ -237,25 +266,6 @@ def _shown(part: str) -> str:
         else:
             text = escape(char, "/") + text
     return text if unescape(text) == raw else part
-
-
-def _resolve(
-    pattern: str, names: list[str], everything: set[str], services: dict[str, list[str]]
-) -> Sequence[str]:
-    try:
-        exact = canonical(pattern, "")
-    except UsageError:
-        exact = ""
-    if exact in everything:
-        return [exact]
-    if exact in services:
-        return services[exact]
-    raw = [name for name in names if unescape(name) == f"{_PREFIX}{pattern}:{_DEFAULT}"]
-    if raw:
-        return raw
-    if any(char in pattern for char in "*?["):
-        return _globbed(pattern, names)
-    return _partial(pattern, names)
 
 
 def _globbed(pattern: str, names: list[str]) -> list[str]:
