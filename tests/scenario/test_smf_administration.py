@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
+from smf_host import SLEEP, Call
 
-from stoker.compat import run
 from stoker.testing import Scenario
 
-Call = Callable[..., tuple[int, str, str]]
-SLEEP = 'exec_start = ["sleep", "infinity"]\nenabled = false\n'
+DOWN = f"{SLEEP}enabled = false\n"
 
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Scenario]:
     with Scenario() as made:
         for name in ("x-foo", "y-foo", "one", "base"):
-            text = SLEEP
+            text = DOWN
             if name.endswith("foo"):
-                text = f'id = "{name.replace("-", "/")}"\n' + SLEEP
+                text = f'id = "{name.replace("-", "/")}"\n' + DOWN
             made.toml(name, text)
-        made.toml("two", SLEEP + "[instances.a]\n[instances.b]\n")
-        made.toml("top", SLEEP + '[[dependency]]\ntargets = ["base"]\n')
-        bad = 'exec_start = ["false"]\nenabled = false\n[ready]\nnotify = true\n'  # never online
-        made.toml("bad", bad + "[restart]\nlimit = 0\n")
+        made.toml("two", DOWN + "[instances.a]
+[instances.b]
+")
+        made.toml("top", DOWN + '[[dependency]]
+targets = ["base"]
+')
+        bad = 'exec_start = ["false"]
+enabled = false
+[ready]
+notify = true
+'  # never online
+        made.toml("bad", bad + "[restart]
+limit = 0
+")
         made.up()
         yield made
 
 
 @pytest.fixture
-def call(
-    place: Scenario, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Call:
-    monkeypatch.setenv("STOKER_RUNTIME_DIR", str(place.runtime))
-    monkeypatch.chdir(place.directory)
-
-    def command(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = run("svcadm", words)
-        return (status, *capsys.readouterr())
-
-    return command
+def call(smf: Call) -> Call:
+    return partial(smf, "svcadm")
 
 
 def test_t09_t10_t12_whom_it_means(place: Scenario, call: Call) -> None:

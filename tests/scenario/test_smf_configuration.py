@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from smf_host import DOCTYPE, Call
 
-from stoker.compat import run
 from stoker.testing import Scenario
 
-Call = Callable[..., tuple[int, str, str]]
-
-DOCTYPE = "<!DOCTYPE service_bundle SYSTEM '/usr/share/lib/xml/dtd/service_bundle.dtd.1'>\n"
 WEB = (
     DOCTYPE
     + """<service_bundle type='manifest' name='t'>
@@ -50,19 +47,9 @@ def place() -> Iterator[Scenario]:
 
 
 @pytest.fixture
-def call(
-    place: Scenario, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Call:
+def call(smf: Call) -> Call:
     """Run a command of SMF for the place: status, output, errors."""
-    monkeypatch.setenv("STOKER_RUNTIME_DIR", str(place.runtime))
-    monkeypatch.chdir(place.directory)
-
-    def command(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = run(words[0], words[1:])
-        return (status, *capsys.readouterr())
-
-    return command
+    return smf
 
 
 def good(done: tuple[int, str, str]) -> str:

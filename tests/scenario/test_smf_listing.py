@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from smf_host import DOCTYPE, SLEEP, Call
 
-from stoker.compat import run
 from stoker.testing import Scenario
 
-Call = Callable[..., tuple[int, str, str]]
-SLEEP = 'exec_start = ["sleep", "infinity"]\n'
-CRON = """<!DOCTYPE service_bundle SYSTEM '/usr/share/lib/xml/dtd/service_bundle.dtd.1'>
-<service_bundle type='manifest' name='t'>
+CRON = """<service_bundle type='manifest' name='t'>
 <service name='system/cron' type='service' version='1'>
 <dependency name='usr' type='service' grouping='require_all' restart_on='none'>
 <service_fmri value='svc:/system/filesystem/local'/></dependency>
@@ -35,7 +33,7 @@ CRON = """<!DOCTYPE service_bundle SYSTEM '/usr/share/lib/xml/dtd/service_bundle
 @pytest.fixture(scope="module")
 def place() -> Iterator[Scenario]:
     with Scenario() as made:
-        (made.directory / "cron.xml").write_text(CRON)
+        (made.directory / "cron.xml").write_text(DOCTYPE + CRON)
         made.toml("local", f'id = "system/filesystem/local"\n{SLEEP}')
         made.toml("names", f'id = "milestone/name-services"\n{SLEEP}')
         made.toml("off", f"{SLEEP}enabled = false\n")
@@ -45,18 +43,8 @@ def place() -> Iterator[Scenario]:
 
 
 @pytest.fixture
-def call(
-    place: Scenario, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Call:
-    monkeypatch.setenv("STOKER_RUNTIME_DIR", str(place.runtime))
-    monkeypatch.chdir(place.directory)
-
-    def command(*words: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = run("svcs", words)
-        return (status, *capsys.readouterr())
-
-    return command
+def call(smf: Call) -> Call:
+    return partial(smf, "svcs")
 
 
 def test_t46_cron(place: Scenario, call: Call) -> None:

@@ -373,6 +373,15 @@ VERBS: tuple[Verb, ...] = (
                   4: STATUSES[4]}, fast=False,
     ),
     Verb(
+        "milestone", "have only what one service needs up, or show which one that is",
+        "all: no bound; none: nothing but what tells of the machine. Until everything goes down, "
+        "or with --default for good. What was started or stopped for now inside is as it was "
+        "chosen for good again.",
+        [Argument("name", "the service; nothing: show", many="?", kind="word")],
+        [Option("--default", "also after every boot"), NO_WAIT, TIMEOUT, JSON],
+        statuses=CHANGES, fast=False,
+    ),
+    Verb(
         "new", "write a commented definition",
         "NAME.toml in the project's directory; an existing file is never overwritten.",
         [Argument("name", "the service", kind="word"),

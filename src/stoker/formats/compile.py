@@ -80,12 +80,14 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     if not (found.stems or found.gone or found.mistakes):
         mistakes.append(_empty(place))
     definitions = sorted(plumbed([*found.definitions, *kept, *ours]), key=lambda one: one.fmri)
+    milestone = _milestone(surroundings.layer, previous is not None, definitions, mistakes)
     return Compiled(
         definitions=definitions,
         mistakes=sorted(mistakes, key=lambda one: (one.file or "", one.line or 0)),
         ignored=found.ignored,
         settings=settings,
         kept=[one.fmri for one in kept],
+        milestone=milestone,
     )
 
 
@@ -128,6 +130,20 @@ def _layer(place: Place, mistakes: list[Mistaken]) -> Any:
     from .layer import read_layer
 
     return read_layer(path, mistakes)
+
+
+def _milestone(
+    layer: Any, running: bool, definitions: Iterable[Definition], mistakes: list[Mistaken]
+) -> str:
+    """The milestone that holds: of a place that runs perhaps until it goes down only."""
+    name: str = layer.option("milestone", running) if layer is not None else ""
+    if name in ("", "all"):
+        return ""
+    if name == "none" or any(one.fmri == name for one in definitions):
+        return name
+    text = f"the milestone {display(name)} is not here: there is no bound"
+    mistakes.append(Mistaken(text, hint="`stoker milestone all --default`", level="warning"))
+    return ""
 
 
 def _settings(place: Place) -> tuple[Settings, list[Mistaken]]:

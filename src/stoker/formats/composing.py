@@ -20,6 +20,7 @@ import msgspec
 
 from stoker.errors import UsageError
 from stoker.model import (
+    MASTER,
     Context,
     Definition,
     Dependency,
@@ -39,10 +40,7 @@ from stoker.model import (
 from .manifest_read import file_target
 from .services import Dependent
 
-__all__ = ["MASTER", "Doubt", "compose_definition", "dependency_of"]
-
-MASTER = "svc:/system/svc/restarter:default"
-"""The restarter that is the manager itself."""
+__all__ = ["Doubt", "compose_definition", "dependency_of"]
 
 INCLUDE = os.path.abspath(f"{os.path.dirname(__file__)}/../compat/smf/smf_include.sh")
 """What methods may source, as Solaris has it in /lib/svc/share."""

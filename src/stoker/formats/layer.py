@@ -40,15 +40,28 @@ class Overlay(msgspec.Struct, omit_defaults=True):
 
 
 class Layer(msgspec.Struct):
-    """All of a place. `running`: by the FMRI of the instance."""
+    """All of a place. `running`: by the FMRI of the instance. `options`: what is set of the manager
+    itself.
+    """
 
     services: dict[str, Service] = {}
     running: dict[str, Overlay] = {}
+    options: dict[str, OverlayGroup] = {}
 
     def instances(self, service: str) -> list[str]:
         """Names of a service's instances that have an overlay."""
         start = service + ":"
         return [name.removeprefix(start) for name in self.running if name.startswith(start)]
+
+    def option(self, name: str, now: bool) -> str:
+        """An option of the manager, "" where none is set. `now`: also what holds until everything
+        goes down.
+        """
+        for group in ("options_ovr", "options") if now else ("options",):
+            found = self.options.get(group, OverlayGroup()).properties.get(name)
+            if found is not None and found.values:
+                return found.values[0]
+        return ""
 
 
 def read_layer(path: str, mistakes: list[Mistaken]) -> Layer:

@@ -173,6 +173,7 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
     manager.happenings.notes = dict.fromkeys(records.notes)
     manager.happenings.queue[:0] = events
     faults.point("adopted")
+    manager.milestone.begin(not records.engine)
     opening(manager, shown, kept)
     _strays(manager, executor, kept)
     gc.collect()

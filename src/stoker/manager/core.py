@@ -41,6 +41,7 @@ from .carry import Carrier
 from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
+from .milestone import Milestone
 from .parent import Parent
 from .reload import bad_files
 from .reloading import Reloading
@@ -94,6 +95,7 @@ class Manager:
         self._leaving: int | None = None
         self._stop_sent = False
         self.reloading = Reloading(self)
+        self.milestone = Milestone(self)
         self._asked_down = 0
         self._waits: dict[tuple[str, int], list[tuple[str, ...]]] = {}
         self.on_settings: Callable[[], object] = lambda: None

@@ -87,6 +87,7 @@ class Reloading:
             if name not in old:
                 fresh.append(event.definition)
         manager.defined(fresh)
+        manager.milestone.take(fresh, who)
         for fmri in old:
             if fmri not in new:
                 manager.happenings.add(Removed(fmri))

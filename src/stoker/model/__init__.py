@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .intent import Intent, Request
     from .masking import mask
     from .names import (
+        MASTER,
         Names,
         canonical,
         did_you_mean,
@@ -113,6 +114,7 @@ _PARTS = {
     "masking": ("mask",),
     "names": (
         "Names",
+        "MASTER",
         "canonical",
         "did_you_mean",
         "display",
@@ -179,6 +181,7 @@ __all__ = [
     "LONGEST_VALUE",
     "LIVE_FIELDS",
     "MARK",
+    "MASTER",
     "WIRE_VERSION",
     "Class",
     "Compiled",

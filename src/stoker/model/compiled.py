@@ -50,7 +50,8 @@ class Compiled(msgspec.Struct):
     and the settings.
 
     `kept`: FMRIs whose file has a mistake now (or vanished with its directory): a running one goes
-    on as it is.
+    on as it is. `milestone`: the instance that everything else must be needed by to be up, "none",
+    or "" for no such bound.
     """
 
     version: int = _VERSION
@@ -59,6 +60,7 @@ class Compiled(msgspec.Struct):
     ignored: list[tuple[str, str]] = []
     settings: Settings = Settings()
     kept: list[str] = []
+    milestone: str = ""
 
     @property
     def errors(self) -> list[Mistaken]:

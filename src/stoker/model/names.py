@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Names",
+    "MASTER",
     "canonical",
     "did_you_mean",
     "display",
@@ -32,6 +33,9 @@ __all__ = [
     "split",
     "unescape",
 ]
+
+MASTER = "svc:/system/svc/restarter:default"
+"""The restarter that is the manager itself; its property groups `options` are the place's (SMF)."""
 
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@+~,")
 _PLAIN = _SAFE - frozenset("@.")  # characters that nothing needs to be thought about

@@ -1,8 +1,8 @@
 """The file STATE/layer.json: what of the repository's properties is in effect, for the step that
 compiles definitions, which reads no database.
 
-Two lines of JSON: version and count of changes, then services and running. It is derived: whoever
-finds it older than the repository writes it again.
+Two lines of JSON: version and count of changes, then services, running and options. It is derived:
+whoever finds it older than the repository writes it again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Layer:
     def write(self, layer: dict[str, Any]) -> None:
         """Replace it in one step. Raises OSError."""
         head = {"version": layer["version"], "count": layer["count"]}
-        body = {"services": layer["services"], "running": layer["running"]}
+        body = {name: layer[name] for name in ("services", "running", "options")}
         text = "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in (head, body))
         new = f"{self.path}.{os.getpid()}"
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

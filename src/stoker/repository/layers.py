@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stoker.errors import Refused, UsageError
+from stoker.model import MASTER
 
 __all__ = ["LAYER_VERSION", "apply", "create", "expire", "layer", "rows", "touches_layer"]
 
@@ -97,19 +98,25 @@ def apply(
 
 def expire(base: sqlite3.Connection, life: str) -> None:
     """Forget what was volatile in another life."""
-    base.execute("DELETE FROM properties WHERE life NOT IN ('', ?)", [life])
+    gone = base.execute("DELETE FROM properties WHERE life NOT IN ('', ?)", [life]).rowcount
+    if gone:
+        base.execute("UPDATE about SET value = value + 1 WHERE key = 'properties'")
 
 
 def touches_layer(changes: Sequence[dict[str, Any]]) -> bool:
     """Whether a change alters what is in effect."""
     return any(
-        one.get("do") == "service" or (one.get("do"), one.get("name")) == ("snapshot", "running")
+        one.get("do") == "service"
+        or (one.get("do"), one.get("name")) == ("snapshot", "running")
+        or (one.get("do"), one.get("fmri")) == ("group", MASTER)
         for one in changes
     )
 
 
 def layer(base: sqlite3.Connection) -> dict[str, Any]:
-    """What is in effect above files: imported services, and the running snapshots' layer."""
+    """What is in effect above files: imported services, the running snapshots' layer, and what is
+    set of the manager itself (`options`; it needs no refresh).
+    """
     (count,) = base.execute("SELECT value FROM about WHERE key = 'properties'").fetchone()
     services = {
         fmri: json.loads(body)
@@ -121,7 +128,14 @@ def layer(base: sqlite3.Connection) -> dict[str, Any]:
             "SELECT fmri, body FROM snapshots WHERE name = 'running' ORDER BY fmri"
         )
     }
-    return {"version": LAYER_VERSION, "count": count, "services": services, "running": running}
+    options = {
+        name: json.loads(body)
+        for name, body in base.execute(
+            "SELECT name, body FROM properties WHERE fmri = ? ORDER BY name", [MASTER]
+        )
+    }
+    found = {"version": LAYER_VERSION, "count": count, "services": services, "running": running}
+    return found | {"options": options}
 
 
 def rows(base: sqlite3.Connection, names: Sequence[str] = ()) -> Iterator[dict[str, Any]]:

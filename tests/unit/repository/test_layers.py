@@ -102,7 +102,23 @@ def test_what_is_in_effect_are_services_and_running_snapshots(path: str) -> None
         "count": 2,
         "services": {},
         "running": {"svc:/a:x": overlay},
+        "options": {},
     }
+    repository.close()
+
+
+def test_options_of_the_manager_are_in_effect_at_once(path: str) -> None:
+    repository = Repository(path)
+    master = "svc:/system/svc/restarter:default"
+    change = [group(master, "options", GROUP), group(master, "options_ovr", GROUP, volatile=True)]
+    assert touches_layer(change)
+    repository.change(change, life="one")
+    assert repository.layer()["options"] == {"options": GROUP, "options_ovr": GROUP}
+    before = repository.layer()["count"]
+    repository.expire("two")
+    after = repository.layer()
+    assert after["options"] == {"options": GROUP}
+    assert after["count"] != before, "whoever has what was in effect before would not look again"
     repository.close()
 
 

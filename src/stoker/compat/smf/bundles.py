@@ -9,7 +9,7 @@ import msgspec
 
 from stoker.errors import Failed, Refused, UsageError
 from stoker.formats import Bundle, OverlayGroup, Service, read_bundle, write_manifest, write_profile
-from stoker.model import Group, Property, service_of
+from stoker.model import MASTER, Group, Property, service_of
 
 from .tree import Tree, as_body, group_row
 
@@ -212,7 +212,11 @@ class Bundles:
 
     def extract(self) -> str:
         """A profile of what is enabled."""
-        return write_profile([self.described(one) for one in self.tree.services()])
+        return write_profile([self.described(one) for one in self.ours()])
+
+    def ours(self) -> list[str]:
+        """All services but the manager's own, which has options and nothing to run."""
+        return [one for one in self.tree.services() if one != service_of(MASTER)]
 
     # -- profiles
 

@@ -118,6 +118,15 @@ class Properties:
         session.cmd_revert([snapshot])
         self._refresh(fmri, later)
 
+    def milestone(self, text: str = "", default: bool = False) -> tuple[str, str, int | None]:
+        """The milestone now and of the next boot; with `text`, from now on that one, and the
+        operation that ends when all has settled. Raises StokerError.
+        """
+        from .milestone import held, named, set_milestone
+
+        number = set_milestone(self.tree, named(self.tree, text), default) if text else None
+        return (*held(self.tree), number)
+
     def take(self, paths: Sequence[str]) -> int:
         """Import manifests; how many failed."""
         return self.bundles.import_files(paths)

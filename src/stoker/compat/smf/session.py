@@ -197,7 +197,7 @@ class Session:
     def cmd_archive(self, words: list[str]) -> None:
         """Write all services as one bundle."""
         rest, target = _redirected([word for word in words if word != "-a"])
-        text = self.bundles.export(self.tree.services(), "archive", "archive")
+        text = self.bundles.export(self.bundles.ours(), "archive", "archive")
         _put(text, target or (rest[0] if rest else ""))
 
     def cmd_restore(self, words: list[str]) -> None:

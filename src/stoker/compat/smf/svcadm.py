@@ -20,7 +20,8 @@ USAGE = """usage: svcadm [-v] [-S STATE] COMMAND …
   restart [-d] FMRI…              stop and start what runs
   refresh FMRI…                   put what is set into effect
   clear FMRI…                     out of maintenance, or degraded
-  mark [-It] STATE FMRI…          into maintenance, or degraded"""
+  mark [-It] STATE FMRI…          into maintenance, or degraded
+  milestone [-d] NAME             only what that one needs is up; all, none"""
 
 FLAGS = {
     "enable": "rst",
@@ -29,6 +30,7 @@ FLAGS = {
     "refresh": "s",
     "clear": "s",
     "mark": "It",
+    "milestone": "d",
 }
 UP = ("online", "degraded")
 LOOK_AGAIN = 3.0  # seconds between two looks of -s, where no change comes first
@@ -53,11 +55,17 @@ def main(arguments: list[str]) -> int:
             raise UsageError("mark needs maintenance or degraded")
         if state == "degraded" and "t" in mine:
             raise UsageError("-t is for maintenance")
-        if not words and "S" not in values:
+        if not words and ("S" not in values or command == "milestone"):
             raise UsageError(f"{command} needs an operand")
+        if command == "milestone":
+            return _milestone(words, "d" in mine)
     except UsageError as error:
-        print(f"svcadm: {error.message}\n{USAGE}", file=sys.stderr)
+        hint = f"\n{error.hint}" if error.hint else ""
+        print(f"svcadm: {error.message}{hint}\n{USAGE}", file=sys.stderr)
         return 2
+    except StokerError as error:
+        print(f"svcadm: {failed(error)}", file=sys.stderr)
+        return 1
     try:
         session = _Session("v" in flags)
         names = session.resolve(words, values.get("S", ""))
@@ -67,6 +75,17 @@ def main(arguments: list[str]) -> int:
     except StokerError as error:
         print(f"svcadm: {failed(error)}", file=sys.stderr)
         return 1
+
+
+def _milestone(words: list[str], default: bool) -> int:
+    """Let another milestone hold. Raises UsageError, StokerError."""
+    from .milestone import named, set_milestone
+
+    if len(words) != 1:
+        raise UsageError("milestone needs one name")
+    tree = Tree()
+    set_milestone(tree, named(tree, words[0]), default)
+    return 0
 
 
 def _options(words: list[str], plain: str, valued: str) -> tuple[set[str], dict[str, str]]:
