@@ -21,20 +21,10 @@ def place() -> Iterator[Scenario]:
             if name.endswith("foo"):
                 text = f'id = "{name.replace("-", "/")}"\n' + DOWN
             made.toml(name, text)
-        made.toml("two", DOWN + "[instances.a]
-[instances.b]
-")
-        made.toml("top", DOWN + '[[dependency]]
-targets = ["base"]
-')
-        bad = 'exec_start = ["false"]
-enabled = false
-[ready]
-notify = true
-'  # never online
-        made.toml("bad", bad + "[restart]
-limit = 0
-")
+        made.toml("two", DOWN + "[instances.a]\n[instances.b]\n")
+        made.toml("top", DOWN + '[[dependency]]\ntargets = ["base"]\n')
+        bad = 'exec_start = ["false"]\nenabled = false\n[ready]\nnotify = true\n'  # never online
+        made.toml("bad", bad + "[restart]\nlimit = 0\n")
         made.up()
         yield made
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = [
-    "Names",
     "MASTER",
+    "Names",
     "canonical",
     "did_you_mean",
     "display",
