@@ -19,6 +19,7 @@ from stoker.manager import Keeping, Manager, begin, log_line, succeed
 
 if TYPE_CHECKING:
     from stoker.interfaces import ControlSocket, RunDirectory
+    from stoker.model import Definition
     from stoker.process import KeptEnd
 
 __all__ = ["main"]
@@ -66,6 +67,22 @@ class Daemon:
             gone = {told.pid: told.end for told in ends}
             held = self.keeping.take(RunDirectory.HELD)
             self.published = RunDirectory(manager, held, self.keeping.put, shown, gone)
+        defined = manager.defined
+
+        def supervise(new: list[Definition]) -> None:
+            """Where a definition has a supervise directory, now or after a reload."""
+            if not any(one.supervise is not None for one in new):
+                defined(new)
+                return
+            from stoker.interfaces import SuperviseDirectories
+
+            manager.defined = defined
+            SuperviseDirectories(manager)
+            manager.defined(new)
+
+        manager.defined = supervise
+        if any(one.supervise is not None for one in manager.compiled.definitions):
+            supervise(manager.compiled.definitions)
 
     def _after(self) -> None:
         if self.manager is not None:

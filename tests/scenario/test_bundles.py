@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 
 from bundles import FOREVER, bundle, lines
@@ -40,8 +41,7 @@ def test_what_it_wants_is_started_along_and_one_elsewhere_too(place: Scenario) -
         assert any(name.endswith("-far") for name in names)
         place.down()
     finally:
-        (far / "run").unlink()
-        far.rmdir()
+        shutil.rmtree(far)
 
 
 def test_a_log_service_reads_what_was_written_before_it_and_across_a_manager(

@@ -33,6 +33,7 @@ from stoker.model import (
     Restart,
     Rung,
     Step,
+    Supervise,
     fmri,
     of_name,
     signal_number,
@@ -129,7 +130,14 @@ class Family(NamedTuple):
         folder.look("run")
         made = self.make(bundle, name, folder, reading)
         log = made.log if made.log.mode == "service" else surroundings.log
-        return replace(made, context=Context(working_directory=folder.path), log=log)
+        context = Context(working_directory=folder.path)
+        return replace(made, context=context, log=log, supervise=self.supervise(bundle))
+
+    def supervise(self, bundle: str) -> Supervise | None:
+        """The directory that shows it; a source of s6-rc has none."""
+        if self.name == "s6-rc":
+            return None
+        return Supervise(f"{bundle}/supervise", self.name)
 
 
 def family(bundle: str) -> Family:

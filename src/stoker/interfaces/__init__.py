@@ -1,5 +1,5 @@
-"""The doors into a manager: the control socket (HTTP/1.1 with JSON), and `rundir`, a directory of
-files.
+"""The doors into a manager: the control socket (HTTP/1.1 with JSON), `rundir`, a directory of
+files, and `supervise`, directories as daemontools has them.
 
 The control socket decides who may ask what (roles, from the kernel's word about the peer), how a
 question becomes a call of the manager, and how much a client may cost. Everything that can be asked
@@ -16,7 +16,7 @@ Invariants:
 - Every request that changes something is written to the manager's log with who asked.
 
 Must not: decide about services, read or write files of a place (the socket's mode, and what
-`rundir` shows, apart).
+`rundir` and `supervise` show, apart).
 """
 
 from __future__ import annotations
@@ -32,8 +32,19 @@ if TYPE_CHECKING:
 
     from .document import openapi
     from .rundir import RunDirectory
+    from .supervise import SuperviseDirectories
 
-__all__ = ["ROUTES", "ControlSocket", "Offers", "Peer", "Role", "Route", "RunDirectory", "openapi"]
+__all__ = [
+    "ROUTES",
+    "ControlSocket",
+    "Offers",
+    "Peer",
+    "Role",
+    "Route",
+    "RunDirectory",
+    "SuperviseDirectories",
+    "openapi",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -41,4 +52,6 @@ def __getattr__(name: str) -> Any:
         return __import__(f"{__name__}.document", fromlist=[name]).openapi
     if name == "RunDirectory":  # of those places alone that show themselves as files
         return __import__(f"{__name__}.rundir", fromlist=[name]).RunDirectory
+    if name == "SuperviseDirectories":  # of those alone that have bundles
+        return __import__(f"{__name__}.supervise", fromlist=[name]).SuperviseDirectories
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

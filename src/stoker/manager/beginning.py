@@ -313,6 +313,7 @@ def _descriptors(compiled: Compiled) -> int | None:
     now = limits.get("nofile")
     most = compiled.settings.open_files
     need = 4 * len(compiled.definitions) + compiled.settings.reserve + 256
+    need += 3 * sum(one.supervise is not None for one in compiled.definitions)
     if now is None or now[0] == -1 or (need < now[0] and most is None):
         return None
     if limits.raise_descriptors(most) == now[0]:

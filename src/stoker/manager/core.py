@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from stoker.engine import (
@@ -100,6 +100,7 @@ class Manager:
         self._waits: dict[tuple[str, int], list[tuple[str, ...]]] = {}
         self.on_settings: Callable[[], object] = lambda: None
         self.defined: Callable[[list[Definition]], object] = lambda _new: None
+        self.touched: Callable[[Iterable[str]], object] = _nobody
         self.parting: Callable[[], object] = lambda: None
         self.watching = Watching(loop, place, self._files_changed, self._unwatched)
         keeper = keeping.pid if keeping is not None else 0
@@ -266,6 +267,8 @@ class Manager:
             self.write(values)
             faults.point("carry")
         self.carrier.carry(effects)
+        if self.touched is not _nobody:
+            self.touched([key for key in values if key.startswith("svc:")])
         for key, value in values.items():
             if value is None and key.startswith("svc:"):
                 self.executor.forget(key)
@@ -462,6 +465,10 @@ class Manager:
     def ended(self) -> bool:
         """Everything is down, and the keeper was told so."""
         return self._stop_sent
+
+
+def _nobody(_fmris: Iterable[str]) -> None:
+    """Nobody wants to know which instances something is new about."""
 
 
 def _nothing() -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "Restart",
     "Rung",
     "Step",
+    "Supervise",
     "changed_fields",
     "restart_digest",
 ]
@@ -209,6 +210,16 @@ class LogSettings(Frozen, frozen=True):
     stderr: str = "together"
 
 
+class Supervise(Frozen, frozen=True):
+    """A directory that shows an instance as daemontools and its kin do, and takes their commands.
+
+    `form`: the layout of its file `status`: "nosh", "encore", "daemontools", "runit" or "s6".
+    """
+
+    path: str
+    form: str = "nosh"
+
+
 class Definition(Frozen, frozen=True):
     """All that is known about one instance before it runs. See engine.md 1.3 for how formats fill
     it.
@@ -267,6 +278,8 @@ class Definition(Frozen, frozen=True):
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
     stdin: str = "null"
+    supervise: Supervise | None = None
+    """The supervise directory that shows it; None is none."""
     later: bool = False
     """A change that needs a new process waits for the next start, as SMF has it."""
     restarter: str = ""
@@ -311,6 +324,7 @@ LIVE_FIELDS = frozenset(
         "gives",
         "log",
         "fault",
+        "supervise",
         "later",
         "restarter",
         "prepare",

@@ -1,0 +1,214 @@
+"""Supervise directories show what runs and take commands (nosh.md 4; C6, C7, C16, C19, C23, C26,
+C28, C29, C74), and the programs of daemontools, runit and s6 operate us.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+from bundles import FOREVER, bundle, lines
+
+from stoker.testing import Scenario
+
+
+def status(one: Path) -> bytes:
+    return (one / "supervise" / "status").read_bytes()
+
+
+def pid(one: Path) -> int:
+    return int(struct.unpack_from("<I", status(one), 12)[0])
+
+
+def write(one: Path, letters: str) -> None:
+    control = os.open(one / "supervise" / "control", os.O_WRONLY | os.O_NONBLOCK)
+    os.write(control, letters.encode())
+    os.close(control)
+
+
+def served(one: Path) -> bool:
+    """As svok(8) asks."""
+    try:
+        os.close(os.open(one / "supervise" / "ok", os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
+
+
+def tool(*words: object) -> str:
+    if shutil.which(str(words[0])) is None:
+        pytest.skip(f"there is no {words[0]} here")
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=60)
+    return done.stdout + done.stderr
+
+
+def test_the_status_of_a_bundle_to_the_byte(place: Scenario) -> None:
+    go = place.directory / "go"
+    one = bundle(
+        place.directory / "web" / "service",
+        start="exit 7",
+        run=FOREVER,
+        restart=f"test ! -e {go}",
+        stop="exit 3",
+    ).parent
+    (one / "service" / "down").touch()
+    place.up()
+    assert served(one)
+    assert len(status(one)) == 87
+    assert status(one)[12:] == bytes(75)  # stopped, no pid, no record
+    write(one, "u")
+    place.until(lambda: status(one)[18] == 3 and pid(one), "running")
+    data = status(one)
+    assert pid(one) == place.pid("web")
+    assert (data[16], data[17]) == (0, 0)  # not paused, no wish left
+    assert struct.unpack_from(">BI", data, 19) == (1, 7)  # start ended with 7, and run runs
+    assert data[36:87] == bytes(51)
+    seconds, fraction = struct.unpack_from(">QI", data)
+    born = os.stat(f"/proc/{pid(one)}").st_ctime
+    assert abs(seconds - (1 << 62) - 37 - born) < 60
+    assert fraction < 1_000_000_000
+    first = pid(one)
+    write(one, "k")
+    place.until(lambda: status(one)[18] == 3 and pid(one) not in (0, first), "another run")
+    data = status(one)
+    assert struct.unpack_from(">BI", data, 19) == (1, 7)  # start was not run again
+    assert data[36:53] == bytes(17)  # nothing yet of this run
+    assert struct.unpack_from(">BI", data, 53) == (1, 0)  # restart said yes
+    go.touch()
+    write(one, "p?c!p")  # what means nothing is passed over
+    place.until(lambda: status(one)[16] == 1, "paused")
+    write(one, "d")
+    place.until(lambda: status(one)[18] == 0, "stopped")
+    data = status(one)
+    assert (pid(one), data[16], data[17]) == (0, 0, 0)
+    assert struct.unpack_from(">BI", data, 36) == (2, 15)  # run ended by TERM
+    assert struct.unpack_from(">BI", data, 70) == (1, 3)  # stop ended with 3
+    stat = os.stat(one / "supervise" / "status")
+    assert stat.st_mode & 0o777 == 0o644
+
+
+def test_once_at_most_once_and_the_unloading(place: Scenario) -> None:
+    note = place.directory / "note"
+    one = bundle(
+        place.directory / "web" / "service",
+        run=f"echo run >> {note}; {FOREVER}",
+        restart=f"echo $* >> {note}",
+    ).parent
+    (one / "service" / "down").touch()
+    place.up()
+    write(one, "O")  # a stopped one stays so
+    write(one, "o")
+    place.until(lambda: status(one)[18] == 3 and pid(one), "running")
+    assert status(one)[17:18] == b"o"
+    write(one, "t")
+    place.until(lambda: status(one)[18] == 0 and pid(one) == 0, "stopped")
+    assert lines(note) == ["run", "term TERM 15"]  # restart was asked, and said yes in vain
+    write(one, "u")
+    place.until(lambda: status(one)[18] == 3 and pid(one), "running")
+    running = pid(one)
+    write(one, "x")
+    place.wait_for("web", "online")
+    assert served(one)  # what runs goes on
+    assert pid(one) == running
+    write(one, "d")
+    place.until(lambda: not served(one), "unloaded")
+    place.stoker("start", "web").ok()
+    assert served(one)
+
+
+def test_a_start_program_is_ended_by_d_and_run_never_runs(place: Scenario) -> None:
+    note = place.directory / "note"
+    one = bundle(
+        place.directory / "web" / "service",
+        start="exec sleep infinity",
+        run=f"echo run >> {note}; {FOREVER}",
+        stop=f"echo stop >> {note}",
+    ).parent
+    (one / "service" / "down").touch()
+    place.up()
+    write(one, "u")
+    place.until(lambda: status(one)[18] == 1 and pid(one), "starting")
+    assert status(one)[17:18] == b"u"
+    write(one, "d")
+    place.until(lambda: status(one)[18] == 0, "stopped")
+    assert lines(note) == ["stop"]
+
+
+def test_whoever_locks_it_first_has_the_service(place: Scenario) -> None:
+    one = bundle(place.directory / "web", run=FOREVER)
+    (one / "supervise").mkdir()
+    with open(one / "supervise" / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        place.stoker("up", "-d", str(place.directory))
+        assert place.instance("web")["pid"] is None
+        notices = place.stoker("status", "--json").ok().json()["manager"]["notices"]
+        assert any("another program supervises it" in text for text in notices)
+    place.stoker("start", "web").ok()
+
+
+def test_a_control_that_is_no_fifo_costs_the_view_and_not_the_service(place: Scenario) -> None:
+    one = bundle(place.directory / "web", run=FOREVER)
+    (one / "supervise").mkdir()
+    (one / "supervise" / "control").write_text("")
+    place.up()
+    assert place.instance("web")["state"] == "online"
+    assert not served(one)
+
+
+def test_a_link_to_a_directory_that_is_not_there_makes_it(place: Scenario) -> None:
+    one = bundle(place.directory / "web", run=FOREVER)
+    early = place.base / "early-supervise" / "web"
+    (one / "supervise").symlink_to(early)
+    place.up()
+    assert served(one)
+    assert (early / "status").stat().st_size == 18  # as daemontools has it
+
+
+def test_a_successor_goes_on_from_what_was_shown(place: Scenario) -> None:
+    one = bundle(place.directory / "web" / "service", start="exit 4", run=FOREVER).parent
+    place.up()
+    place.until(lambda: status(one)[18] == 3 and pid(one), "running")
+    before = status(one)
+    os.kill(place.manager(), 9)
+    place.until(lambda: place.stoker("ls").status == 0 and served(one), "a successor")
+    assert status(one) == before
+
+
+def test_the_programs_of_daemontools_operate_it(place: Scenario) -> None:
+    one = bundle(place.directory / "web", run=FOREVER)
+    place.up()
+    assert tool("svok", one) == ""
+    text = tool("svstat", one)
+    assert text.startswith(f"{one}: up (pid {place.pid('web')}) ")
+    tool("svc", "-d", one)
+    place.until(lambda: ": down " in tool("svstat", one), "down")
+    tool("svc", "-u", one)
+    place.until(lambda: ": up (pid " in tool("svstat", one), "up")
+    tool("svc", "-p", one)
+    place.until(lambda: "paused" in tool("svstat", one), "paused")
+    held = subprocess.run(["setlock", "-n", one / "supervise" / "lock", "true"], check=False)
+    assert held.returncode == 111
+    place.down()
+    assert "supervise not running" in tool("svstat", one)
+
+
+def test_the_programs_of_runit_and_s6_operate_their_own_kinds(place: Scenario) -> None:
+    runit = bundle(place.directory / "runit", run=FOREVER, finish="true")
+    six = bundle(place.directory / "six", run="echo >&4; exec sleep infinity")
+    (six / "notification-fd").write_text("4\n")
+    place.up()
+    assert tool("sv", "status", runit).startswith(f"run: {runit}: (pid {place.pid('runit')}) ")
+    tool("sv", "-w", "60", "down", runit)
+    assert tool("sv", "status", runit).startswith(f"down: {runit}: ")
+    tool("sv", "-w", "60", "up", runit)
+    assert tool("sv", "status", runit).startswith(f"run: {runit}: ")
+    text = tool("s6-svstat", six)
+    assert text.startswith(f"up (pid {place.pid('six')}")
+    assert "ready" in text
+    tool("s6-svc", "-d", six)
+    place.until(lambda: tool("s6-svstat", six).startswith("down (signal SIGTERM)"), "down")
