@@ -373,6 +373,16 @@ VERBS: tuple[Verb, ...] = (
                   4: STATUSES[4]}, fast=False,
     ),
     Verb(
+        "contract", "show the contracts that processes are held in, or follow what happens to them",
+        "A contract holds the processes of one run, whatever they fork. ls lists them, stat shows "
+        "what is in each, nested as cgroups are, watch follows: begin, empty, core, signal, stop, "
+        "end. Contracts are named by their number, or by the service.",
+        [Argument("action", "what to do", kind="choice", choices=("ls", "stat", "watch")),
+         Argument("what", "numbers and services; all, if none is named", many="*",
+                  kind="service")],
+        [JSON], statuses=SHOWS, fast=False,
+    ),
+    Verb(
         "milestone", "have only what one service needs up, or show which one that is",
         "all: no bound; none: nothing but what tells of the machine. Until everything goes down, "
         "or with --default for good. What was started or stopped for now inside is as it was "

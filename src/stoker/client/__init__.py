@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .contracts import contract_events, contracts
     from .fast import Client, Stream, connect, quote
     from .finding import place_of
     from .inputs import give, put_to_sleep, set_input, system, unset_input, wake
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from .tail import last_lines
 
 _PARTS = {
+    "contract_events": "contracts",
+    "contracts": "contracts",
     "Client": "fast",
     "Stream": "fast",
     "connect": "fast",
@@ -67,6 +70,8 @@ __all__ = [
     "Records",
     "Stream",
     "connect",
+    "contract_events",
+    "contracts",
     "exec_keeper",
     "give",
     "is_up",

@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "sysmgr": ("sysmgr", "manager", "keep the scripts of SYSDIR running"),
     "runsyssv": ("sysmgr", "watch", "watch over one script, without a manager"),
     "svctl": ("sysmgr", "control", "start, stop and look at the services of SYSDIR"),
+    "ctstat": ("smf", "ctstat", "show the contracts that processes are held in"),
+    "ctwatch": ("smf", "ctwatch", "follow what happens to contracts"),
     "svcadm": ("smf", "svcadm", "enable, disable and act on instances"),
     "svccfg": ("smf", "svccfg", "look at and change what services are configured as"),
     "svcprop": ("smf", "svcprop", "print values of properties"),

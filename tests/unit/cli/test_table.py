@@ -18,7 +18,7 @@ PROMISED = [
     *("enable", "disable", "clear", "mark", "logs", "wait", "cat", "events", "reload", "down"),
     *("schema", "new", "completion", "help", "system", "history", "reexec", "version"),
     *("doctor", "install", "install-commands", "uninstall"),
-    *("prop", "import", "export", "snapshot", "milestone"),
+    *("prop", "import", "export", "snapshot", "milestone", "contract"),
 ]
 
 

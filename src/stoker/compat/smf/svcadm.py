@@ -9,6 +9,7 @@ from stoker.errors import NoSuchService, StokerError, UsageError
 from stoker.model import is_instance, service_of
 
 from .matching import instances
+from .options import letters
 from .tree import Tree, failed
 
 __all__ = ["main"]
@@ -42,14 +43,14 @@ def main(arguments: list[str]) -> int:
     """
     try:
         words = list(arguments)
-        flags, values = _options(words, "vh?Z", "Sz")
+        flags, values = letters(words, "vh?Z", "Sz")
         if flags & {"h", "?"}:
             print(USAGE)
             return 0
         command = words.pop(0) if words else ""
         if command not in FLAGS:
             raise UsageError(f"there is no command {command!r}")
-        mine, given = _options(words, FLAGS[command], "c" if command == "disable" else "")
+        mine, given = letters(words, FLAGS[command], "c" if command == "disable" else "")
         state = words.pop(0) if command == "mark" and words else ""
         if command == "mark" and state not in ("maintenance", "degraded"):
             raise UsageError("mark needs maintenance or degraded")
@@ -86,27 +87,6 @@ def _milestone(words: list[str], default: bool) -> int:
     tree = Tree()
     set_milestone(tree, named(tree, words[0]), default)
     return 0
-
-
-def _options(words: list[str], plain: str, valued: str) -> tuple[set[str], dict[str, str]]:
-    flags: set[str] = set()
-    values: dict[str, str] = {}
-    while words and words[0].startswith("-") and len(words[0]) > 1:
-        letters = words.pop(0)[1:]
-        if letters == "-":
-            break
-        while letters:
-            letter, letters = letters[0], letters[1:]
-            if letter in plain:
-                flags.add(letter)
-            elif letter in valued:
-                if not letters and not words:
-                    raise UsageError(f"-{letter} needs a value")
-                values[letter] = letters or words.pop(0)
-                letters = ""
-            else:
-                raise UsageError(f"there is no option -{letter}")
-    return flags, values
 
 
 class _Session:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from stoker.errors import StokerError, UsageError
 
+from .options import letters
 from .session import COMMANDS, Session, complain
 from .words import split_line
 
@@ -20,15 +21,16 @@ USAGE = """usage: svccfg [-v] [-s FMRI] COMMAND [ARGUMENT…]
 def main(arguments: list[str]) -> int:
     """The command; its exit status: 0 done, 1 a command failed, 2 usage."""
     try:
-        options, words = _options(list(arguments))
+        words = list(arguments)
+        flags, options = _options(words)
     except UsageError as error:
         print(f"svccfg: {error.message}\n{USAGE}", file=sys.stderr)
         return 2
-    if options.get("?"):
+    if flags & {"?", "h"}:
         print(USAGE)
         return 0
     try:
-        session = Session(verbose="v" in options)
+        session = Session(verbose="v" in flags)
         if "s" in options:
             session.select(options["s"])
         if "f" in options:
@@ -45,26 +47,11 @@ def main(arguments: list[str]) -> int:
         return 1
 
 
-def _options(words: list[str]) -> tuple[dict[str, str], list[str]]:
-    found: dict[str, str] = {}
-    while words and words[0].startswith("-") and words[0] != "-":
-        letters = words.pop(0)[1:]
-        if letters == "-":
-            break
-        while letters:
-            letter, letters = letters[0], letters[1:]
-            if letter in "?hv":
-                found["?" if letter == "h" else letter] = letter
-            elif letter in "sf":
-                if not letters and not words:
-                    raise UsageError(f"-{letter} needs a value")
-                found[letter] = letters or words.pop(0)
-                letters = ""
-            else:
-                raise UsageError(f"there is no option -{letter}")
-    if "f" in found and words:
+def _options(words: list[str]) -> tuple[set[str], dict[str, str]]:
+    flags, values = letters(words, "?hv", "sf")
+    if "f" in values and words:
         raise UsageError("-f and a command exclude each other")
-    return found, words
+    return flags, values
 
 
 def _file(session: Session, path: str) -> int:
