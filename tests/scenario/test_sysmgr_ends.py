@@ -94,8 +94,6 @@ def test_rundir_that_goes_as_a_whole_starts_all_and_comes_back(host: Host) -> No
     assert host.number("pid") == process.pid
 
 
-# Long until it is known why the run directory is there again once in many runs.
-@pytest.mark.long
 def test_the_place_is_in_rundir_where_sysdir_cannot_be_written(host: Host) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may write everywhere")

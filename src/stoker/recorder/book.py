@@ -23,6 +23,7 @@ RETRY = 1_000_000_000  # ns during which a file that could not be written is not
 LOOK_AGAIN = 1_000_000_000  # ns between two looks whether the file is still the one of that name
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
+ROOT_MODE = 0o700
 
 
 class Book:
@@ -121,7 +122,7 @@ class Shelf:
     def _point_to(self, book: Book, path: str) -> None:
         """The service writes straight into `path`: readers find it where they look for any log."""
         try:
-            os.makedirs(book.folder, FOLDER_MODE, exist_ok=True)
+            self._make_folder(book)
             if os.path.islink(book.path):
                 os.unlink(book.path)
             elif os.path.exists(book.path):
@@ -171,7 +172,7 @@ class Shelf:
                 os.unlink(book.path)  # our own pointer, from when the service wrote its file itself
             elif error.errno != errno.ENOENT:
                 raise
-            os.makedirs(book.folder, FOLDER_MODE, exist_ok=True)
+            self._make_folder(book)
             book.fd = os.open(book.path, flags, FILE_MODE)
         self._open[book.fmri] = book
         there = os.fstat(book.fd)
@@ -193,6 +194,17 @@ class Shelf:
             if state.open:
                 # The file that had the line's beginning is another one now.
                 book.state = State(state.run, 0, state.broken | 1 << state.open)
+
+    def _make_folder(self, book: Book) -> None:
+        """Have its folder, and the log directory if that alone was removed; not what that lies in:
+        when it goes as a whole, with a project or at the end of a place, it stays gone.
+        Raises OSError.
+        """
+        for path, mode in ((self.root, ROOT_MODE), (book.folder, FOLDER_MODE)):
+            try:
+                os.mkdir(path, mode)
+            except FileExistsError:
+                pass  # as it should be
 
     def _put_back_index(self, book: Book) -> bool:
         """After a death between the two renames of a rotation: the index went first. Whether it

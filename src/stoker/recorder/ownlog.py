@@ -52,7 +52,10 @@ class OwnLog:
         """Copy it to a file with the time as name, and truncate it. That file's path. Raises
         OSError.
         """
-        os.makedirs(self._folder, 0o750, exist_ok=True)
+        try:
+            os.mkdir(self._folder, 0o750)
+        except FileExistsError:
+            pass  # as it should be
         target = os.path.join(self._folder, closing_name(self._folder, time.time_ns()))
         source = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         try:

@@ -222,7 +222,7 @@ def open_sound(
     path: str, application: int, migrations: Sequence[Migration], synchronous: str
 ) -> tuple[sqlite3.Connection, list[str]]:
     """Open (or make) the database at `path` for writing; returns it and what a person should be
-    told.
+    told. Its directory is not made: whoever removed that meant it.
 
     A damaged file is moved aside and the newest sound backup takes its place, else a new file.
     Raises `RepositoryError` when the disk does not let us (full, read only, no permission) or
@@ -230,7 +230,6 @@ def open_sound(
     """
     notices: list[str] = []
     try:
-        os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
         for _ in range(3):
             base = None
             try:

@@ -110,7 +110,7 @@ class Recorder:
         self.run = root / "run"
         self.logs = root / "logs"
         self.state = root / "state"
-        for folder in (self.run, self.logs):
+        for folder in (self.run, self.logs, self.state):
             folder.mkdir(mode=0o700)
         place = {"version": 1, "logs": str(self.logs), "state": str(self.state)}
         (self.run / "place.json").write_text(json.dumps(place))

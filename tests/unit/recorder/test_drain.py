@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -354,6 +355,31 @@ def test_a_log_that_somebody_removes_or_cuts(desk: Desk) -> None:
     desk.now += 2_000_000_000
     desk.write(b"three\n")
     assert desk.texts() == [b"three"]
+
+
+def test_directories_that_are_removed_whole_stay_gone(tmp_path: Path) -> None:
+    above = tmp_path / "project" / ".stoker"
+    above.mkdir(parents=True)
+    desk = Desk(above / "logs")
+    try:
+        desk.write(b"before\n")
+        shutil.rmtree(above / "logs")
+        desk.now += 2_000_000_000
+        desk.write(b"the log directory alone is made again\n")
+        assert desk.texts() == [b"the log directory alone is made again"]
+        shutil.rmtree(tmp_path / "project")
+        desk.now += 2_000_000_000
+        desk.write(b"lost\n")
+        assert not (tmp_path / "project").exists()
+        assert [one[0] for one in desk.said] == ["trouble"]
+        above.mkdir(parents=True)
+        desk.now += 2_000_000_000
+        desk.write(b"after\n")
+        first, second = desk.texts()
+        assert b"1 lines (5 bytes) could not be kept" in first and second == b"after"
+        assert [one[0] for one in desk.said] == ["trouble", "well"]
+    finally:
+        desk.close()
 
 
 def test_at_most_512_files_are_open(desk: Desk) -> None:

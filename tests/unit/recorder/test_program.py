@@ -321,7 +321,8 @@ def test_without_a_keeper_it_reads_on_and_hands_back_what_it_holds(recorder: Rec
 
 def test_an_unwritable_repository_refuses_and_draining_goes_on(tmp_path: Path) -> None:
     with Recorder(tmp_path) as recorder:
-        (tmp_path / "state").write_text("a file where a directory should be")
+        recorder.state.rmdir()
+        recorder.state.write_text("a file where a directory should be")
         recorder.start()
         recorder.tell("hello", 1)
         assert recorder.hear("trouble")[1] == "repository"
@@ -331,7 +332,8 @@ def test_an_unwritable_repository_refuses_and_draining_goes_on(tmp_path: Path) -
         sink = recorder.pipe(WEB)
         os.write(sink, b"all the same\n")
         until(lambda: texts(recorder) == ["all the same"], "the line")
-        (tmp_path / "state").unlink()
+        recorder.state.unlink()
+        recorder.state.mkdir()
         recorder.tell("save", 2, WEB, CHOICE)
         assert recorder.hear("saved") == ["saved", 2]
         assert recorder.hear("well")[1] == "repository"

@@ -26,7 +26,14 @@ ON = {"enabled": True, "by": "uid 1000", "when": 2, "why": "", "until": 99}
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
+    (tmp_path / "state").mkdir()
     return str(tmp_path / "state" / "repository.db")
+
+
+def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(RepositoryError):
+        Repository(str(tmp_path / "state" / "repository.db")).intents()
+    assert not (tmp_path / "state").exists()
 
 
 def beside(path: str, word: str) -> list[str]:
@@ -185,7 +192,6 @@ def test_damage_without_a_backup_begins_anew(path: str) -> None:
 
 
 def test_another_programs_database_is_no_repository(path: str) -> None:
-    os.makedirs(os.path.dirname(path))
     base = sqlite3.connect(path)
     base.execute("CREATE TABLE cookies (name)")
     base.close()
