@@ -170,8 +170,7 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
     for contract in executor.emptiness.orphans:
         manager.happenings.orphans[contract.ctid] = f"{contract.name}, which no definition names"
     manager.write({OWN: _own(manager, executor, choices)})
-    manager.happenings.notes = dict.fromkeys(records.notes)
-    manager.happenings.queue[:0] = events
+    manager.happenings.begin(events, dict.fromkeys(records.notes))
     faults.point("adopted")
     manager.milestone.begin(not records.engine)
     opening(manager, shown, kept)

@@ -41,7 +41,7 @@ from .ring import Ring
 
 __all__ = ["Carrier"]
 
-MOST = 128
+MOST = 32
 """Processes that are started in one turn."""
 
 _LOUD = frozenset(("maintenance", "degraded"))
@@ -106,12 +106,17 @@ class Carrier:
                 self._failed(error)
         self.go_on()
 
+    @property
+    def waits(self) -> bool:
+        """Whether there are processes to be started."""
+        return bool(self._spawns)
+
     def go_on(self) -> bool:
-        """Start the next few processes; true while there are more."""
+        """Start the next few processes; false when there are none."""
         some = [self._spawns.popleft() for _ in range(min(MOST, len(self._spawns)))]
         if some:
             self._start(some)
-        return bool(self._spawns)
+        return bool(some)
 
     # -- inside
 

@@ -53,7 +53,9 @@ from .watching import Watching
 
 __all__ = ["Manager"]
 
-_ROUNDS = 4  # of engine and executor in one turn, so that the loop sees its descriptors again
+# So many rounds of engine and executor are in a turn, and no further one after so many events: the
+# loop has to see its descriptors again, for clients want their answers in a storm too.
+_ROUNDS, _ENOUGH = 4, 64
 _LEAVING = 2_000_000_000  # nanoseconds that the end waits for choices to become durable
 _PARTING = 50_000_000  # nanoseconds from asking for a new keeper to making room for a new manager
 _GRACE = 5.0  # seconds that the keeper gives to what is still below it
@@ -232,29 +234,36 @@ class Manager:
     # -- the turn
 
     def turn(self) -> None:
-        """Deal with everything that has happened. Called after each batch of the loop."""
+        """Deal with what has happened, a while of it: of a storm more turns are made, with what
+        clients ask between them. Called after each batch of the loop.
+        """
         if self._in_turn:
             return
         self._in_turn = True
         before = self.ring.cursor
         try:
+            done = 0
             for _ in range(_ROUNDS):
                 self.executor.turn_ends()
-                if not self.happenings.queue:
+                if self.happenings.queue:
+                    done += self._round()
+                elif not self.carrier.go_on():
                     break
-                self._round()
-            if self.carrier.go_on() or self.happenings.queue:
-                self.loop.at(time.monotonic_ns(), _nothing)
+                if done >= _ENOUGH:
+                    break
         except Exception as error:
             self.failed(error)
         finally:
             self._in_turn = False
+        if self.carrier.waits or self.happenings.queue:
+            self.loop.at(time.monotonic_ns(), _nothing)
         try:
             self._afterwards(before)
         except Exception as error:
             self.failed(error)
 
-    def _round(self) -> None:
+    def _round(self) -> int:
+        """One round; how many events it dealt with."""
         events, notes = self.happenings.take()
         now = self.now()
         effects = self._decide(events, now)
@@ -272,6 +281,7 @@ class Manager:
         for key, value in values.items():
             if value is None and key.startswith("svc:"):
                 self.executor.forget(key)
+        return len(events)
 
     def _decide(self, events: list[Event], now: Now) -> list[Effect]:
         """The engine's answer. If one event makes it fail, what it had decided counts, and the

@@ -30,6 +30,9 @@ __all__ = ["NOTE", "Happenings", "note_of"]
 NOTE = "end:"
 """What the keys of notes begin with: end:METHOD:FMRI."""
 
+MOST = 64
+"""Events of the executor that are dealt with at once."""
+
 
 def note_of(key: str, value: Any) -> tuple[str, str, int, End] | None:
     """(fmri, method, run, how) of a note in the state log; None when it is none."""
@@ -53,6 +56,7 @@ class Happenings:
         self._write = write
         self._log = log
         self.queue: list[Event] = []
+        self._together = 0  # so many of them are taken at once
         self.notes: dict[str, None] = {}
         self.orphans: dict[int, str] = {}
         self.began: Callable[[str, int, int], object] = lambda _fmri, _run, _pid: None
@@ -60,14 +64,31 @@ class Happenings:
         self.emptied: Callable[[str, int], object] = lambda _fmri, _run: None
 
     def take(self) -> tuple[list[Event], list[str]]:
-        """The events since the last call, and the keys of the notes that they make needless."""
-        events, self.queue = self.queue, []
-        notes, self.notes = list(self.notes), {}
+        """The next events, and the keys of the notes that they make needless.
+
+        Of a storm of ends a bounded number, for others wait too. What did not come from the
+        executor may be one thing in several parts, and is taken with all that was before it.
+        """
+        count = max(MOST, self._together)
+        self._together = 0
+        events, self.queue = self.queue[:count], self.queue[count:]
+        if self.queue:
+            keys = [f"{NOTE}{one.method}:{one.fmri}" for one in events if isinstance(one, Exited)]
+            notes = [key for key in keys if self.notes.pop(key, "") is None]
+        else:
+            notes, self.notes = list(self.notes), {}
         return events, notes
 
     def add(self, event: Event) -> None:
         """Something that did not come from the executor."""
         self.queue.append(event)
+        self._together = len(self.queue)
+
+    def begin(self, events: list[Event], notes: dict[str, None]) -> None:
+        """What a new manager knows before anything else."""
+        self.queue[:0] = events
+        self.notes = notes
+        self._together = len(self.queue)
 
     # -- the executor's reports
 

@@ -134,6 +134,32 @@ def test_a_note_about_an_end_is_forgotten_with_what_became_of_it(rig: Rig) -> No
     assert found[A]["run"] == 2
 
 
+def test_a_storm_leaves_the_loop_its_turns(rig: Rig) -> None:
+    """Ends of 100 services are not one turn: what else there is to do is done between."""
+    names = [f"svc:/s{number}:default" for number in range(100)]
+    rig.define(*map(definition, names))
+    left: list[int] = []
+
+    def look() -> None:
+        left.append(len(rig.happenings.queue))
+        if not left[-1] and not rig.manager.carrier.waits:
+            rig.loop.stop()
+        else:
+            rig.loop.at(0, look)
+
+    rig.loop.at(0, look)
+    rig.loop.run(rig.manager.turn)
+    assert set(states(rig).values()) == {"online"}
+    for name in names:
+        rig.happenings.exited(name, 1, "main", "exit", 0, False)
+        rig.happenings.empty(name, 1)
+    left.clear()
+    rig.loop.at(0, look)
+    rig.loop.run(rig.manager.turn)
+    assert len([count for count in left if count]) >= 2
+    assert {one.run for one in rig.manager.views()} == {2}
+
+
 def test_an_event_that_the_engine_cannot_take_disturbs_nobody(rig: Rig) -> None:
     poison: Any = object()
     rig.happenings.add(Defined(definition(A)))
