@@ -18,7 +18,7 @@ from stoker.linux import Loop, channel
 from stoker.manager import Keeping, Manager, begin, log_line, succeed
 
 if TYPE_CHECKING:
-    from stoker.interfaces import ControlSocket, RunDirectory
+    from stoker.interfaces import RPC, ControlSocket, RunDirectory, SuperviseDirectories
     from stoker.model import Definition
     from stoker.process import KeptEnd
 
@@ -33,6 +33,8 @@ class Daemon:
         self.manager: Manager | None = None
         self.door: ControlSocket | None = None
         self.published: RunDirectory | None = None
+        self.supervising: SuperviseDirectories | None = None
+        self.rpc: RPC | None = None
         self.doors: dict[str, int] = {}
         self.loop = Loop(self._failed)
         self.keeping = Keeping(self.loop, channel.Channel.from_environment())
@@ -56,6 +58,20 @@ class Daemon:
             from stoker.interfaces import ControlSocket  # here: services come first
 
             self.door = ControlSocket(self.loop, held["listen/control"], manager)
+        from stoker.interfaces import RPC
+
+        try:
+            given = self.keeping.take(RPC.HELD)
+            self.rpc = RPC(manager, given, self.keeping.put, lambda: self.supervising)
+            self._joined()
+        except OSError as error:  # the services go on, and everybody else is served
+            manager.log(f"no directories can be loaded: {error.strerror or error}")
+
+    def _joined(self) -> None:
+        """Commands in supervise directories wait for what was sent before them."""
+        if self.rpc is not None and self.supervising is not None:
+            self.supervising.unloaded = self.rpc.unloaded
+            self.supervising.waiting = self.rpc.is_waiting
 
     def _open(self, manager: Manager, shown: dict[str, Any], ends: list[KeptEnd]) -> None:
         """A door that has to have its say before anything is decided."""
@@ -77,7 +93,8 @@ class Daemon:
             from stoker.interfaces import SuperviseDirectories
 
             manager.defined = defined
-            SuperviseDirectories(manager)
+            self.supervising = SuperviseDirectories(manager)
+            self._joined()
             manager.defined(new)
 
         manager.defined = supervise
@@ -93,7 +110,8 @@ class Daemon:
         self.loop.stop()
 
     def _lost(self) -> None:
-        more = self.published.held if self.published is not None else {}
+        more = dict(self.published.held) if self.published is not None else {}
+        more |= self.rpc.held if self.rpc is not None else {}
         succeed(self.keeping, self.manager, self.doors | more)
 
     def _failed(self, error: Exception) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from pathlib import Path
 
 FOREVER = "exec sleep infinity"
@@ -26,3 +28,26 @@ def relate(one: Path, relation: str, *others: Path) -> None:
     (one / relation).mkdir(exist_ok=True)
     for other in others:
         (one / relation / other.name).symlink_to(other)
+
+
+def status(one: Path) -> bytes:
+    return (one / "supervise" / "status").read_bytes()
+
+
+def pid(one: Path) -> int:
+    return int(struct.unpack_from("<I", status(one), 12)[0])
+
+
+def write(one: Path, letters: str) -> None:
+    control = os.open(one / "supervise" / "control", os.O_WRONLY | os.O_NONBLOCK)
+    os.write(control, letters.encode())
+    os.close(control)
+
+
+def served(one: Path) -> bool:
+    """As svok(8) asks."""
+    try:
+        os.close(os.open(one / "supervise" / "ok", os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True

@@ -9,35 +9,11 @@ import os
 import shutil
 import struct
 import subprocess
-from pathlib import Path
 
 import pytest
-from bundles import FOREVER, bundle, lines
+from bundles import FOREVER, bundle, lines, pid, served, status, write
 
 from stoker.testing import Scenario
-
-
-def status(one: Path) -> bytes:
-    return (one / "supervise" / "status").read_bytes()
-
-
-def pid(one: Path) -> int:
-    return int(struct.unpack_from("<I", status(one), 12)[0])
-
-
-def write(one: Path, letters: str) -> None:
-    control = os.open(one / "supervise" / "control", os.O_WRONLY | os.O_NONBLOCK)
-    os.write(control, letters.encode())
-    os.close(control)
-
-
-def served(one: Path) -> bool:
-    """As svok(8) asks."""
-    try:
-        os.close(os.open(one / "supervise" / "ok", os.O_WRONLY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True
 
 
 def tool(*words: object) -> str:

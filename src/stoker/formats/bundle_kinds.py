@@ -42,7 +42,7 @@ from stoker.model import (
 from .bundle_links import service_directory
 from .entry import Reading, Reference, Surroundings, readable, slurp
 
-__all__ = ["Family", "family"]
+__all__ = ["Family", "by_family", "family"]
 
 _TERM, _CONT = 15, 18
 _LADDER: tuple[Rung, ...] = (
@@ -138,6 +138,11 @@ class Family(NamedTuple):
         if self.name == "s6-rc":
             return None
         return Supervise(f"{bundle}/supervise", self.name)
+
+
+def by_family(name: str) -> Family:
+    """The family of that name. Raises KeyError."""
+    return _FAMILIES[name]
 
 
 def family(bundle: str) -> Family:

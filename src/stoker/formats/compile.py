@@ -19,6 +19,7 @@ from stoker.errors import StokerError
 from stoker.model import (
     Compiled,
     Definition,
+    Loaded,
     LogSettings,
     Mistaken,
     Place,
@@ -66,7 +67,10 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
         bundles=Known(directories, kinds, passive, roots(place.kind == "user")),
     )
     surroundings.layer = _layer(place, mistakes)
-    found = read_directories(directories, surroundings, needed=place.kind == "project")
+    loaded = _loaded(place, surroundings, mistakes)
+    found = read_directories(
+        directories, surroundings, needed=place.kind == "project", loaded=loaded
+    )
     if surroundings.layer is not None:
         from .imported import take_layer
 
@@ -79,7 +83,12 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     mistakes += wrong
     if not (found.stems or found.gone or found.mistakes):
         mistakes.append(_empty(place))
-    definitions = sorted(plumbed([*found.definitions, *kept, *ours]), key=lambda one: one.fmri)
+    definitions = [*found.definitions, *kept, *ours]
+    if loaded:
+        from .loaded import plumb_loaded
+
+        definitions = plumb_loaded(definitions, loaded)
+    definitions = sorted(plumbed(definitions), key=lambda one: one.fmri)
     milestone = _milestone(surroundings.layer, previous is not None, definitions, mistakes)
     return Compiled(
         definitions=definitions,
@@ -144,6 +153,15 @@ def _milestone(
     text = f"the milestone {display(name)} is not here: there is no bound"
     mistakes.append(Mistaken(text, hint="`stoker milestone all --default`", level="warning"))
     return ""
+
+
+def _loaded(place: Place, around: Surroundings, mistakes: list[Mistaken]) -> list[Loaded]:
+    """What clients have loaded besides; hardly ever anything."""
+    if not os.path.lexists(place.loaded):
+        return []
+    from .loaded import find_loaded
+
+    return find_loaded(place, around.bundles, mistakes)
 
 
 def _settings(place: Place) -> tuple[Settings, list[Mistaken]]:

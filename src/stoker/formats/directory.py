@@ -5,11 +5,11 @@ refused.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 
-from stoker.model import MARK, Definition, Dependency, Mistaken, display, service_of
+from stoker.model import MARK, Definition, Dependency, Loaded, Mistaken, display, service_of
 
 from .bundle import elsewhere
 from .entry import Entry, Format, Reading, Reference, Surroundings, readable
@@ -40,9 +40,15 @@ class Found(msgspec.Struct):
 
 
 def read_directories(
-    directories: list[str], surroundings: Surroundings, *, needed: bool = True
+    directories: list[str],
+    surroundings: Surroundings,
+    *,
+    needed: bool = True,
+    loaded: Sequence[Loaded] = (),
 ) -> Found:
-    """Read them all. `needed`: one that does not exist is a mistake (else only when none does)."""
+    """Read them all. `needed`: one that does not exist is a mistake (else only when none does).
+    `loaded`: what clients have loaded besides.
+    """
     found = Found()
     missing = []
     for directory in directories:
@@ -60,6 +66,11 @@ def read_directories(
         _take(directory, entries, surroundings, found)
     for reading in elsewhere(surroundings):
         _add(reading, found, {})
+    if loaded:
+        from .loaded import load_plain
+
+        for reading in load_plain(list(loaded), surroundings):
+            _add(reading, found, {})
     if missing and (needed or len(missing) == len(directories)):
         for directory in missing:
             found.mistakes.append(

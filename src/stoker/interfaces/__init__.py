@@ -1,5 +1,5 @@
 """The doors into a manager: the control socket (HTTP/1.1 with JSON), `rundir`, a directory of
-files, and `supervise`, directories as daemontools has them.
+files, `supervise`, directories as daemontools has them, and `rpc`, nosh's datagrams.
 
 The control socket decides who may ask what (roles, from the kernel's word about the peer), how a
 question becomes a call of the manager, and how much a client may cost. Everything that can be asked
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .document import openapi
+    from .rpc import RPC
     from .rundir import RunDirectory
     from .supervise import SuperviseDirectories
 
 __all__ = [
     "ROUTES",
+    "RPC",
     "ControlSocket",
     "Offers",
     "Peer",
@@ -50,6 +52,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "openapi":  # hardly ever asked for, and a manager starts sooner without it
         return __import__(f"{__name__}.document", fromlist=[name]).openapi
+    if name == "RPC":  # services come first
+        return __import__(f"{__name__}.rpc", fromlist=[name]).RPC
     if name == "RunDirectory":  # of those places alone that show themselves as files
         return __import__(f"{__name__}.rundir", fromlist=[name]).RunDirectory
     if name == "SuperviseDirectories":  # of those alone that have bundles

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
         Restart,
         Rung,
         Step,
+        Supervise,
         changed_fields,
         restart_digest,
     )
     from .digests import digest
     from .fields import FIELDS, METHODS, FieldRow, view
     from .intent import Intent, Request
+    from .loaded import Loaded, decode_loaded, encode_loaded
     from .masking import mask
     from .names import (
         MASTER,
@@ -106,13 +108,13 @@ _PARTS = {
         "Rung",
         "Step",
         "Supervise",
-        "Supervise",
         "changed_fields",
         "restart_digest",
     ),
     "fields": ("FIELDS", "METHODS", "FieldRow", "view"),
     "putting": ("put", "read_step"),
     "intent": ("Intent", "Request"),
+    "loaded": ("Loaded", "decode_loaded", "encode_loaded"),
     "masking": ("mask",),
     "names": (
         "Names",
@@ -222,6 +224,9 @@ __all__ = [
     "Stage",
     "State",
     "StatusView",
+    "Loaded",
+    "decode_loaded",
+    "encode_loaded",
     "Step",
     "Supervise",
     "canonical",

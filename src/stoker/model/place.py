@@ -89,6 +89,11 @@ class Place:
         return self.runtime + "/definitions"
 
     @property
+    def loaded(self) -> str:
+        """What clients have loaded besides (`stoker.model.Loaded`)."""
+        return self.runtime + "/loaded"
+
+    @property
     def file(self) -> str:
         """This place itself, as JSON."""
         return self.runtime + "/place.json"

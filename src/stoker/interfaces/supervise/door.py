@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from stoker.errors import Refused
@@ -40,6 +41,10 @@ class SuperviseDirectories:
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
         self._served: dict[str, _Served] = {}
+        self._found: dict[tuple[int, int], str] = {}  # directories, by device and inode
+        self.unloaded: Callable[[str], object] = lambda _path: None
+        self.waiting: Callable[[], bool] = lambda: False
+        self._held: list[tuple[_Served, bytes]] = []
         self._amiss: dict[str, tuple[str, str]] = {}  # FMRI to path and why
         self._parted = manager.parting
         self._defined = manager.defined
@@ -49,9 +54,36 @@ class SuperviseDirectories:
         for one in manager.compiled.definitions:
             self._know(one)
 
-    def loaded(self, path: str) -> bool:
-        """Whether the supervise directory at `path` is served."""
-        return any(one.folder.path == path and one.folder.locked for one in self._served.values())
+    def of(self, path: str) -> str:
+        """The FMRI of the instance that a supervise directory belongs to, by whatever path; "" when
+        it is of none.
+        """
+        try:
+            found = os.stat(path)
+        except OSError:  # it is gone
+            return ""
+        return self._found.get((found.st_dev, found.st_ino), "")
+
+    def load(self, fmri: str) -> None:
+        """Serve its directory, if that is not so."""
+        one = self._served[fmri]
+        one.unload = False
+        if not one.folder.locked:
+            self._load(one)
+
+    def unload(self, fmri: str) -> None:
+        """Serve its directory until it has stopped, and then no more."""
+        i = self._manager.engine.instances.get(fmri)
+        one = self._served[fmri]
+        one.unload = True
+        if i is not None:
+            self._show(one, i.stage is Stage.IDLE)
+
+    def resume(self) -> None:
+        """What commands had to wait for is so."""
+        held, self._held = self._held, []
+        for one, letters in held:
+            self._obey(one, letters)
 
     def _define(self, new: list[Definition]) -> None:
         """Definitions that were read for the first time, before anything is decided about them."""
@@ -76,6 +108,7 @@ class SuperviseDirectories:
         folder = one.folder
         try:
             folder.lock()
+            self._found[folder.identity] = one.fmri
             folder.open()
             one.watch = Watch(unpack(folder.read_status()))
             one.unload = False
@@ -137,11 +170,19 @@ class SuperviseDirectories:
                 self._failed(one, error.strerror or str(error))
         if one.unload and idle and not i.effective:
             self._let_go(one)
+            self.unloaded(one.folder.path)
 
     # -- what people write
 
     def _read(self, one: _Served) -> None:
-        for byte in one.folder.commands():
+        letters = one.folder.commands()
+        if self.waiting():
+            self._held.append((one, letters))
+        else:
+            self._obey(one, letters)
+
+    def _obey(self, one: _Served, letters: bytes) -> None:
+        for byte in letters:
             if byte in WORDS:
                 self._word(one, WORDS[byte])
             elif byte in SIGNALS:
@@ -152,8 +193,7 @@ class SuperviseDirectories:
         if i is None:
             return
         if word == "unload":
-            one.unload = True
-            self._show(one, i.stage is Stage.IDLE)
+            self.unload(one.fmri)
         elif word != "last":
             self._ask(word, one, "")
         elif i.stage is not Stage.IDLE and i.effective:
@@ -188,6 +228,7 @@ class SuperviseDirectories:
 
     def _forget(self, fmri: str) -> None:
         one = self._served.pop(fmri)
+        self._found.pop(one.folder.identity, None)
         self._failed(one, "")
         self._let_go(one)
 

@@ -14,12 +14,13 @@ _OPEN = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 
 class Folder:
     """The directory `path`. While it is served, `control` is what commands are read from (-1 when
-    it is not).
+    it is not). `identity`: its device and inode, once it was found.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.control = -1
+        self.identity = (0, 0)
         self._ok = -1
         self._lock = -1
 
@@ -30,6 +31,8 @@ class Folder:
         if self._lock >= 0:
             return
         self._make()
+        found = os.stat(self.path)
+        self.identity = (found.st_dev, found.st_ino)
         flags = os.O_RDWR | os.O_CREAT | _OPEN
         lock = os.open(f"{self.path}/lock", flags, 0o600)
         try:
