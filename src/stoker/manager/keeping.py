@@ -24,6 +24,7 @@ from .cmdline import keeper_command
 __all__ = ["SEEN", "Keeping"]
 
 _NEEDED = ("state", "lock", "link/manager", "listen/control")
+_RECORDERS, _MOST = "rec/", 5  # what the recorder has held, however many services there are
 _NOTHING = "nothing/"  # a prefix that no name has: LIST then brings the exits alone
 
 SEEN = "seen"
@@ -107,12 +108,18 @@ class Keeping:
         self.heard = max(self.heard, one.seq)
         return new
 
-    def fence(self) -> None:
-        """Return when the keeper has dealt with everything that was sent to it."""
+    def fence(self) -> int:
+        """Return when the keeper has dealt with everything that was sent to it: with how many
+        descriptors of its own the recorder may still give it to hold.
+        """
         try:
-            self.take(_NOTHING)
+            there = self.take(_RECORDERS)
         except TimeoutError as error:
             self.said(str(error))
+            return 0
+        for fd in there.values():
+            os.close(fd)
+        return max(0, _MOST - len(there))
 
     def recall(self, value: object) -> None:
         """What a predecessor wrote down under `SEEN`; of another keeper's ends it says nothing."""

@@ -5,7 +5,8 @@ A service costs us one for each of its output pipes and one for its readiness, a
 holds both ends of each pipe, two and one. Both must have the reserve left over: without a
 descriptor the keeper could not even take the place down. We count what we add; only when that says
 no, what is really open is looked at: after the keeper has taken all that was sent to it, and beside
-it counts what was granted and is not opened yet.
+it counts what was granted and is not opened yet, and what the recorder, which begins when we do,
+has not given it yet.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Budget:
 
     `raised(soft)` is called when our own limit was raised, with the one that services are to get;
     `most`: how far it may be raised (None: as far as it goes). `fence()` returns when the keeper
-    has dealt with everything that we sent it.
+    has dealt with everything that we sent it: how many descriptors it will get from others.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Budget:
         reserve: int,
         raised: Callable[[int], object] = lambda _soft: None,
         most: int | None = None,
-        fence: Callable[[], object] = lambda: None,
+        fence: Callable[[], int] = lambda: 0,
     ) -> None:
         self.keeper = keeper
         self.reserve = reserve
@@ -67,10 +68,10 @@ class Budget:
 
     def _look(self) -> None:
         self._looked = time.monotonic()
-        self._fence()
+        coming = self._fence()
         ours = limits.open_descriptors() or 0
         kept = limits.open_descriptors(self.keeper) or 0  # 0: refused, then only we count
-        self._ours, self._kept = ours + self._granted[0], kept + self._granted[1]
+        self._ours, self._kept = ours + self._granted[0], kept + coming + self._granted[1]
 
     def _short(self, ours: int, kept: int) -> str:
         mine, his = limits.get("nofile"), limits.get("nofile", self.keeper)

@@ -8,6 +8,8 @@ import json
 import os
 from typing import Any, Protocol
 
+from stoker.linux import faults
+
 from .journal import Journal, Table
 
 __all__ = ["Held", "Keeper"]
@@ -41,6 +43,7 @@ class Held:
                 os.close(fd)
             reader, writer, memory = Journal.create()
             there = {STAGE_R: reader, STAGE_W: writer, JOURNAL: memory, TABLE: Table.create()}
+            faults.point("holding")
             # One packet: either the keeper has all four or none.
             keeper.put(there)
         self.journal = Journal(there[STAGE_R], there[STAGE_W], there[JOURNAL])

@@ -8,6 +8,9 @@ import resource
 import subprocess
 import sys
 
+import pytest
+
+from stoker.linux import limits
 from stoker.process import Budget
 
 FAR = 10**10
@@ -99,7 +102,7 @@ module._FRESH = -1.0  # so that it looks each time
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 asked = []
-budget = Budget(os.getpid(), 16, fence=lambda: asked.append(True))
+budget = Budget(os.getpid(), 16, fence=lambda: asked.append(True) or 0)
 granted = 0
 while granted < 100 and not budget.take(0, 3):
     granted += 1
@@ -107,6 +110,15 @@ before = len(asked)
 budget.opened()  # all of them were given up
 print(json.dumps([granted, before > 1, budget.take(0, 3) == ""]))
 """
+
+
+def test_what_the_keeper_will_get_from_others_counts() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if hard == resource.RLIM_INFINITY:
+        pytest.skip("without a limit nothing is refused")
+    left = hard - 16 - (limits.open_descriptors(os.getpid()) or 0) - 20
+    assert Budget(os.getpid(), 16).take(0, left) == ""
+    assert "in use" in Budget(os.getpid(), 16, fence=lambda: 40).take(0, left)
 
 
 def test_what_was_granted_and_is_not_open_yet_counts() -> None:
