@@ -88,7 +88,7 @@ class Rules:
         kind = group.grouping
         if not target.startswith("svc:"):
             value = self.fact(target)
-            if kind == Grouping.EXCLUDE_ALL:
+            if kind == Grouping.EXCLUDE_ALL and value != MAYBE:
                 return 1 if value != 1 else MAYBE if seen else 0
             return value
         several = self.exists(target)
