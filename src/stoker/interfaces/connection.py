@@ -133,7 +133,7 @@ class Connection:
             return
         if events & select.EPOLLIN:
             self._read()
-        elif events & _GONE or not self._between():
+        elif events & _GONE:
             self.close()
         elif events & select.EPOLLRDHUP:
             self._end_of_input()

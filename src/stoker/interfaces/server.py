@@ -19,6 +19,7 @@ from stoker.model import Names
 from .offers import Offers
 from .roles import Peer, Rights, Role, peer_of, rights_of
 from .routes import ROUTES, Ask, NotFound, Route
+from .stream import Lines
 from .wire import PROTOCOL, parse_query, unquote
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["ControlSocket", "error_body"]
 
 MAX_CLIENTS = 512
 MAX_CLIENTS_OF_ONE = 64
+FEW = 16  # of those who wait for something to change, in one batch of the loop
 _HTTP = {"Refused": 403, "NoSuchService": 404, "Busy": 409, "ProtocolError": 426}
 
 
@@ -41,7 +43,9 @@ class ControlSocket:
         self.manager = manager
         self._listener = listener
         self._clients: dict[Connection, Peer] = {}
+        self.lines = Lines(manager)
         self._waiting: dict[Callable[[], object], None] = {}
+        self._due: dict[Callable[[], object], None] = {}
         self._end_subscription: Callable[[], object] | None = None
         self._open_for: Any = ()
         self._names = Names(())
@@ -172,7 +176,9 @@ class ControlSocket:
     # -- waiting for something to change
 
     def watch(self, look: Callable[[], object]) -> None:
-        """Call `look` after each turn of the manager, until `unwatch`."""
+        """Call `look` soon after something has happened, again and again, until `unwatch`. Several
+        turns of the manager may have passed.
+        """
         self._waiting[look] = None
         if self._end_subscription is None:
             self._end_subscription = self.manager.subscribe(self._turned)
@@ -180,18 +186,27 @@ class ControlSocket:
     def unwatch(self, look: Callable[[], object]) -> None:
         """Stop that."""
         self._waiting.pop(look, None)
+        self._due.pop(look, None)
         if not self._waiting and self._end_subscription is not None:
             end, self._end_subscription = self._end_subscription, None
             end()
 
     def _turned(self, *_what: object) -> None:
-        for look in list(self._waiting):
-            if look in self._waiting:
+        if not self._due:
+            self.loop.at(0, self._look)
+        self._due.update(self._waiting)
+
+    def _look(self) -> None:
+        """The next few: services come first, however many follow what happens to them."""
+        for look in list(self._due)[:FEW]:
+            if self._due.pop(look, self) is None:
                 try:
                     look()
                 except Exception as error:  # the client that waits for it loses its answer, alone
                     self.unwatch(look)
                     self.manager.log(f"control socket: {error!r}")
+        if self._due:
+            self.loop.at(0, self._look)
 
     def audit(self, ask: Ask, what: str) -> None:
         """Write to the log who asked for what."""

@@ -15,8 +15,28 @@ from stoker.model import EventView
 
 if TYPE_CHECKING:
     from .asking import Ask
+    from .offers import Offers
 
-__all__ = ["EventStream"]
+__all__ = ["EventStream", "Lines"]
+
+
+class Lines:
+    """The manager's events as JSON lines, made once for all streams that are at the same event."""
+
+    def __init__(self, manager: Offers) -> None:
+        self._manager = manager
+        self._encoder = msgspec.json.Encoder()
+        self._between = (-1, -1)
+        self._found: list[tuple[EventView, bytes]] = []
+
+    def after(self, cursor: int) -> list[tuple[EventView, bytes]]:
+        """The next events after a cursor, each with its line."""
+        between = (cursor, self._manager.cursor)
+        if between != self._between:
+            encode = self._encoder.encode
+            self._found = [(one, encode(one)) for one in self._manager.events(cursor)]
+            self._between = between
+        return self._found
 
 
 class EventStream:
@@ -27,7 +47,6 @@ class EventStream:
         self._cursor = cursor
         self._fmris = fmris
         self._follow = follow
-        self._encoder = msgspec.json.Encoder()
 
     def begin(self) -> None:
         """Answer the request with the stream; ends by itself unless it follows."""
@@ -45,14 +64,14 @@ class EventStream:
         exchange = self._ask.exchange
         assert self._cursor is not None
         while exchange.room():
-            events = self._ask.manager.events(self._cursor)
-            if not events:
+            found = self._ask.door.lines.after(self._cursor)
+            if not found:
                 if not self._follow:
                     self._end()
                     exchange.end_stream()
                 return
-            self._cursor = events[-1].cursor
-            lines = [self._encoder.encode(event) for event in events if self._shown(event)]
+            self._cursor = found[-1][0].cursor
+            lines = [line for event, line in found if self._shown(event)]
             if lines:
                 exchange.write(b"\n".join(lines) + b"\n")
 

@@ -177,50 +177,6 @@ def test_another_protocol_is_told_both_versions(door: Any, spoken: str) -> None:
     assert door.ask("GET", "/v1", headers="Stoker-Protocol: 1.4\r\n")[0] == 200
 
 
-def test_events_resume_at_a_cursor(door: Any) -> None:
-    for number in range(5):
-        door.fake.happens("svc:/web:default", n=number)
-    found = door.raw(b"GET /v1/events?cursor=3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert [n for n in range(5) if f'"n":{n}'.encode() in found] == [3, 4]
-
-
-def test_a_stream_follows(door: Any) -> None:
-    with door.connect() as sock:
-        sock.sendall(b"GET /v1/events?follow=1&name=web HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b"200" in sock.recv(65536)
-
-        def happen() -> None:
-            door.fake.happens("svc:/a:default", what="hidden")
-            door.fake.happens("svc:/web:default", what="shown")
-            door.fake.turn()
-
-        door.do(happen)
-        text = sock.recv(65536)
-        assert b"shown" in text
-        assert b"hidden" not in text
-
-
-def test_a_follower_that_never_reads_gets_a_gap_and_costs_little(door: Any) -> None:
-    door.fake.kept = 50
-    with door.connect() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.sendall(b"GET /v1/events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b"200" in sock.recv(65536)
-
-        def storm() -> int:
-            for _ in range(200):
-                for number in range(40):
-                    door.fake.happens("svc:/web:default", n=number, filler="x" * 1000)
-                door.fake.turn()
-            return max(len(client._out) for client in door.door._clients)
-
-        waiting = door.do(storm)
-        assert waiting < 1_000_000
-        found = b""
-        while b'"kind":"gap"' not in found:
-            found = found[-100:] + sock.recv(65536)
-
-
 @pytest.mark.parametrize(
     "data",
     [
