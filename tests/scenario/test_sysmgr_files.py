@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,22 @@ def test_rm_r_of_what_was_stopped_starts_it(host: Host) -> None:
     host.place.gone(pid)
     host.remove("back")
     assert host.up("back") != pid
+
+
+def test_a_kill_and_rm_r_right_after_it_are_a_restart(host: Host) -> None:
+    """What the original's `svctl restart` does, and by hand without its lock."""
+    host.place.script("bounced", SLEEP)
+    folder = host.runs / "bounced"
+    pid = 0
+    for lock in (True, False, True):
+        pid = host.up("bounced", other_than=pid)
+        if lock:
+            (folder / "lock").write_text("15\n")
+        host.kill("bounced")
+        for part in ("syspid", "pid", "lock"):
+            (folder / part).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    host.up("bounced", other_than=pid)
 
 
 def test_rm_of_the_lock_alone_starts_it(host: Host) -> None:

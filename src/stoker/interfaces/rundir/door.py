@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stoker.errors import Refused
 from stoker.linux import Timer
 from stoker.manager import SHOWN
-from stoker.model import Definition, Request, Stage, signal_name, split
+from stoker.model import Definition, Stage, signal_name, split
 
+from .asking import Asking
 from .elsewhere import Elsewhere
 from .files import NOTHING, Files, Shown
 from .notices import EVERYTHING, ITSELF, Notices
@@ -60,6 +60,7 @@ class RunDirectory:
         self._told = {name: Shown(*values) for name, values in shown.items()}
         self._notes: dict[str, Any] = {}
         self._elsewhere = Elsewhere(manager.loop)
+        self._asking = Asking(manager)
         self._amiss: dict[str, None] = {}
         self._fmris: dict[str, str] = {}
         self._names: dict[str, tuple[str, str]] = {}  # FMRI to name and file
@@ -186,6 +187,7 @@ class RunDirectory:
 
     def _turned(self) -> None:
         """After a turn: show what is different now."""
+        self._asking.turned()
         concerned: dict[str, None] = {}
         while events := self._manager.events(self._cursor):
             self._cursor = events[-1].cursor
@@ -207,7 +209,7 @@ class RunDirectory:
         if fmri not in self._names or self._over:
             return
         name, file = self._names[fmri]
-        if name in self._elsewhere:
+        if name in self._elsewhere or name in self._pauses:
             return
         i = self._manager.engine.instances.get(fmri)
         if i is None:
@@ -245,13 +247,14 @@ class RunDirectory:
         old = self._told.get(name, NOTHING)
 
         def write() -> None:
-            self._files.write(name, new, old)
+            if not self._files.write(name, new, old):
+                return  # removed by somebody just now: a notice of that is coming
             if new != NOTHING:
                 self._watch(name)
+            self._tell(name, new)
 
-        if self._directory < 0 or not self._attempt(write):
-            return
-        self._tell(name, new)
+        if self._directory >= 0:
+            self._attempt(write)
 
     def _tell(self, name: str, new: Shown) -> None:
         """This is what the files of NAME say now, as far as we are concerned."""
@@ -262,7 +265,7 @@ class RunDirectory:
         self._notes[SHOWN + name] = list(new) if new != NOTHING else None
 
     def _remember(self) -> None:
-        if self._notes:
+        if self._notes and not self._asking.pending:  # else what people did would be lost with us
             notes, self._notes = self._notes, {}
             self._manager.write(notes)
 
@@ -290,6 +293,8 @@ class RunDirectory:
         if self._directory < 0 or not os.path.exists(f"{self._files.path}/pid"):
             self._open()
             self._leftovers()
+            for name in list(self._told):
+                self._look(name)  # what was shown may have gone with the directory
         if self._directory >= 0:
             for fmri in list(self._names):
                 self._publish(fmri)
@@ -323,8 +328,8 @@ class RunDirectory:
             return  # its own files
         told = self._told.get(name, NOTHING)
         found = self._files.read(name)
-        if found == told or self._is_dying(name):
-            return
+        if found == told or self._standins.is_dying(name):
+            return  # what became of its stand-in says more, and is heard in a moment
         gone = not self._files.there(name)
         if not gone and found.lock is None and found != told and name not in self._pauses:
             # Whoever removes them one by one is not disturbed, and asked once.
@@ -340,20 +345,15 @@ class RunDirectory:
     def _look_again(self, name: str) -> None:
         del self._pauses[name]
         fmri = self._fmris.get(name)
+        if fmri is None or self._over or self._standins.is_dying(name):
+            return
         told, found = self._told.get(name, NOTHING), self._files.read(name)
-        if fmri is not None and found != told and not self._over and not self._is_dying(name):
+        if found != told:
             self._act(name, fmri, told, found, not self._files.there(name))
-            self._remember()
-
-    def _is_dying(self, name: str) -> bool:
-        """What became of its stand-in says more, and is heard in a moment."""
-        pid = self._standins.pid(name)
-        if not pid:
-            return False
-        try:
-            return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:  # the keeper's: it tells
-            return not os.path.exists(f"/proc/{pid}")
+        else:
+            self._amiss[fmri] = None  # what came up meanwhile was not shown
+            self._mend()
+        self._remember()
 
     def _act(self, name: str, fmri: str, told: Shown, found: Shown, gone: bool) -> None:
         self._tell(name, found)
@@ -396,30 +396,27 @@ class RunDirectory:
 
     def _died(self, name: str, end: Any) -> None:
         """A stand-in was killed: that was meant for its service."""
-        told = self._told.get(name, NOTHING)
-        self._told[name] = told._replace(syspid=0)
         fmri = self._fmris.get(name)
         if fmri is None or self._over or self._manager.engine.shutdown is not None:
             return
-        if end.kind != "signal":
-            self._amiss[fmri] = None  # it ended by itself, which it never does
-            self._mend()
-            return
         lock = self._files.read(name).lock
-        verb = "kill" if end.number in _HARD else "stop"
-        why = f"{signal_name(end.number)} to its syspid"
-        self._ask(verb, fmri, why, self._who(name), end.number if lock is None else lock)
-        if lock is not None:
+        if end.kind == "signal":
+            self._ended(name, fmri, end.number, lock)
+        else:
+            self._amiss[fmri] = None  # it ended by itself, which it never does
+        if lock is None:
+            self._look(name)  # its files may have gone while it was dying
+        self._mend()
+
+    def _ended(self, name: str, fmri: str, number: int, lock: int | None) -> None:
+        verb = "kill" if number in _HARD else "stop"
+        why = f"{signal_name(number)} to its syspid"
+        self._ask(verb, fmri, why, self._who(name), number if lock is None else lock)
+        if lock is not None and name in self._told:
             self._told[name] = self._told[name]._replace(lock=lock)
 
     def _ask(self, verb: str, fmri: str, why: str, who: str, lock: int | None = None) -> None:
-        try:
-            number = self._manager.ask(
-                Request(verb=verb, names=(fmri,), who=who, why=why, lock=lock)
-            )
-        except Refused:  # everything is going down anyway
-            return
-        self._manager.log(f"{who}: {verb} {self._names[fmri][0]}: operation {number} ({why})")
+        self._asking.ask(verb, fmri, self._names[fmri][0], why, who, lock)
 
     # -- the end
 

@@ -82,18 +82,35 @@ class Files:
         finally:
             os.close(fd)
 
-    def write(self, name: str, new: Shown, old: Shown) -> None:
-        """Bring the files of NAME from `old` to `new`: what goes goes last, a lock comes first."""
+    def write(self, name: str, new: Shown, old: Shown) -> bool:
+        """Bring the files of NAME from `old` to `new`: what goes goes last, a lock comes first.
+
+        False where somebody has removed NAME meanwhile: that is not undone, it means something.
+        """
         if new == NOTHING:
             self.remove(name)
-            return
+            return True
         folder = f"{self.path}/{name}"
+        if old == NOTHING:
+            self._make(name)
+        elif not os.path.lexists(folder):
+            return False
         try:
-            os.mkdir(folder, 0o755)
-            old = NOTHING
+            self._bring(folder, new, old)
+        except FileNotFoundError:
+            if os.path.lexists(folder):
+                raise
+            return False
+        return True
+
+    def _make(self, name: str) -> None:
+        try:
+            os.mkdir(f"{self.path}/{name}", 0o755)
         except FileExistsError:
             if not self.there(name):  # a link, say: what it leads to is not ours
                 raise NotADirectoryError(errno.ENOTDIR, f"{name} is no directory") from None
+
+    def _bring(self, folder: str, new: Shown, old: Shown) -> None:
         if new.lock is not None and new.lock != old.lock:
             self._put(f"{folder}/lock", new.lock)
         if new.pid and new.pid != old.pid:

@@ -53,6 +53,17 @@ class StandIns:
         """Who stands in for NAME; 0 for nobody."""
         return self._pids.get(name, 0)
 
+    def is_dying(self, name: str) -> bool:
+        """Whether that of NAME was killed, and its end is still to be heard of. What kills it stays
+        among its pending signals until it is reaped (proc(5)).
+        """
+        pid = self.pid(name)
+        if not pid:
+            return False
+        status = proc.status(pid)
+        state = status.get("State", "Z")[0]
+        return state in "ZX" or (state != "T" and int(status.get("ShdPnd", "0"), 16) != 0)
+
     def start(self, name: str, file: str) -> int:
         """Start one for NAME, whose service is `file`; returns its pid. Raises OSError."""
         program, argv = self._program, ["runsyssv", file]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,6 +41,7 @@ class Manager:
         self.notices: dict[str, str] = {}
         self.said: list[str] = []
         self.asked: list[Any] = []
+        self.ends: list[Callable[[Any], object]] = []
         self.written: dict[str, Any] = {}
         self.cursor = 0
         self.queue: list[EventView] = []
@@ -55,8 +57,12 @@ class Manager:
     def about(self) -> dict[str, Any]:
         return {"keeper_pid": os.getpid()}
 
-    def await_end(self, pid: int, call: object) -> None:
-        pass
+    def await_end(self, pid: int, call: Callable[[Any], object]) -> None:
+        self.ends.append(call)
+
+    def kill(self, number: int) -> None:
+        """The stand-in is killed, and that is heard."""
+        self.ends.pop()(SimpleNamespace(kind="signal", number=number))
 
     def ask(self, request: object) -> int:
         self.asked.append(request)
@@ -119,6 +125,74 @@ def test_what_cannot_be_written_is_said_and_tried_again(
     assert manager.written == {"shown/web": [os.getpid(), os.getpid(), None]}
     made.close()
     assert not run.exists()
+
+
+def verbs(manager: Manager) -> list[str]:
+    return [request.verb for request in manager.asked]
+
+
+def test_what_is_killed_and_removed_at_once_is_stopped_and_then_started(manager: Manager) -> None:
+    made = door(manager)
+    manager.turned()
+    run = Path(manager.place.published)
+    shutil.rmtree(run / "web")
+    manager.kill(15)
+    assert verbs(manager) == ["stop"], "both in one turn would be nothing"
+    assert manager.written == {"shown/web": [os.getpid(), os.getpid(), None]}
+    manager.turned()
+    passes(manager, lambda: len(manager.asked) > 1)
+    assert verbs(manager) == ["stop", "start"]
+    before = manager.written
+    assert before == {"shown/web": [os.getpid(), os.getpid(), None]}, "not before it is dealt with"
+    manager.turned()
+    assert (run / "web" / "pid").exists()
+    made.close()
+
+
+def test_a_directory_that_is_being_removed_gets_no_new_file(manager: Manager) -> None:
+    made = door(manager)
+    manager.turned()
+    folder = Path(manager.place.published, "web")
+    for part in ("pid", "syspid"):
+        (folder / part).unlink()
+    manager.kill(15)
+    manager.one.main_alive, manager.one.effective = False, False
+    manager.turned()
+    assert os.listdir(folder) == []
+    folder.rmdir()
+    passes(manager, lambda: len(manager.asked) > 1)
+    assert verbs(manager) == ["stop", "start"]
+    made.close()
+
+
+def test_a_directory_that_was_removed_is_not_made_again_for_it(manager: Manager) -> None:
+    made = door(manager)
+    manager.turned()
+    folder = Path(manager.place.published, "web")
+    shutil.rmtree(folder)
+    manager.one.main = 1
+    manager.turned()
+    assert not folder.exists()
+    passes(manager, lambda: bool(manager.asked))
+    assert verbs(manager) == ["start"]
+    manager.turned()
+    assert (folder / "pid").read_text() == "1\n"
+    made.close()
+
+
+def test_all_of_it_goes_and_comes_back_when_it_can(manager: Manager) -> None:
+    made = door(manager)
+    manager.turned()
+    run = Path(manager.place.published)
+    run.rename(run.with_name("aside"))
+    run.write_text("in the way")
+    passes(manager, lambda: "published" in manager.notices)
+    run.unlink()
+    passes(manager, lambda: "published" not in manager.notices)
+    assert verbs(manager) == ["start"]
+    manager.turned()
+    assert (run / "web" / "pid").exists()
+    made.close()
 
 
 def test_a_directory_that_cannot_be_made_is_made_later(manager: Manager) -> None:

@@ -39,11 +39,12 @@ def test_what_was_written_is_read(files: Files, old: Shown, new: Shown) -> None:
     assert files.there("web") == (new != NOTHING)
 
 
-def test_what_somebody_removed_meanwhile_is_written_anew(files: Files) -> None:
-    files.write("web", Shown(11, 12), NOTHING)
+def test_what_somebody_removed_meanwhile_is_not_made_again(files: Files) -> None:
+    assert files.write("web", Shown(11, 12), NOTHING)
     files.remove("web")
-    files.write("web", Shown(11, 13), Shown(11, 12))
-    assert files.read("web") == Shown(11, 13)
+    for new in (Shown(11, 13), Shown(lock=15)):
+        assert not files.write("web", new, Shown(11, 12))
+    assert files.names() == []
 
 
 @pytest.mark.parametrize(("content", "lock"), [("9\n", 9), ("", 15), ("words", 15), ("-1", 15)])
