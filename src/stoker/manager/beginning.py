@@ -34,6 +34,7 @@ from stoker.process import (
     spawner_named,
 )
 
+from .backlog import Backlog
 from .clockwatch import ClockWatch
 from .core import Manager, log_line
 from .happenings import Happenings
@@ -81,7 +82,7 @@ def begin(
     keeping.own = keeping.take("lock") | keeping.take("link/manager")
     link = None
     if "link/manager" in keeping.own:
-        link = Link(loop, keeping.own["link/manager"], life)
+        link = Link(loop, keeping.own["link/manager"], life, _backlog(keeping))
     manager = Manager(loop, place, Engine(), state, happenings, keeping, link, life, log_line)
     happenings._write = manager.write
     if state.damage:
@@ -98,6 +99,15 @@ def begin(
         keeping.patient = False  # nothing is taken up yet, and this may last
         keeping.settle()
         _when_known(loop, link, manager, go)
+
+
+def _backlog(keeping: Keeping) -> Backlog:
+    def hold(fd: int) -> None:
+        keeping.own["backlog"] = fd
+        keeping.put({"backlog": fd})
+
+    keeping.own |= keeping.take("backlog")
+    return Backlog(hold, keeping.own.get("backlog", -1))
 
 
 def _when_known(loop: Loop, link: Link, manager: Manager, go: Callable[[], object]) -> None:

@@ -23,8 +23,9 @@ from .cmdline import keeper_command
 
 __all__ = ["SEEN", "Keeping"]
 
-_NEEDED = ("state", "lock", "link/manager", "listen/control")
-_RECORDERS, _MOST = "rec/", 5  # what the recorder has held, however many services there are
+_NEEDED = ("state", "lock", "link/manager", "listen/control", "backlog")
+# What the recorder has held, however many services there are; and one for a backlog of ours.
+_RECORDERS, _MOST = "rec/", 5 + 1
 _NOTHING = "nothing/"  # a prefix that no name has: LIST then brings the exits alone
 
 SEEN = "seen"
@@ -110,7 +111,7 @@ class Keeping:
 
     def fence(self) -> int:
         """Return when the keeper has dealt with everything that was sent to it: with how many
-        descriptors of its own the recorder may still give it to hold.
+        descriptors it may still get that are of no service.
         """
         try:
             there = self.take(_RECORDERS)

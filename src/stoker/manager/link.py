@@ -2,13 +2,14 @@
 
 Packets are JSON arrays of at most 60,000 bytes. Sending never waits: what the socket does not take
 is queued. Choices, settings and questions are queued however many they are (each is somebody's
-act); history is bounded, and what does not fit is counted and said once. A recorder that starts
-says hello, and is told again whatever it must know and has not answered. The socket outlives both
-of us: the keeper holds its two ends.
+act); history is bounded, and what does not fit is counted and said once; what waits stands in the
+backlog, so that a successor tells it. A recorder that starts says hello, and is told again whatever
+it must know and has not answered. The socket outlives both of us: the keeper holds its two ends.
 """
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -20,10 +21,12 @@ from stoker.linux import Loop, faults
 from stoker.linux import loop as epoll
 from stoker.model import Intent, LogSettings, Role, Settings
 
+from .backlog import Backlog
+
 __all__ = ["Link"]
 
 LONGEST = 60_000
-MOST_HISTORY = 20_000  # transitions that wait
+MOST_HISTORY = 20_000  # rows that wait
 _AT_ONCE = 64
 
 _encode = msgspec.json.Encoder().encode
@@ -36,13 +39,17 @@ class Link:
     was seen that was waited for, `trouble(what, fmri, text)` with text None when it is over.
     """
 
-    def __init__(self, loop: Loop, fd: int, generation: int) -> None:
+    def __init__(
+        self, loop: Loop, fd: int, generation: int, backlog: Backlog | None = None
+    ) -> None:
         self._loop = loop
         self._generation = generation
+        self._backlog = Backlog(lambda _fd: None) if backlog is None else backlog
         self._socket = socket.socket(fileno=fd)
         self._socket.setblocking(False)
-        self._queue: deque[bytes] = deque()
-        self._history: deque[list[Any]] = deque()
+        self._queue: deque[tuple[bytes, int]] = deque()  # packets; how many rows of history
+        self._waiting = 0  # of these
+        self._history: deque[list[Any]] = deque()  # of this turn
         self.dropped = 0
         self._last_change = 0
         self._changes: dict[int, tuple[str, str, Callable[[str, str, bool], object]]] = {}
@@ -60,6 +67,8 @@ class Link:
         self.said: Callable[[str], object] = lambda _text: None
         loop.watch(fd, epoll.READ, self._ready)
         self._send("hello", generation)
+        for data in self._backlog.left:
+            self._wait(data, 1)
 
     # -- what is asked
 
@@ -125,10 +134,10 @@ class Link:
 
     def transition(self, row: list[Any]) -> None:
         """Something for the history, sent with the others of this turn."""
-        if len(self._history) >= MOST_HISTORY:
+        if self._waiting + len(self._history) >= MOST_HISTORY:
             self.dropped += 1
-            return
-        self._history.append(row)
+        else:
+            self._history.append(row)
 
     def operation(self, *row: Any) -> None:
         """An operation ended."""
@@ -140,9 +149,7 @@ class Link:
 
     def flush(self) -> None:
         """The turn is over: send what it had for the history."""
-        if self._queue:
-            return  # the socket is full: more of it can wait
-        while self._history and not self._queue:
+        while self._history:
             rows: list[list[Any]] = []
             size = 0
             while self._history and size < LONGEST // 2 and len(rows) < 500:
@@ -150,8 +157,8 @@ class Link:
                 size += len(_encode(row)) + 1
                 rows.append(row)
             faults.point("history")
-            self._send("history", rows)
-        if self.dropped and not self._history and not self._queue:
+            self._post(_encode(("history", rows)), len(rows))
+        if self.dropped and not self._queue:
             self.said(
                 f"the recorder did not keep up: {self.dropped} transitions are not in the history"
             )
@@ -170,20 +177,27 @@ class Link:
     # -- inside
 
     def _record(self, kind: str, *row: Any) -> None:
-        if len(self._queue) >= MOST_HISTORY:
+        if self._waiting >= MOST_HISTORY:
             self.dropped += 1
         else:
-            self._send(kind, *row)
+            self._post(_encode((kind, *row)), 1)
 
     def _send(self, *message: Any) -> None:
-        data = _encode(message)
+        self._post(_encode(message), 0)
+
+    def _post(self, data: bytes, rows: int) -> None:
         if len(data) > LONGEST:
             self.said(f"a message to the recorder is too long: {data[:100]!r}")
-            return
-        if self._queue or not self._push(data):
-            if not self._queue:
-                self._loop.watch(self._socket.fileno(), epoll.READ | epoll.WRITE, self._ready)
-            self._queue.append(data)
+        elif self._queue or not self._push(data):
+            if rows:
+                self._backlog.add(data)
+            self._wait(data, rows)
+
+    def _wait(self, data: bytes, rows: int) -> None:
+        if not self._queue:
+            self._loop.watch(self._socket.fileno(), epoll.READ | epoll.WRITE, self._ready)
+        self._queue.append((data, rows))
+        self._waiting += rows
 
     def _push(self, data: bytes) -> bool:
         try:
@@ -192,12 +206,16 @@ class Link:
             return False
         except OSError as error:  # the keeper is being lost: its successor makes a new pair
             self.said(f"the recorder cannot be reached: {error}")
+            return error.errno == errno.EMSGSIZE  # which no waiting helps
         return True
 
     def _ready(self, events: int) -> None:
         if self._queue and events & epoll.WRITE:
-            while self._queue and self._push(self._queue[0]):
-                self._queue.popleft()
+            while self._queue and self._push(self._queue[0][0]):
+                data, rows = self._queue.popleft()
+                self._waiting -= rows
+                if rows:
+                    self._backlog.taken(data)
             if not self._queue:
                 self._loop.watch(self._socket.fileno(), epoll.READ, self._ready)
                 self.flush()

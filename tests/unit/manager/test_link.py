@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from stoker.linux import Loop
 from stoker.manager import Link
+from stoker.manager.backlog import Backlog
 from stoker.model import Intent, LogSettings, Role, Settings
 
 A, B = "svc:/a:default", "svc:/b:default"
@@ -175,6 +177,37 @@ def test_a_recorder_that_does_not_read_is_not_waited_for(pair: Pair) -> None:
     assert saves == [1]
     pair.link.flush()
     assert any("did not keep up" in text for text in pair.said)
+
+
+def test_what_a_recorder_has_not_read_is_told_by_the_next_manager(pair: Pair) -> None:
+    held: list[int] = []
+    far = os.dup(pair.link.fileno())
+    loop = Loop(pair.errors.append)
+    first = Link(loop, os.dup(far), 8, Backlog(held.append))
+    for number in range(3000):
+        first.run(A, number, "end", number, 0, 7)
+        first.transition([number, A, "online", "offline", "r", "c", number, ""])
+        first.flush()
+    assert held  # the socket was full
+    backlog = Backlog(held.append, os.dup(held[-1]))
+    first.close()  # it does not come to send the rest
+    Link(pair.loop, far, 9, backlog)
+    runs: list[int] = []
+    rows: list[int] = []
+
+    def look() -> bool:
+        for kind, *rest in pair.heard():
+            if kind == "run":
+                runs.append(rest[1])
+            elif kind == "history":
+                rows.extend(row[0] for row in rest[0])
+        return len(runs) == len(rows) == 3000
+
+    pair.until(look)
+    assert runs == rows == list(range(3000))
+    assert Backlog(held.append, os.dup(held[-1])).left == []
+    loop.close()
+    os.close(held[-1])
 
 
 def test_packets_fit(pair: Pair) -> None:
