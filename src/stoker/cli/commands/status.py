@@ -7,7 +7,6 @@ from stoker.errors import StokerError
 from ..ask import fmri_path, instances
 from ..call import Call
 from ..say import clean, coloured, dump, local, paint, plural, since, size, state_of, taken
-from ..settling import mistake_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +67,11 @@ def show(status: dict[str, Any]) -> None:
     lines += [("last exit", status["last_exit"]), ("uses", usage(status))]
     lines.append(("FMRI", row["fmri"]))
     lines += [("from", status["source"])]
-    lines += [("mistake", mistake_text(one)) for one in status["mistakes"]]
-    lines += [("", "it goes on by its old definition")] if status["mistakes"] else []
+    if status["mistakes"]:
+        from ..settling import mistake_text  # here: a status should load little
+
+        lines += [("mistake", mistake_text(one)) for one in status["mistakes"]]
+        lines.append(("", "it goes on by its old definition"))
     lines += [("log", status["log"])]
     for name, text in lines:
         if text:
@@ -164,6 +166,8 @@ def _tree(status: dict[str, Any]) -> None:
 
 
 def _dependencies(status: dict[str, Any], paints: bool) -> None:
+    if not status["dependencies"]:
+        return
     from stoker.model import display
 
     for row in status["dependencies"]:
