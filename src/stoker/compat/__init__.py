@@ -35,9 +35,25 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "svccfg": ("smf", "svccfg", "look at and change what services are configured as"),
     "svcprop": ("smf", "svcprop", "print values of properties"),
     "svcs": ("smf", "svcs", "list instances, and say what is wrong with them"),
+    "system-control": ("nosh", "system_control", "act on bundles: start, stop, enable, look"),
+    "service-control": ("nosh", "service_control", "write commands to supervise directories"),
+    "svc": ("nosh", "service_control:svc", "the same"),
+    "service-status": ("nosh", "service_status", "say what services are doing, at length"),
+    "svstat": ("nosh", "service_status:svstat", "say what services are doing, a line each"),
+    "service-show": ("nosh", "service_show", "show everything about bundles, for programs"),
+    "service-is-up": ("nosh", "asking:is_up", "ask whether a service runs"),
+    "service-is-ok": ("nosh", "asking:is_ok", "ask whether a service is supervised"),
+    "svok": ("nosh", "asking:svok", "the same"),
+    "service-is-enabled": ("nosh", "asking:is_enabled", "ask whether a service is enabled"),
+    "service-dt-scanner": ("nosh", "scanner", "load and start what appears in a directory"),
+    "svscan": ("nosh", "scanner:svscan", "the same"),
+    "service-manager": ("nosh", "service_manager", "serve the RPC alone, on a socket given"),
+    "chkservice": ("nosh", "system_control:chkservice", "list the bundles of the search path"),
     "sysmgr-depends": ("sysmgr", "depends", "wait in a script until other services are up"),
 }
-"""Name of the command: its system (the package here), its module there, what it does."""
+"""Name of the command: its system (the package here), its module there (with its function, where
+that is not `main`), what it does.
+"""
 
 SYSTEMS = tuple(dict.fromkeys(system for system, _module, _text in COMMANDS.values()))
 """The systems, in the order of the registry."""
@@ -46,8 +62,9 @@ SYSTEMS = tuple(dict.fromkeys(system for system, _module, _text in COMMANDS.valu
 def run(name: str, arguments: Sequence[str]) -> int:
     """Run a command; returns its exit status. Raises KeyError when there is no such command."""
     system, module, _text = COMMANDS[name]
-    main = __import__(f"{__name__}.{system}.{module}", fromlist=["main"]).main
-    return int(main(list(arguments)))
+    module, _, function = module.partition(":")
+    found = __import__(f"{__name__}.{system}.{module}", fromlist=["main"])
+    return int(getattr(found, function or "main")(list(arguments)))
 
 
 def properties(place: Place, say: Callable[[str], object]) -> Properties:

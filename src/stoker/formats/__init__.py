@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .advice import advise
+    from .bundle_roots import find_bundle, roots
     from .compile import compile_main, compile_place, write_compiled
     from .composing import compose_definition
     from .describe import reference_rows, schema
@@ -54,6 +55,8 @@ _HOME = {
     "Reference": "entry",
     "Surroundings": "entry",
     "advise": "advice",
+    "find_bundle": "bundle_roots",
+    "roots": "bundle_roots",
     "compile_main": "compile",
     "compile_place": "compile",
     "file_name": "new",
@@ -89,7 +92,9 @@ __all__ = [
     "compile_main",
     "compile_place",
     "file_name",
+    "find_bundle",
     "format_of",
+    "roots",
     "new_definition",
     "read_settings",
     "reference_rows",

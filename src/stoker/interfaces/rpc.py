@@ -160,15 +160,17 @@ class RPC:
             served.load(one)
             return
         identity = _identity(supervise)
-        if identity is not None and identity not in self._rows:
+        known = self._rows.get(identity) if identity is not None else None
+        if identity is not None and (known is None or _identity(known.supervise) != identity):
             self._rows[identity] = Loaded(supervise, service, name)
             self._change()
 
     def _row(self, supervise: str) -> Loaded | None:
         """What is known of a supervise directory, by us or by the place's own definitions."""
         identity = _identity(supervise)
-        if identity is None or identity in self._rows:
-            return self._rows.get(identity) if identity is not None else None
+        known = self._rows.get(identity) if identity is not None else None
+        if identity is None or (known is not None and _identity(known.supervise) == identity):
+            return known
         served = self._supervising()
         if served is None or not served.of(supervise):
             return None
@@ -219,8 +221,10 @@ class RPC:
             self._apply()
             return
         self._dirty = False
-        self._arm()
         served = self._supervising()
+        if served is not None:
+            served.look_again()
+        self._arm()
         if served is not None:
             served.resume()
 

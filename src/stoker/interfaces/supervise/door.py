@@ -62,7 +62,19 @@ class SuperviseDirectories:
             found = os.stat(path)
         except OSError:  # it is gone
             return ""
-        return self._found.get((found.st_dev, found.st_ino), "")
+        identity = (found.st_dev, found.st_ino)
+        fmri = self._found.get(identity, "")
+        if fmri and not self._served[fmri].folder.is_there():
+            del self._found[identity]  # that one was removed, and its number is another's now
+            return ""
+        return fmri
+
+    def look_again(self) -> None:
+        """Directories that were removed and made anew are served again."""
+        for one in self._served.values():
+            if one.folder.locked and not one.folder.is_there() and os.path.isdir(one.folder.path):
+                self._let_go(one)
+                self._load(one)
 
     def load(self, fmri: str) -> None:
         """Serve its directory, if that is not so."""

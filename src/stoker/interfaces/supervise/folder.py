@@ -112,6 +112,14 @@ class Folder:
         """Whether it is ours."""
         return self._lock >= 0
 
+    def is_there(self) -> bool:
+        """Whether the path leads to the directory that it led to."""
+        try:
+            found = os.stat(self.path)
+        except OSError:  # it was removed
+            return False
+        return (found.st_dev, found.st_ino) == self.identity
+
     def _drop(self) -> None:
         for fd in (self._ok, self.control):
             if fd >= 0:

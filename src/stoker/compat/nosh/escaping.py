@@ -1,0 +1,38 @@
+"""Names as systemd escapes them, and nosh with it (systemd.unit(5), "String escaping")."""
+
+from __future__ import annotations
+
+__all__ = ["escape", "unescape"]
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
+
+
+def escape(text: str) -> str:
+    """`/` becomes `-`, and what is not plain `\\xNN`, so a dot at the beginning."""
+    found = ""
+    for at, byte in enumerate(text.encode("utf-8", "surrogateescape")):
+        char = chr(byte)
+        if char == "/":
+            found += "-"
+        elif char in _PLAIN and not (char == "." and at == 0):
+            found += char
+        else:
+            found += f"\\x{byte:02x}"
+    return found
+
+
+def unescape(text: str) -> str:
+    """The inverse."""
+    out = bytearray()
+    rest = text.encode("utf-8", "surrogateescape")
+    while rest:
+        if rest[:2] == b"\\x" and len(rest) >= 4:
+            try:
+                out.append(int(rest[2:4], 16))
+                rest = rest[4:]
+                continue
+            except ValueError:  # no escape: the backslash is itself
+                pass
+        out += b"/" if rest[:1] == b"-" else rest[:1]
+        rest = rest[1:]
+    return out.decode("utf-8", "surrogateescape")

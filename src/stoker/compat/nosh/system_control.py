@@ -1,0 +1,340 @@
+"""system-control: one command for bundles, with a subcommand for everything (nosh.md 5)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from stoker import __version__
+from stoker.errors import Failed, NoSuchService, StokerError, UsageError
+
+from . import asking, service_control, service_show, service_status
+from .bundles import Bundle, Searching, asked_for_help, complain, options
+
+__all__ = ["SUBCOMMANDS", "main"]
+
+PROGRAM = "system-control"
+_SWITCHES = {
+    "-u": "user", "--user": "user", "-v": "verbose", "--verbose": "verbose", "-n": "pretend",
+    "--pretend": "pretend", "--dry-run": "pretend", "--full": "full", "--colour": "colour",
+    "--color": "colour", "--no-systemd": "no-systemd", "--no-system": "no-systemd",
+    "--no-rcconf": "no-rcconf", "--ttys": "ttys", "--fstab": "fstab", "--critical-if-below-min":
+    "critical", "--no-legend": "quiet", "--no-pager": "quiet",
+}  # fmt: skip
+_VALUED = {
+    "--prefix": "prefix", "--rcconf-file": "rc", "--log-lines": "lines", "-s": "minimum",
+    "--min-seconds": "minimum",
+}  # fmt: skip
+Given = dict[str, str]
+
+
+def main(arguments: list[str]) -> int:
+    """The command; its exit status: 0 done, 1 it failed or is not understood, 100 and 111 as the
+    programs that ask have it.
+    """
+    words = list(arguments)
+    text = "[--user] SUBCOMMAND [OPTION…] NAME…\n\n  " + "\n  ".join(SUBCOMMANDS)
+    if asked_for_help(PROGRAM, words, text):
+        return 0
+    try:
+        given = options(
+            words,
+            {"--user": "user", "-u": "user", "--full": "full", "--no-legend": "", "--no-pager": ""},
+        )
+        if not words:
+            raise UsageError("a subcommand is needed")
+        name = words.pop(0)
+        act = SUBCOMMANDS.get(name)
+        if act is None:
+            raise UsageError(_unknown(name))
+        if act is not _refused:
+            given |= options(words, _SWITCHES, _VALUED)
+        return act(name, words, given)
+    except (StokerError, OSError) as error:
+        complain(PROGRAM, error)
+        return 1
+
+
+def _unknown(name: str) -> str:
+    """nosh would execute a program of that name."""
+    from stoker.model import did_you_mean
+
+    near = did_you_mean(name, SUBCOMMANDS)
+    return f"there is no subcommand {name}" + (f" (did you mean {near}?)" if near else "")
+
+
+def _bundles(words: list[str], given: Given) -> list[Bundle]:
+    return Searching("user" in given).all(words, given.get("prefix", ""))
+
+
+def _one(name: str, words: list[str], given: Given) -> Bundle:
+    if len(words) != 1:
+        raise UsageError(f"{name} needs one name")
+    return _bundles(words, given)[0]
+
+
+# -- jobs
+
+
+def _job(verb: str, _name: str, words: list[str], given: Given) -> int:
+    bundles = _bundles(words, given)
+    from .jobs import run
+
+    user, verbose, pretend = (key in given for key in ("user", "verbose", "pretend"))
+    return run(verb, verb, bundles, user=user, verbose=verbose, pretend=pretend)
+
+
+def _control(letters: str, _name: str, words: list[str], given: Given) -> int:
+    for bundle in _bundles(words, given):
+        service_control.send(bundle.path, letters)
+    return 0
+
+
+# -- looking
+
+
+def _status(_name: str, words: list[str], given: Given) -> int:
+    paths = [one.path for one in _bundles(words, given)]
+    return service_status.main([f"--log-lines={given.get('lines', service_status.LINES)}", *paths])
+
+
+def _show(name: str, words: list[str], given: Given) -> int:
+    paths = [one.path for one in _bundles(words, given)]
+    return service_show.main(["--json", *paths] if name == "show-json" else paths)
+
+
+def _find(_name: str, words: list[str], given: Given) -> int:
+    for bundle in _bundles(words, given):
+        print(bundle.path)
+    return 0
+
+
+def _cat(_name: str, words: list[str], given: Given) -> int:
+    for bundle in _bundles(words, given):
+        names = ["start", "stop", "run", "service", "restart"]
+        for program in names:
+            try:
+                with open(f"{bundle.service}/{program}", errors="backslashreplace") as file:
+                    text = file.read()
+            except FileNotFoundError:
+                if program != "service":
+                    complain("cat", f"{program}: there is no such file")
+                continue
+            for line in text.splitlines():
+                print(f"{program}:{line}")
+    return 0
+
+
+def _is(name: str, words: list[str], given: Given) -> int:
+    asked = {"active": asking.is_up, "loaded": asking.is_ok, "enabled": asking.is_enabled}
+    return asked[name.removeprefix("is-")]([_one(name, words, given).path])
+
+
+def _is_client(_name: str, _words: list[str], given: Given) -> int:
+    """Whether there is a service manager that takes datagrams."""
+    import socket
+
+    from stoker.client import place_of
+
+    place = place_of(kind="user" if "user" in given else "")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        try:
+            end.connect(f"{place.runtime}/rpc")
+        except OSError:  # which is the answer
+            return 100
+    return 0
+
+
+# -- enabling
+
+
+def _enable(name: str, words: list[str], given: Given) -> int:
+    from .enabling import disable, enable
+
+    status = 0
+    searching = Searching("user" in given)
+    for word in words:
+        try:
+            bundle = searching.find(word, given.get("prefix", ""))
+            (disable if name == "disable" else enable)(bundle)
+        except (Failed, NoSuchService) as error:
+            complain(name, error)
+            status = 1
+    return status
+
+
+def _preset(name: str, words: list[str], given: Given) -> int:
+    from .enabling import Presets, disable, enable
+
+    for source in ("ttys", "fstab"):
+        if source in given:
+            raise UsageError(f"--{source} is not supported: what it would say is not known here")
+    presets = Presets("user" in given, os.environ, given.get("rc", ""))
+    for bundle in _bundles(words, given):
+        wanted = presets.decide(
+            bundle,
+            prefix=given.get("prefix", ""),
+            files="no-systemd" not in given,
+            rc="no-rcconf" not in given,
+        )
+        if "pretend" in given:
+            print("enable" if wanted else "disable", bundle.path)
+        else:
+            (enable if wanted else disable)(bundle)
+    return 0
+
+
+# -- the environment of a service
+
+
+def _set_env(name: str, words: list[str], given: Given) -> int:
+    if len(words) not in (2, 3):
+        raise UsageError(f"{name} NAME VARIABLE [VALUE]")
+    bundle, variable = _bundles(words[:1], given)[0], _variable(words[1])
+    folder = f"{bundle.service}/env"
+    os.makedirs(folder, 0o755, exist_ok=True)
+    if len(words) == 2:
+        if os.path.lexists(f"{folder}/{variable}"):
+            os.unlink(f"{folder}/{variable}")
+        return 0
+    with open(f"{folder}/{variable}.new", "w", encoding="utf-8") as file:
+        file.write(words[2].replace("\n", "\0") + "\n" if words[2] else "")
+    os.replace(f"{folder}/{variable}.new", f"{folder}/{variable}")
+    return 0
+
+
+def _variable(name: str) -> str:
+    if not name or "/" in name or "=" in name or name.startswith("."):
+        raise UsageError(f"{name!r} is not the name of a variable")
+    return name
+
+
+def _print_env(name: str, words: list[str], given: Given) -> int:
+    if len(words) not in (1, 2):
+        raise UsageError(f"{name} NAME [VARIABLE]")
+    folder = f"{_bundles(words[:1], given)[0].service}/env"
+    if len(words) == 2:
+        value = _value(f"{folder}/{_variable(words[1])}", "full" in given)
+        if value is None:
+            return 1
+        print(value)
+        return 0
+    try:
+        names = sorted(one for one in os.listdir(folder) if one[0] != ".")
+    except FileNotFoundError:
+        return 0
+    for variable in names:
+        value = _value(f"{folder}/{variable}", "full" in given)
+        print(f"{variable}={value}" if value else variable)
+    return 0
+
+
+def _value(path: str, full: bool) -> str | None:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            text = file.read()
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    if not full:
+        text = text.partition("\n")[0].rstrip(" \t")
+    return text.removesuffix("\n").replace("\0", "\n")
+
+
+# -- the rest
+
+
+def _nagios(_name: str, words: list[str], given: Given) -> int:
+    from .nagios import check
+
+    try:
+        least = int(given.get("minimum", "2"))
+    except ValueError:
+        raise UsageError("-s needs a number of seconds") from None
+    return check(_bundles(words, given), least, "critical" in given)
+
+
+def _escape(_name: str, words: list[str], _given: Given) -> int:
+    from .escaping import escape
+
+    for word in words:
+        print(escape(word))
+    return 0
+
+
+def _version(_name: str, _words: list[str], _given: Given) -> int:
+    print(f"nosh version 1.40 (stoker {__version__})")
+    return 0
+
+
+def _refused(name: str, _words: list[str], _given: Given) -> int:
+    """What is the system manager's."""
+    complain(PROGRAM, f"{name} is for the machine's system manager, which stoker is not here")
+    return 1
+
+
+Subcommand = Callable[[str, list[str], Given], int]
+SUBCOMMANDS: dict[str, Subcommand] = {
+    **dict.fromkeys(("start", "activate", "isolate"), partial(_job, "start")),
+    **dict.fromkeys(("stop", "deactivate"), partial(_job, "stop")),
+    "reset": partial(_job, "reset"),
+    **dict.fromkeys(
+        ("try-restart", "try-reload-or-restart", "condrestart", "force-reload"),
+        partial(_control, "t"),
+    ),
+    "hangup": partial(_control, "H"),
+    "unload-when-stopped": partial(_control, "x"),
+    "status": _status,
+    "show": _show,
+    "show-json": _show,
+    "find": _find,
+    "cat": _cat,
+    "is-active": _is,
+    "is-loaded": _is,
+    "is-enabled": _is,
+    "is-service-manager-client": _is_client,
+    "enable": _enable,
+    "reenable": _enable,
+    "disable": _enable,
+    "preset": _preset,
+    "set-service-env": _set_env,
+    "print-service-env": _print_env,
+    "nagios-check-service": _nagios,
+    "escape": _escape,
+    "version": _version,
+    **dict.fromkeys(
+        (
+            *("reboot", "halt", "poweroff", "powercycle", "fastreboot", "fasthalt"),
+            *("fastpoweroff", "fastpowercycle", "emergency", "rescue", "single", "normal"),
+            *("default", "init", "load-kernel-module", "unload-kernel-module"),
+        ),
+        _refused,
+    ),
+}
+"""Every subcommand. One that is not here is an error; nosh would execute a program of that name."""
+
+
+def chkservice(arguments: list[str]) -> int:
+    """chkservice: all bundles that the search path finds, with their state, as lines."""
+    if asked_for_help("chkservice", arguments, "[--user]"):
+        return 0
+    words = list(arguments)
+    try:
+        given = options(words, {"--user": "user", "-u": "user"})
+    except UsageError as error:
+        complain("chkservice", error)
+        return 1
+    from stoker.formats import roots
+
+    for group in roots("user" in given).values():
+        for root in group:
+            names = sorted(os.listdir(root)) if os.path.isdir(root) else []
+            for name in names:
+                if name[0] != "." and os.path.isdir(f"{root}/{name}"):
+                    sys.stdout.write("\n".join(_line(Bundle(f"{root}/{name}"))) + "\n")
+    return 0
+
+
+def _line(bundle: Bundle) -> list[str]:
+    return service_status.show(bundle, long=False)

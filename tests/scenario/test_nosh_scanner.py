@@ -1,0 +1,108 @@
+"""service-dt-scanner is a client that comes and goes; service-manager serves the RPC alone (nosh.md
+3, 7; C48, C49, C51-C54, C70, C71).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from bundles import FOREVER, bundle, lines, pid, served, status, write
+from nosh_rpc import load
+
+from stoker.testing import Scenario
+
+
+def begin(place: Scenario, *words: object, **more: object) -> subprocess.Popen[bytes]:
+    program = Path(sys.executable).with_name("stoker")
+    return subprocess.Popen(
+        [sys.executable, str(program), *map(str, words)],
+        env=place.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **more,  # type: ignore[call-overload]
+    )
+
+
+def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
+    process.send_signal(number)
+    return process.wait(60)
+
+
+def running(one: Path) -> bool:
+    return served(one) and status(one)[18:19] in (b"", b"\3") and pid(one) != 0
+
+
+def parent(process: int) -> int:
+    stat = Path(f"/proc/{process}/stat").read_bytes()
+    return int(stat.rpartition(b")")[2].split()[1])
+
+
+def test_what_appears_is_started_once_and_what_goes_goes_on(place: Scenario) -> None:
+    place.up()
+    scanned = place.base / "scanned"
+    kept = place.base / "kept"
+    one = bundle(scanned / "one", run=f"echo hello; {FOREVER}")
+    bundle(one / "log", run=f"exec cat >> {kept}")
+    off = bundle(scanned / "off", run=FOREVER, down="")
+    bundle(scanned / ".hidden", run=FOREVER)
+    scanner = begin(place, "service-dt-scanner", scanned)
+    try:
+        place.until(lambda: lines(kept) == ["hello"], "started, and its log")
+        place.until(lambda: served(off), "loaded")
+        first = pid(one)
+        assert parent(first) in (place.manager(), place.keeper())
+        assert Path(f"/proc/{scanner.pid}/task/{scanner.pid}/children").read_text() == ""
+        assert pid(off) == 0
+        moved = bundle(place.base / "moved", run=FOREVER)
+        moved.rename(scanned / "moved")  # which 1.40 does not see
+        place.until(lambda: running(scanned / "moved"), "seen when it was moved there")
+        (scanned / "link").symlink_to(bundle(place.base / "far", run=FOREVER))
+        place.until(lambda: running(place.base / "far"), "seen when it was linked")
+        assert end(scanner) == -signal.SIGTERM
+        scanner = begin(place, "service-dt-scanner", scanned)
+        late = bundle(place.base / "late", run=FOREVER)
+        late.rename(scanned / "late")
+        place.until(lambda: running(scanned / "late"), "the new scanner has looked")
+        assert pid(one) == first
+        (scanned / "link").unlink()
+        (scanned / "one").rename(place.base / "elsewhere")
+        os.kill(first, 0)
+    finally:
+        if scanner.poll() is None:
+            end(scanner)
+
+
+def test_a_service_manager_of_its_own_on_a_socket_that_it_is_given(place: Scenario) -> None:
+    path = place.base / "control"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as given:
+        given.bind(str(path))
+        code = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.execv(sys.argv[2], sys.argv[2:])"
+        program = Path(sys.executable).with_name("stoker")
+        words = [sys.executable, "-c", code, str(given.fileno())]
+        words += [sys.executable, str(program), "service-manager"]
+        environment = {
+            name: value
+            for name, value in place.environment.items()
+            if name not in ("STOKER_RUNTIME_DIR", "LISTEN_FDS", "LISTEN_PID")
+        }
+        manager = subprocess.Popen(words, env=environment, pass_fds=[given.fileno()])
+    ones = [bundle(place.base / name / "service", run=FOREVER).parent for name in ("one", "two")]
+    try:
+        for one in ones:
+            load(path, one / "supervise", one / "service")
+        for one in ones:
+            place.until(lambda one=one: served(one), "loaded")
+            write(one, "u")
+            place.until(lambda one=one: running(one), "running")
+        pids = [pid(one) for one in ones]
+    finally:
+        status_of_it = end(manager)
+    assert status_of_it == 0
+    assert not any(served(one) for one in ones)
+    assert not any(Path(f"/proc/{each}").exists() for each in pids)
