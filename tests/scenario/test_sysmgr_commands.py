@@ -174,6 +174,15 @@ def test_runsyssv_shows_the_service_and_ends_with_it(alone: Alone) -> None:
     assert alone.host.files("web") == []
 
 
+def test_runsyssv_runs_what_has_no_interpreters_line_by_the_shell(alone: Alone) -> None:
+    alone.script("web", SLEEP).write_text(SLEEP + "\n")
+    with watch(alone, "web"):
+        pid = alone.host.up("web")
+        alone.host.place.until(
+            lambda: Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep\0"), "it runs"
+        )
+
+
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "ABRT", "USR1"])
 def test_runsyssv_that_is_signalled_ends_the_service_and_locks(alone: Alone, name: str) -> None:
     number = signal.Signals[f"SIG{name}"]

@@ -46,6 +46,15 @@ def test_a_new_executable_is_started_and_shown(host: Host) -> None:
     assert os.getsid(syspid) == syspid
 
 
+def test_a_script_without_interpreter_is_the_shells(host: Host) -> None:
+    """As execvp(3) has it, which the original uses."""
+    path = host.place.script("shells", "")
+    path.write_text("exec sleep 1000\n")
+    pid = host.up("shells")
+    said = Path(f"/proc/{pid}/cmdline")
+    host.place.until(lambda: said.read_bytes() == b"sleep\x001000\0", "it has become sleep")
+
+
 def test_an_entry_that_begins_with_a_dot_is_none(host: Host) -> None:
     host.place.script(".hidden", SLEEP)
     host.place.script("after-hidden", SLEEP)

@@ -63,6 +63,7 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
         _DEFAULT_LOG if settings.log == LogSettings() else settings.log,
         _Once(),
         every_name=bool(place.published),
+        execvp=bool(place.published),
         restart=_SOON if place.published else _DEFAULT.restart,
         bundles=Known(directories, kinds, passive, roots(place.kind == "user")),
     )

@@ -85,8 +85,9 @@ class Surroundings(msgspec.Struct):
 
     `exists` asks the disk once for each path. `known`: beginnings of scripts that are known to be
     right. `every_name`: names that editors and packages leave behind are as good as others.
-    `restart`: the policy of scripts. `layer`: what is imported and set above the files, where there
-    is any. `bundles`: which directory is which bundle.
+    `execvp`: executables are run as execvp(3) does, hence by sysmgr: what the kernel does not know
+    is the shell's. `restart`: the policy of scripts. `layer`: what is imported and set above the
+    files, where there is any. `bundles`: which directory is which bundle.
     """
 
     working_directory: str = "/"
@@ -94,6 +95,7 @@ class Surroundings(msgspec.Struct):
     exists: Callable[[str], bool] = os.path.exists
     known: set[bytes] = set()
     every_name: bool = False
+    execvp: bool = False
     restart: Restart = Restart()
     layer: Any = None  # a Layer; typed so that a directory of scripts does not pay for it
     bundles: Known = msgspec.field(default_factory=Known)

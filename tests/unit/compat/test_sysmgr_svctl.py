@@ -117,6 +117,15 @@ def test_kill_locks_and_sends_usr1(box: Any) -> None:
     assert (folder / "lock").read_text() == "9\n"
 
 
+def test_kill_says_that_there_is_nothing_to_kill(box: Any) -> None:
+    box.runs.mkdir()
+    box.script("web")
+    for name, why in (("web", "it is not up"), ("wbe", "did you mean web?")):
+        status, out, err = box.call("svctl", "kill", name)
+        assert (status, out) == (1, "")
+        assert err.startswith(f"svctl: cannot kill {name}: ") and why in err
+
+
 def test_once_writes_a_lock_of_0_for_what_is_up(box: Any) -> None:
     folder = box.show("web", syspid=os.getpid(), pid=1)
     assert box.call("svctl", "once", "web") == (0, "", "")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from stoker.formats import compile_place
 from stoker.model import Definition, Step
 
 
@@ -71,6 +72,26 @@ def test_what_the_kernel_would_refuse(box: Any, text: str, message: str, hint: s
     (one,) = compiled.mistakes
     assert (one.message, one.hint, one.level) == (message, hint, "error")
     assert (one.file, one.line) == (str(path), 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "shell"),
+    [
+        ("exec sleep 1\n", True),
+        ("", True),
+        ("#!\nx\n", True),
+        ("\ufeff#!/bin/sh\n", True),
+        ("#!/no/such/sh\n", False),
+    ],
+)
+def test_sysmgr_runs_it_as_execvp_does_or_tries_it_again(box: Any, text: str, shell: bool) -> None:
+    path = box.script("web", text)
+    place = box.place
+    place.published = str(box.directory / "run")
+    compiled = compile_place(place)
+    assert [one.level for one in compiled.mistakes] == ["warning"]
+    (one,) = compiled.definitions
+    assert one.start == (Step(("/bin/sh", str(path)) if shell else (str(path),)),)
 
 
 def test_what_env_may_not_find_is_a_warning(box: Any) -> None:

@@ -113,6 +113,9 @@ def _kill(name: str) -> None:
         _end(name, signal.SIGKILL, signal.SIGUSR1)
     elif lock_of(_folder(name)) is not None:
         write(f"{_folder(name)}/lock", signal.SIGKILL)
+    else:
+        _known(name)
+        raise Failed("it is not up")
 
 
 def _end(name: str, lock: int, signo: int) -> None:

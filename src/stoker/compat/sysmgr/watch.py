@@ -6,6 +6,7 @@ signalled. It starts nothing again; that is for whoever started it.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -112,8 +113,18 @@ def _become(path: str, blocked: set[signal.Signals]) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
-        os.execv(path, [path])
+        _execute(path)
     except OSError as error:
         complain("runsyssv", f"{path}: {error.strerror}")
     finally:
         os._exit(127)
+
+
+def _execute(path: str) -> NoReturn:
+    """As execvp(3): what the kernel does not know is the shell's."""
+    try:
+        os.execv(path, [path])
+    except OSError as error:
+        if error.errno != errno.ENOEXEC:
+            raise
+        os.execv("/bin/sh", ["sh", path])
