@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from .graph import Edge, Group
 
 __all__ = [
-    "SECOND",
+    "COMING",
+    "DORMANT",
+    "HOPELESS",
     "KILLED",
+    "OK",
+    "SECOND",
+    "STALLED",
     "STUCK",
     "Cause",
     "Fault",
@@ -30,6 +35,9 @@ __all__ = [
 
 SECOND = 1_000_000_000
 """Nanoseconds."""
+
+HOPELESS, DORMANT, STALLED, COMING, OK = range(5)
+"""How far a target is from what is wanted of it: see `values`."""
 
 
 KILLED = 999_999
@@ -335,13 +343,13 @@ class Instance:
         self.earlier: list[Instance] = []
         self.later: list[Instance] = []
         self.downs: list[Instance] = []
-        self.deps = 4
+        self.deps = OK
         self.static: Fault | None = None  # a cycle, or a definition that cannot be used
         self.held = 0
         self.after_waits = 0
         self.circle = 0  # which circle of dependencies and orderings it lies in
         self.loop = ""  # an ordering loop that it is part of, drawn
-        self.hope = True  # within it; see hope.py
+        self.hope = COMING  # within it; see hope.py
         self.tangled = False
         self.knot: tuple[object, ...] = ()  # what the hope of others in the loop hangs on
         self.sig = -2

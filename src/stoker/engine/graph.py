@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from stoker.model import Dependency, Grouping, RestartOn
 
-from .facts import Fault, Instance
+from .facts import COMING, Fault, Instance
 from .loops import cycle, draw, find_loops
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def build(core: Core) -> None:
         i.watchers, i.earlier, i.later, i.downs = [], [], [], []
         i.held = i.after_waits = 0
         i.loop, i.circle, i.static = "", 0, None
-        i.hope, i.tangled = True, False
+        i.hope, i.tangled = COMING, False
     plain = True
     for i in instances:
         d = i.definition

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from stoker.model import Condition, Grouping, Stage, State
 
-from .facts import Instance
+from .facts import COMING, DORMANT, HOPELESS, OK, STALLED, Instance
 from .graph import Edge
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ __all__ = [
     "until",
     "value_of",
 ]
-
-HOPELESS, DORMANT, STALLED, COMING, OK = range(5)
 
 _UP = (Stage.UP, Stage.REFRESH)
 _SHIFT = {
@@ -69,9 +67,7 @@ def distance(core: Core, i: Instance) -> int:
         return HOPELESS if until(i) is None else DORMANT
     if i.stage is not Stage.IDLE:
         return STALLED if i.settled and i.stage not in _UP else COMING
-    if i.loop and i.after_waits and not i.hope:
-        return HOPELESS
-    value = min(i.deps, COMING)
+    value = min(i.deps, i.hope if i.loop and i.after_waits else COMING)
     if i.settled or not (core.active or i.definition.gives):
         value = min(value, STALLED)
     return value

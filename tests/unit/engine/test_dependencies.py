@@ -644,6 +644,23 @@ def test_a_loop_in_which_nobody_can_begin_is_passed(bench):
     assert b.states("web", "a", "b") == "online offline offline"
 
 
+def test_a_loop_that_only_a_file_can_open_is_passed_by_orderings_from_outside(bench):
+    """gate comes after key, which needs gate or the file: nothing moves until that is there."""
+    b = bench()
+    b.define(
+        gate={},
+        key={
+            "dependencies": (b.needs("gate", "file:///there", grouping=ANY),),
+            "before": (b.name("gate"),),
+        },
+        web={"dependencies": (b.needs("gate"),)},
+        last={"after": (b.name("web"),)},
+    )
+    assert b.states("gate", "key", "web", "last") == "offline offline offline online"
+    b.world.tell(Fact("file:///there", True))
+    assert b.states("gate", "key", "web", "last") == "online online online online"
+
+
 def test_members_of_a_cycle_do_not_wait_for_each_other_on_the_way_down(bench):
     """a waits until e is down, which depends on it; then a new definition makes a depend on e."""
     b = bench(e=slow(3.0))
