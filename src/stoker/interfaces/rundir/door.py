@@ -66,6 +66,7 @@ class RunDirectory:
         self._names: dict[str, tuple[str, str]] = {}  # FMRI to name and file
         self._pauses: dict[str, Timer] = {}
         self._trouble: Timer | None = None
+        self._trouble_said = ""
         self._cursor = manager.cursor
         self._directory = -1
         self._notices: Notices | None = None
@@ -280,7 +281,8 @@ class RunDirectory:
     def _failed(self, text: str) -> None:
         """The services go on; the view is tried again."""
         text = f"{self._files.path} does not show what runs: {text}; services go on"
-        if self._manager.notices.get("published") != text:
+        if self._trouble_said != text:
+            self._trouble_said = text
             self._manager.log(text)
         self._manager.notices["published"] = text
         if self._trouble is None and not self._over:
@@ -299,6 +301,8 @@ class RunDirectory:
             for fmri in list(self._names):
                 self._publish(fmri)
             self._remember()
+        if "published" not in self._manager.notices:
+            self._trouble_said = ""  # it is over: the next one is news
 
     # -- what people do
 
