@@ -85,6 +85,15 @@ def test_what_is_said_arrives(
 
 
 @pytest.mark.parametrize(
+    ("name", "remark"),
+    [("TIEM", "no service needs TIEM (did you mean TIME?)\n"), ("TIME", ""), ("input:VPN", "")],
+)
+def test_a_condition_that_nobody_needs_is_remarked_upon(run: Any, name: str, remark: str) -> None:
+    status, _, err = run("system", "set", name, "met")
+    assert (status, err) == (0, remark)
+
+
+@pytest.mark.parametrize(
     "words",
     [
         *(("sleep", "now"), ("set", "TIME"), ("set",), ("unset",), ("unset", "TIME", "met")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..call import Call
 from ..operation import change
-from ..say import clean, dump, local, table
+from ..say import clean, dump, local, note, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,26 @@ def run(call: Call) -> int:
     if given != _WORDS[action]:
         _wrong(call, action, name)
     if action == "set":
-        return change(call, "set", [], input=name, value=value == "met")
+        return _set(call, name, value == "met")
     return change(call, action, [], input=name or "")
+
+
+def _set(call: Call, name: str, met: bool) -> int:
+    status = change(call, "set", [], input=name, value=met)
+    if status == 0 and not (call.json or call.get("dry_run") or call.get("no_wait")):
+        _remark(call, name.removeprefix("input:"))
+    return status
+
+
+def _remark(call: Call, name: str) -> None:
+    """What no service needs is perhaps a slip."""
+    needed = [row["name"] for row in call.client().get("/v1/system")["inputs"] if row["needed_by"]]
+    if name in needed:
+        return
+    from stoker.model import did_you_mean
+
+    near = did_you_mean(name, needed)
+    note(f"no service needs {name}" + (f" (did you mean {near}?)" if near else ""))
 
 
 def _wrong(call: Call, action: str, name: str | None) -> None:
