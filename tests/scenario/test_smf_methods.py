@@ -27,6 +27,12 @@ def service(name: str, start: str, **more: str) -> str:
     return SERVICE.format(name=name, start=start, **given)
 
 
+def output(place: Scenario, name: str) -> list[str]:
+    """What its methods said, without the lines of the restarter."""
+    text = place.stoker("logs", "--plain", name).ok().out
+    return [line for line in text.splitlines() if not line.startswith("[ ")]
+
+
 def test_t61_t62_t63_what_a_method_finds(place: Scenario) -> None:
     tool = place.file("show", "")
     tool.write_text(
@@ -46,7 +52,7 @@ def test_t61_t62_t63_what_a_method_finds(place: Scenario) -> None:
     (place.directory / "all.xml").write_text(BUNDLE.format(text))
     place.up(status=1)
     place.wait_for("site/show", "online")
-    shown = place.stoker("logs", "--plain", "site/show").ok().out.splitlines()
+    shown = output(place, "site/show")
     assert {line for line in shown if line.startswith(("SMF_", "MODE"))} == {
         "SMF_FMRI=svc:/site/show:default",
         "SMF_METHOD=start",
@@ -93,5 +99,4 @@ def test_t35_a_contract_holds_what_forks_away(place: Scenario) -> None:
     place.wait_for("site/daemon", "disabled")
     for pid in running:
         place.gone(pid)
-    shown = place.stoker("logs", "--plain", "site/daemon").ok().out
-    assert shown.split("\n")[-3:-1] == ["ended 0", "nonsense 1"]
+    assert output(place, "site/daemon")[-2:] == ["ended 0", "nonsense 1"]

@@ -154,7 +154,7 @@ class Client:
         return self.ask("GET", path, None, patience)
 
     def post(self, path: str, body: Any = None, *, patience: float | None = PATIENCE) -> Any:
-        """Ask for something that changes something."""
+        """Ask for something that changes something. `body`: plain data, or bytes that are JSON."""
         return self.ask("POST", path, body, patience)
 
     def ask(self, method: str, path: str, body: Any, patience: float | None) -> Any:
@@ -249,7 +249,9 @@ class Client:
         return status
 
     def _send(self, method: str, path: str, body: Any) -> None:
-        data = b"" if body is None else encode(body).encode("ascii")
+        if not isinstance(body, bytes):  # JSON already
+            body = b"" if body is None else encode(body).encode("ascii")
+        data: bytes = body
         head = (
             f"{method} {path} HTTP/1.1\r\nHost: stoker\r\nStoker-Protocol: {PROTOCOL}\r\n"
             f"Content-Length: {len(data)}\r\n\r\n"

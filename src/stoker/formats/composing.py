@@ -80,9 +80,10 @@ def compose_definition(
     """The definition of one instance by what is composed for it."""
     made = _Composer(fmri, groups, exists, doubt)
     definition = made.build(frozenset(restarters))
-    return msgspec.structs.replace(
-        definition, format="manifest", source=source, log=log or _DEFAULT.log
-    )
+    kept = log or _DEFAULT.log
+    if kept.mode == _DEFAULT.log.mode:
+        kept = msgspec.structs.replace(kept, mode="smf")
+    return msgspec.structs.replace(definition, format="manifest", source=source, log=kept)
 
 
 def dependency_of(one: Dependent, owner: str) -> Dependency:

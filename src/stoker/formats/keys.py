@@ -137,8 +137,9 @@ LIMITS = Table(
 )  # fmt: skip
 
 LOG = Each(
-    Key("mode", Choice("lines", "plain", "json", "file", "passthrough", "none", what="mode"),
-        "lines: each with its time; plain: as they are; json; file: straight into `path`; "
+    Key("mode", Choice("lines", "plain", "json", "smf", "file", "passthrough", "none", what="mode"),
+        "lines: each with its time; plain: as they are; json; smf: as they are, with what SMF's "
+        "restarter says in brackets between them; file: straight into `path`; "
         "passthrough: to the manager's own output; none: /dev/null", f'"{_log.mode}"'),
     Key("path", FilePath(), "the file for mode file"),
     Key("size", Size(4096), "size of one file", '"10MB"'),

@@ -45,6 +45,7 @@ from .milestone import Milestone
 from .parent import Parent
 from .reload import bad_files
 from .reloading import Reloading
+from .remarks import Remarks
 from .ring import Ring
 from .statelog import StateLog
 from .status import status_view
@@ -98,6 +99,7 @@ class Manager:
         self._stop_sent = False
         self.reloading = Reloading(self)
         self.milestone = Milestone(self)
+        self.remarks = Remarks(self)
         self._asked_down = 0
         self._waits: dict[tuple[str, int], list[tuple[str, ...]]] = {}
         self.on_settings: Callable[[], object] = lambda: None
@@ -275,6 +277,7 @@ class Manager:
         if values:
             self.write(values)
             faults.point("carry")
+        self.remarks.turn(events, effects)
         self.carrier.carry(effects)
         if self.touched is not _nobody:
             self.touched([key for key in values if key.startswith("svc:")])
@@ -353,6 +356,7 @@ class Manager:
         self.engine.down_timeout = self.settings.down_timeout
         intents = self.link.intents if self.link is not None else {}
         self.watching.follow(compiled)
+        self.remarks.follow(compiled.definitions)
         bad = bad_files(compiled)
         if not bad:
             self.notices.pop("bad files", None)

@@ -128,6 +128,10 @@ class Link:
         self._waited[fmri] = (run, pattern)
         self._send("watch", fmri, run, pattern)
 
+    def note(self, fmri: str, text: str, after: bool) -> None:
+        """Have a line of ours written into an instance's log, `after` all that it wrote so far."""
+        self._record("note", fmri, text, after)
+
     def run(self, fmri: str, run: int, event: str, wall: int, pid: int, status: int | None) -> None:
         """A run began or ended; `status` as subprocess has it."""
         self._record("run", fmri, run, event, wall, pid, status)

@@ -31,15 +31,17 @@ def status_view(manager: Manager, fmri: str) -> StatusView:
         last_exit=_last_exit(one),
         source=one.definition.source,
         containment=manager.executor.contracts.kind,
-        log=_log(one),
+        log=_log(one, manager.place.logs),
     )
 
 
-def _log(one: Instance) -> str:
+def _log(one: Instance, folder: str) -> str:
     """Where its output can be read: a file, or the command that shows it."""
     log = one.definition.log
     if log.mode in ("file", "none"):
         return log.path if log.mode == "file" else ""
+    if log.mode == "smf":
+        return f"{folder}/{one.fmri.removeprefix('svc:/').replace('/', '-')}.log"
     if log.mode == "service":
         return f"the input of {display(log.path)}"
     return f"stoker logs {display(one.fmri)}"

@@ -194,10 +194,10 @@ class LogSettings(Frozen, frozen=True):
     """How an instance's output is kept.
 
     `mode`: "lines" (a time on every line), "plain" (lines as they are, with an index beside),
-    "json", "file" (the service writes straight into `path`), "passthrough" (to the manager's own
-    output), "service" (the input of the instance whose FMRI is `path`), "none" (/dev/null).
-    `size`: bytes of one file; `age`: seconds; `count`: files kept; `total`: bytes of all. `stderr`:
-    "together" or "apart".
+    "json", "smf" (plain, with the lines of SMF's restarter), "file" (the service writes straight
+    into `path`), "passthrough" (to the manager's own output), "service" (the input of the instance
+    whose FMRI is `path`), "none" (/dev/null). `size`: bytes of one file; `age`: seconds; `count`:
+    files kept; `total`: bytes of all. `stderr`: "together" or "apart".
     """
 
     mode: str = "lines"

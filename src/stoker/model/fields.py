@@ -116,7 +116,7 @@ FIELDS: tuple[FieldRow, ...] = (
     FieldRow("limits", "io", "astring*", "limits.io"),
     FieldRow("limits", "missing", "astring", "limits.missing", ("refuse", "ignore")),
     FieldRow("log", "mode", "astring", "log.mode",
-             ("lines", "plain", "json", "file", "passthrough", "none")),
+             ("lines", "plain", "json", "smf", "file", "passthrough", "none")),
     FieldRow("log", "path", "astring", "log.path"),
     FieldRow("log", "size", "count", "log.size"),
     FieldRow("log", "age", "time", "log.age"),

@@ -35,7 +35,7 @@ from .report import Report, Start
 from .sessions import SessionContracts
 from .spawn import Spawning
 from .starters import Spawner, spawner_named
-from .surroundings import Surroundings
+from .surroundings import Surroundings, expand, token_words
 from .traces import end_process
 from .usage import Usage
 
@@ -63,7 +63,9 @@ __all__ = [
     "adopt",
     "contract_name",
     "end_process",
+    "expand",
     "marker",
     "recognise",
     "spawner_named",
+    "token_words",
 ]

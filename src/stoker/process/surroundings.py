@@ -23,7 +23,15 @@ from stoker.model import Context, Definition, Step, split
 
 from .command import Command, SpawnError
 
-__all__ = ["Account", "Surroundings", "account", "expand", "explain", "read_environment"]
+__all__ = [
+    "Account",
+    "Surroundings",
+    "account",
+    "expand",
+    "explain",
+    "read_environment",
+    "token_words",
+]
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -140,6 +148,12 @@ def expand(text: str, words: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
+def token_words(fmri: str, method: str) -> dict[str, str]:
+    """What each of SMF's tokens stands for in a method of that instance."""
+    service, instance = split(fmri)
+    return {"%": "%", "r": "svc.startd", "s": service, "i": instance, "f": fmri, "m": method}
+
+
 class Surroundings(msgspec.Struct):
     """The place's part of the surroundings. `base`: the recorded environment; `directory`: where
     processes stand unless the definition says otherwise ("" is the home of the account).
@@ -168,7 +182,7 @@ class Surroundings(msgspec.Struct):
         """
         context = step.context or definition.context
         who = account(context)
-        words = self._words(definition, method) if context.tokens else {}
+        words = token_words(definition.fmri, method) if context.tokens else {}
         env = self.environment(context, who, words)
         env.update(added or {})
         cwd = self.cwd(context, who, words)
@@ -220,18 +234,6 @@ class Surroundings(msgspec.Struct):
         if chosen == "~" or chosen.startswith("~/"):
             chosen = (who.home or self.base.get("HOME") or "/") + chosen[1:]
         return os.path.join(default, chosen) if chosen else default
-
-    @staticmethod
-    def _words(definition: Definition, method: str) -> dict[str, str]:
-        service, instance = split(definition.fmri)
-        return {
-            "%": "%",
-            "r": "svc.startd",
-            "s": service,
-            "i": instance,
-            "f": definition.fmri,
-            "m": method,
-        }
 
 
 def _rlimits(definition: Definition) -> dict[int, tuple[int, int]]:

@@ -17,10 +17,11 @@ Invariants:
 - A choice is answered ``saved`` only after fsync; choices that arrive together share one.
 
 Messages of the link beyond those every manager needs (all optional): manager → recorder
-``["note", fmri, text]`` (a line of the manager's in that log), ``["watch", fmri, run, regex]``
-→ ``["matched", fmri, run, line]``, ``["bounds", rows, age]`` (how much history is kept),
-``["roles", rows]`` (who else may read: may, users, groups, services), ``["rotate", fmri or null]``,
-``["handback"]`` → ``["hand", names, more]`` with descriptors (after which the recorder ends).
+``["note", fmri, text, after]`` (a line of the manager's in that log),
+``["watch", fmri, run, regex]`` → ``["matched", fmri, run, line]``, ``["bounds", rows, age]`` (how
+much history is kept), ``["roles", rows]`` (who else may read: may, users, groups, services),
+``["rotate", fmri or null]``, ``["handback"]`` → ``["hand", names, more]`` with descriptors (after
+which the recorder ends).
 
 Files, below the log directory: see `names`; lines in them: see `lines`. ``RUN/records`` answers
 questions: see `read`.

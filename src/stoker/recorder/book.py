@@ -13,7 +13,7 @@ from stoker.linux import faults
 
 from .journal import Table
 from .lines import INDEX_RECORD, Encoder, State, encoder_of
-from .names import CURRENT, INDEX, closed_files, closing_name, folder_of, is_closed
+from .names import CURRENT, INDEX, closed_files, closing_name, folder_of, is_closed, smf_name
 from .settings import Settings
 
 __all__ = ["Book", "Shelf"]
@@ -118,6 +118,18 @@ class Shelf:
         book.encoder = other
         if settings.mode == "file" and settings.path:
             self._point_to(book, settings.path)
+        if settings.mode == "smf":
+            self._name(book)
+
+    def _name(self, book: Book) -> None:
+        """Let the log be found under the name that SMF gives it, beside the folders."""
+        link, target = os.path.join(self.root, smf_name(book.fmri)), f"{book.name}/{CURRENT}"
+        try:
+            if os.path.islink(link) and os.readlink(link) != target:
+                os.unlink(link)
+            os.symlink(target, link)
+        except OSError:
+            return  # it is there, or cannot be made: the log itself is none the worse for it
 
     def _point_to(self, book: Book, path: str) -> None:
         """The service writes straight into `path`: readers find it where they look for any log."""

@@ -12,6 +12,7 @@ with the same: ``time``, ``stream``, ``run``, ``text``, and ``part`` (true where
 plus sign); bytes that are no UTF-8 stand in ``text`` as U+DC80 to U+DCFF (Python's
 surrogateescape). In mode "plain" the bytes are as they came, and the index beside has the rest:
 records of 24 bytes (`INDEX_RECORD`): offset, time in ns, run, stream; each holds until the next.
+Mode "smf" is like it, with ``[ Nov 20 10:11:12 Enabled. ]`` for what we say (local time).
 
 A whole block is stamped by one replace. An unfinished line is written as far as it has come; what
 belongs to it follows without a stamp. `State` is what must be known to go on in the middle of a
@@ -24,6 +25,7 @@ import json
 import struct
 import time
 from abc import ABC, abstractmethod
+from datetime import datetime
 from json.encoder import encode_basestring_ascii
 from typing import NamedTuple
 
@@ -219,7 +221,17 @@ class Plain(Encoder):
         return [data], after
 
 
-_ENCODERS: dict[str, Encoder] = {"lines": Stamped(), "json": JsonLines(), "plain": Plain()}
+class AsSmf(Plain):
+    """Mode "smf": the same, but what we say ourselves stands in brackets with its time."""
+
+    def remark(self, text: str, when: str, state: State) -> tuple[Parts, State]:
+        at = datetime.fromisoformat(when).astimezone()
+        return super().remark(f"[ {at:%b %e %H:%M:%S} {text} ]", when, state)
+
+
+_ENCODERS: dict[str, Encoder] = {
+    "lines": Stamped(), "json": JsonLines(), "plain": Plain(), "smf": AsSmf(),
+}  # fmt: skip
 
 
 def parse_stamped(line: bytes) -> tuple[str, str, int, bool, bytes] | None:

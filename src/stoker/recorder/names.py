@@ -12,7 +12,16 @@ import os
 import time
 from datetime import datetime
 
-__all__ = ["CURRENT", "INDEX", "closed_files", "closing_name", "fmri_of", "folder_of", "is_closed"]
+__all__ = [
+    "CURRENT",
+    "INDEX",
+    "closed_files",
+    "closing_name",
+    "fmri_of",
+    "folder_of",
+    "is_closed",
+    "smf_name",
+]
 
 CURRENT = "current"
 INDEX = ".index"
@@ -30,6 +39,11 @@ def folder_of(fmri: str) -> str:
         for at, byte in enumerate(raw)
     )
     return coded or "%"
+
+
+def smf_name(fmri: str) -> str:
+    """The name that SMF gives to an instance's log; two services may share one, as there."""
+    return fmri.removeprefix("svc:/").replace("/", "-") + ".log"
 
 
 def fmri_of(folder: str) -> str:

@@ -336,10 +336,12 @@ class Recorder:
             book.ended = (0, "")
         self.ledger.run(fmri, run, event, at, pid, status, tail)
 
-    def _on_note(self, fmri: str, text: str) -> None:
+    def _on_note(self, fmri: str, text: str, after: bool = False) -> None:
         """A line of the manager's in the instance's log (SMF writes such: "Enabled.", "Executing
-        ...").
+        ..."). `after`: it tells of an end, so what was written before stands before it.
         """
+        for pipe in self._of(fmri) if after else ():
+            self.drain.read_all(pipe)
         self.drain.remark(self.shelf.book(fmri), str(text))
 
     def _on_watch(self, fmri: str, run: int, pattern: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["Settings"]
 
-MODES = ("lines", "plain", "json", "file", "passthrough", "none")
+MODES = ("lines", "plain", "json", "smf", "file", "passthrough", "none")
 
 
 class Settings:

@@ -193,7 +193,7 @@ def test_a_line_that_says_ready_is_told(recorder: Recorder) -> None:
     assert recorder.hear("matched") == ["matched", WEB, 3, "listening on port 80"]
 
 
-@pytest.mark.parametrize("mode", ["lines", "json", "plain", "none"])
+@pytest.mark.parametrize("mode", ["lines", "json", "plain", "smf", "none"])
 def test_a_line_that_says_ready_is_told_when_it_was_read_before_it_was_asked_for(
     recorder: Recorder, mode: str
 ) -> None:

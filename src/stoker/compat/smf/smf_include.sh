@@ -44,7 +44,7 @@ smf_is_nonglobalzone () {
 _smf_processes () {
 	_smf_own=$(sed -n 's/^0:://p' /proc/self/cgroup 2>/dev/null)
 	for _smf_mount in $(awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts); do
-		for _smf_dir in "$_smf_mount${_smf_own%/*}"/*."$1"; do
+		for _smf_dir in "$_smf_mount${_smf_own%/*/*}"/[sl]/*."$1"; do
 			[ -f "$_smf_dir/cgroup.procs" ] && cat "$_smf_dir/cgroup.procs" && return
 		done
 	done

@@ -206,7 +206,7 @@ class Tree:
             self._send(piece)
 
     def _send(self, changes: list[dict[str, Any]]) -> None:
-        body = {"changes": changes, "expect": self.count}
+        body = msgspec.json.encode({"changes": changes, "expect": self.count})
         self.client.post("/v1/properties", body, patience=120)
         self.count += 1
 
