@@ -6,15 +6,33 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from stoker.testing import Result, Scenario
+from stoker.testing.scenario import alive as living
+
+__all__ = ["PATIENCE", "SLEEP", "Host", "living", "serving"]
 
 PATIENCE = 60.0
+SLEEP = "exec sleep 1000"
+"""The body of a script that only runs."""
+
+
+@contextmanager
+def serving() -> Iterator[Host]:
+    """One that runs, on a place of its own."""
+    with Scenario() as place, Host(place) as host:
+        host.start()
+        yield host
 
 
 class Host:
-    """`place` has the scripts; `runs` is RUNDIR. `variables` are added to sysmgr's environment."""
+    """`place` has the scripts; `runs` is RUNDIR. `variables` are added to sysmgr's environment. It
+    ends what a failed test has left, as a context manager.
+    """
 
     def __init__(self, place: Scenario) -> None:
         self.place = place
@@ -22,6 +40,19 @@ class Host:
         self.runs = place.base / "published"
         self.variables: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,17 +104,6 @@ class Host:
         self._process = None
         return status
 
-    def close(self) -> None:
-        """What a failed test has left."""
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
     # -- RUNDIR, as `cat` and `ls` show it
 
     def number(self, path: str) -> int:
@@ -128,12 +148,3 @@ class Host:
         subprocess.run(
             ["rm", "-r", str(self.runs / name)], stderr=subprocess.DEVNULL, timeout=PATIENCE
         )
-
-
-def living(pid: int) -> bool:
-    """Whether a process lives; a zombie does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return False
-    return stat.rpartition(b")")[2].split()[0] not in (b"Z", b"X")

@@ -11,23 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sysmgr_host import PATIENCE, Host, living
+from sysmgr_host import PATIENCE, SLEEP, Host, living, serving
 
 from stoker.testing import Scenario
-
-SLEEP = "exec sleep 1000"
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     """One sysmgr for all tests here: each has services of its own."""
-    with Scenario() as place:
-        made = Host(place)
-        try:
-            made.start()
-            yield made
-        finally:
-            made.close()
+    with serving() as made:
+        yield made
 
 
 def test_svctl_stop_status_start(host: Host) -> None:

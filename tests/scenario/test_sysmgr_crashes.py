@@ -10,18 +10,15 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from sysmgr_host import PATIENCE, Host, living
+from sysmgr_host import PATIENCE, SLEEP, Host, living
 
 from stoker.testing import Scenario
-
-SLEEP = "exec sleep 1000"
 
 
 @pytest.fixture
 def host(place: Scenario) -> Iterator[Host]:
-    made = Host(place)
-    yield made
-    made.close()
+    with Host(place) as made:
+        yield made
 
 
 def both(host: Host, name: str) -> tuple[int, int]:

@@ -9,23 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sysmgr_host import Host, living
-
-from stoker.testing import Scenario
-
-SLEEP = "exec sleep 1000"
+from sysmgr_host import SLEEP, Host, living, serving
 
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     """One sysmgr for all tests here: each has services of its own."""
-    with Scenario() as place:
-        made = Host(place)
-        try:
-            made.start()
-            yield made
-        finally:
-            made.close()
+    with serving() as made:
+        yield made
 
 
 def test_rundir_pid_is_sysmgr(host: Host) -> None:

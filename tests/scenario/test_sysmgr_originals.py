@@ -12,11 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sysmgr_host import PATIENCE, Host
+from sysmgr_host import PATIENCE, SLEEP, Host
 
 from stoker.testing import Scenario
-
-SLEEP = "exec sleep 1000"
 
 
 def original(variable: str) -> str:
@@ -29,9 +27,8 @@ def original(variable: str) -> str:
 
 @pytest.fixture
 def host(place: Scenario) -> Iterator[Host]:
-    made = Host(place)
-    yield made
-    made.close()
+    with Host(place) as made:
+        yield made
 
 
 def call(host: Host, *words: str) -> subprocess.CompletedProcess[str]:
