@@ -23,6 +23,8 @@ def place() -> Iterator[Scenario]:
             made.toml(name, text)
         made.toml("two", DOWN + "[instances.a]\n[instances.b]\n")
         made.toml("top", DOWN + '[[dependency]]\ntargets = ["base"]\n')
+        either = '[[dependency]]\ngrouping = "require_any"\ntargets = ["one", "base"]\n'
+        made.toml("either", DOWN + either)
         bad = 'exec_start = ["false"]\nenabled = false\n[ready]\nnotify = true\n'  # never online
         made.toml("bad", bad + "[restart]\nlimit = 0\n")
         made.up()
@@ -56,6 +58,9 @@ def test_t69_t70_waiting_and_what_is_needed(place: Scenario, call: Call) -> None
     assert status == 4 and "unsatisfied" in err
     assert call("enable", "-rs", "top")[0] == 0
     assert {place.instance(name)["state"] for name in ("top", "base")} == {"online"}
+    # Where there is a choice it is the administrator's.
+    status, _, err = call("enable", "-r", "either")
+    assert status == 0 and "svc:/one:default" in err and "svc:/base:default" in err
     assert call("disable", "-s", "-c", "for a test", "top")[0] == 0
     assert "for a test" in place.stoker("status", "top").ok().out
     assert call("enable", "-s", "bad")[0] == 3
