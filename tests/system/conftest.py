@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from stoker.testing import Scenario
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scenario"))  # for what both share
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 
