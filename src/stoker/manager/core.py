@@ -50,6 +50,7 @@ from .ring import Ring
 from .statelog import StateLog
 from .status import status_view
 from .telling import Telling
+from .tidying import Tidying
 from .watching import Watching
 
 __all__ = ["Manager"]
@@ -98,6 +99,7 @@ class Manager:
         self._leaving: int | None = None
         self._stop_sent = False
         self.reloading = Reloading(self)
+        self.tidying = Tidying(loop, self._busy)
         self.milestone = Milestone(self)
         self.remarks = Remarks(self)
         self._asked_down = 0
@@ -243,8 +245,8 @@ class Manager:
             return
         self._in_turn = True
         before = self.ring.cursor
+        done = 0
         try:
-            done = 0
             for _ in range(_ROUNDS):
                 self.executor.turn_ends()
                 if self.happenings.queue:
@@ -257,12 +259,17 @@ class Manager:
             self.failed(error)
         finally:
             self._in_turn = False
-        if self.carrier.waits or self.happenings.queue:
+        self.tidying.dealt(done)
+        if self._busy():
             self.loop.at(time.monotonic_ns(), _nothing)
         try:
             self._afterwards(before)
         except Exception as error:
             self.failed(error)
+
+    def _busy(self) -> bool:
+        """Whether there is something that need not be waited for."""
+        return self.carrier.waits or bool(self.happenings.queue)
 
     def _round(self) -> int:
         """One round; how many events it dealt with."""

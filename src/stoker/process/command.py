@@ -91,7 +91,7 @@ def environment(command: Command) -> dict[bytes, bytes]:
     return dict(map(_variable, command.env.items()))
 
 
-@lru_cache(maxsize=1024)  # most of an environment is the same for all services
+@lru_cache(maxsize=128)  # most of an environment is the same for all services
 def _variable(pair: tuple[str, str]) -> tuple[bytes, bytes]:
     name, value = pair
     if not name or "=" in name or "\0" in name or "\0" in value:
