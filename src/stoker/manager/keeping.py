@@ -115,7 +115,7 @@ class Keeping:
         """
         try:
             there = self.take(_RECORDERS)
-        except TimeoutError as error:
+        except OSError as error:  # no answer, or we have no descriptors for it
             self.said(str(error))
             return 0
         for fd in there.values():

@@ -29,6 +29,8 @@ LONGEST = 60_000
 MOST_HISTORY = 20_000  # rows that wait
 _AT_ONCE = 64
 
+_GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
+
 _encode = msgspec.json.Encoder().encode
 _PLAIN = LogSettings()
 _BOUNDS = (Settings().history_count, Settings().history_age)
@@ -208,9 +210,10 @@ class Link:
             self._socket.send(data, socket.MSG_NOSIGNAL)
         except BlockingIOError:
             return False
-        except OSError as error:  # the keeper is being lost: its successor makes a new pair
+        except OSError as error:
             self.said(f"the recorder cannot be reached: {error}")
-            return error.errno == errno.EMSGSIZE  # which no waiting helps
+            # The keeper is being lost: a successor of ours tells it, over a new pair.
+            return error.errno not in _GONE
         return True
 
     def _ready(self, events: int) -> None:
