@@ -348,10 +348,16 @@ VERBS: tuple[Verb, ...] = (
         statuses={1: "it could not be done", 3: STATUSES[3], 4: STATUSES[4]}, fast=False,
     ),
     Verb(
-        "import", "take service bundles (manifests of SMF) into the repository",
+        "import", "take service bundles of SMF into the repository, or convert systemd's units",
         "Each file, and every *.xml below a directory. They are services until they are deleted "
-        "(stoker svccfg delete); what an administrator set for one is kept when it comes again.",
-        [Argument("paths", "files and directories", many="+", kind="directory")], [JSON],
+        "(stoker svccfg delete); what an administrator set for one is kept when it comes again. "
+        "`import systemd UNIT…` writes a native definition for each of systemd's units, and says "
+        "of every setting whether it is taken, approximated or ignored, and why.",
+        [Argument("paths", "files and directories; or `systemd` and units", many="+",
+                  kind="directory")],
+        [Option("--to", "write the definitions of units into DIR, not the place's", value="DIR",
+                kind="directory"),
+         Option("--dry-run", "show the definitions of units, and write nothing", short="-n"), JSON],
         statuses={0: "all were taken", 1: "some have mistakes", 3: STATUSES[3]}, fast=False,
     ),
     Verb(

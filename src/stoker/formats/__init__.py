@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .registry import FORMATS, format_of
     from .services import Dependent, Service
     from .settings import read_settings
+    from .systemd import Converted, convert_unit, native_name
+    from .systemd_unit import Unit, find_unit, read_unit
 
 _HOME = {
     "read_services_of": "place_services",
@@ -55,6 +57,12 @@ _HOME = {
     "Reference": "entry",
     "Surroundings": "entry",
     "advise": "advice",
+    "Converted": "systemd",
+    "convert_unit": "systemd",
+    "native_name": "systemd",
+    "Unit": "systemd_unit",
+    "find_unit": "systemd_unit",
+    "read_unit": "systemd_unit",
     "find_bundle": "bundle_roots",
     "roots": "bundle_roots",
     "compile_main": "compile",
@@ -92,7 +100,13 @@ __all__ = [
     "compile_main",
     "compile_place",
     "file_name",
+    "Converted",
+    "Unit",
+    "convert_unit",
     "find_bundle",
+    "find_unit",
+    "native_name",
+    "read_unit",
     "format_of",
     "roots",
     "new_definition",

@@ -10,6 +10,10 @@ __all__ = ["run"]
 
 def run(call: Call) -> int:
     """Import files and directories; what is wrong with one is told, and the others are taken."""
+    if call.arguments["paths"][0] == "systemd":
+        from ..units import import_units
+
+        return import_units(call, list(call.arguments["paths"][1:]))
     from stoker.compat import properties
 
     said: list[str] = []

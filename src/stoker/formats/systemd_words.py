@@ -1,0 +1,64 @@
+"""Parts of systemd's values: command lines for the shell, spans of time, limits
+(systemd.service(5), systemd.time(7)).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+
+from stoker.errors import Failed
+
+__all__ = ["commands_of", "limit", "native", "seconds", "shell"]
+
+
+def commands_of(value: str) -> Iterable[str]:
+    """The commands of one line: they are separated by a semicolon that stands alone."""
+    return [one.strip() for one in f" {value} ".split(" ; ") if one.strip()]
+
+
+def native(line: tuple[str, list[str]], *, main: bool) -> list[str] | str:
+    """A command as it is, or for the shell, where it has variables or may fail."""
+    prefixes, words = line
+    forgiven = "-" in prefixes and not main
+    if not forgiven and not any("$" in word for word in words):
+        return words
+    if words[0].endswith("/kill") or forgiven or not main:
+        return shell(line)
+    return f"set -f; exec {shell(('', words))}"
+
+
+def shell(line: tuple[str, list[str]]) -> str:
+    """A command for the shell: a word $X becomes several, ${X} inside one stays one."""
+    prefixes, words = line
+    text = " ".join(_shell_word(word, ":" not in prefixes) for word in words)
+    return f"{{ {text} || :; }}" if "-" in prefixes else text
+
+
+def _shell_word(word: str, variables: bool) -> str:
+    if not variables or "$" not in word:
+        return shlex.quote(word.replace("$$", "$"))
+    if word.startswith("$") and word[1:].isidentifier():
+        return word
+    quoted = word.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`")
+    return f'"{quoted.replace("$$", chr(92) + "$")}"'
+
+
+_UNITS = {
+    "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "": 1.0,
+    "m": 60.0, "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hr": 3600.0,
+    "hour": 3600.0, "hours": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0,
+}  # fmt: skip
+
+
+def seconds(text: str) -> float:
+    """A span of time: "5min 20s" (systemd.time(7)). Raises Failed."""
+    parts = re.findall(r"([0-9.]+)\s*([a-z]*)", text)
+    if not parts or any(unit not in _UNITS for _, unit in parts):
+        raise Failed(f"{text!r} is no span of time")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def limit(text: str) -> int | str:
+    return "unlimited" if text == "infinity" else int(text) if text.isdigit() else text

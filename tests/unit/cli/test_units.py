@@ -1,0 +1,48 @@
+"""`stoker import systemd UNIT…` writes definitions and a report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stoker.cli import main
+
+TEXT = "[Unit]\nDescription=X\nDocumentation=man:x(1)\n[Service]\nExecStart=/bin/x\nType=simple\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "x.service").write_text(TEXT)
+    (tmp_path / "x.timer").write_text("[Timer]\nOnCalendar=daily\n")
+    return tmp_path
+
+
+def test_a_definition_is_written_and_every_setting_is_told(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to = files / "to"
+    words = ["import", "systemd", str(files / "x.service"), "--to", str(to)]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert f"x.service: wrote {to}/x.toml" in out
+    assert "taken        ExecStart=/bin/x" in out
+    assert "ignored      Documentation=man:x(1): it is for people and tools" in out
+    assert 'exec_start = ["/bin/x"]' in (to / "x.toml").read_text()
+    assert main(words) == 1  # what is there stays
+    assert main(["check", str(to)]) == 0
+
+
+def test_what_cannot_be_converted_is_an_error_and_the_rest_is_done(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    units = [str(files / name) for name in ("x.timer", "x.service")]
+    assert main(["import", "systemd", *units, "nothing.service", "--dry-run", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [row["unit"] for row in found["units"]] == ["x.timer", "x.service"]
+    assert "nothing is started by time yet" in found["units"][0]["why"]
+    assert found["units"][1]["path"] is None
+    assert [row["what"] for row in found["units"][1]["settings"]].count("taken") == 3
+    assert "no unit nothing.service" in found["said"][0]
+    assert main(["import", "systemd"]) == 2
