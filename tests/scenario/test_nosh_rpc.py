@@ -131,6 +131,28 @@ def test_plumbed_pipes_outlive_both_and_input_activates(place: Scenario, rpc: Pa
     assert status(reader)[18] == 0  # once is once
 
 
+def test_failed_while_restart_thinks_and_up_again_after_stop(place: Scenario, rpc: Path) -> None:
+    note, go, stop = (place.base / name for name in ("slow", "go", "stop"))
+    wait = "until test -e {}; do sleep 0.05; done"
+    one = bundle(
+        place.base / "s" / "service",
+        start=f"echo start >> {note}",
+        run=f"echo run >> {note}; exit 5",
+        restart=f"echo $* >> {note}; {wait.format(go)}; kill -KILL $$",
+        stop=f"echo stop >> {note}; {wait.format(stop)}",
+    ).parent
+    loaded(place, rpc, one)
+    write(one, "u")
+    place.until(lambda: status(one)[18] == 5, "failed, as long as restart thinks")
+    go.touch()
+    place.until(lambda: status(one)[18] == 4, "stopping: one that is killed has said no")
+    write(one, "u")
+    stop.touch()
+    once = ["start", "run", "exit 5", "stop"]
+    place.until(lambda: lines(note) == once * 2, "again from the start")
+    place.until(lambda: status(one)[18] == 0, "stopped")
+
+
 def test_run_on_empty_is_what_the_client_says(place: Scenario, rpc: Path) -> None:
     note = place.base / "note"
     ones = []

@@ -82,7 +82,10 @@ def test_a_service_manager_of_its_own_on_a_socket_that_it_is_given(place: Scenar
     path = place.base / "control"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as given:
         given.bind(str(path))
-        code = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.execv(sys.argv[2], sys.argv[2:])"
+        code = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_FDS'] = '1'; "
+            "os.environ['LISTEN_PID'] = str(os.getpid()); os.execv(sys.argv[2], sys.argv[2:])"
+        )
         program = Path(sys.executable).with_name("stoker")
         words = [sys.executable, "-c", code, str(given.fileno())]
         words += [sys.executable, str(program), "service-manager"]

@@ -46,7 +46,7 @@ def test_the_status_of_a_bundle_to_the_byte(place: Scenario) -> None:
     assert data[36:87] == bytes(51)
     seconds, fraction = struct.unpack_from(">QI", data)
     born = os.stat(f"/proc/{pid(one)}").st_ctime
-    assert abs(seconds - (1 << 62) - 37 - born) < 60
+    assert abs(seconds - (1 << 62) - 37 - born) < 600
     assert fraction < 1_000_000_000
     first = pid(one)
     write(one, "k")
@@ -115,34 +115,29 @@ def test_a_start_program_is_ended_by_d_and_run_never_runs(place: Scenario) -> No
     assert lines(note) == ["stop"]
 
 
-def test_whoever_locks_it_first_has_the_service(place: Scenario) -> None:
-    one = bundle(place.directory / "web", run=FOREVER)
-    (one / "supervise").mkdir()
-    with open(one / "supervise" / "lock", "w") as lock:
+def test_directories_that_others_have_that_cannot_be_served_and_that_are_links(
+    place: Scenario,
+) -> None:
+    locked = bundle(place.directory / "locked", run=FOREVER)
+    odd = bundle(place.directory / "odd", run=FOREVER)
+    linked = bundle(place.directory / "linked", run=FOREVER)
+    (locked / "supervise").mkdir()
+    (odd / "supervise").mkdir()
+    (odd / "supervise" / "control").write_text("")  # no FIFO: the view is lost, not the service
+    early = place.base / "early-supervise" / "linked"
+    (linked / "supervise").symlink_to(early)
+    with open(locked / "supervise" / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         place.stoker("up", "-d", str(place.directory))
-        assert place.instance("web")["pid"] is None
-        notices = place.stoker("status", "--json").ok().json()["manager"]["notices"]
-        assert any("another program supervises it" in text for text in notices)
-    place.stoker("start", "web").ok()
-
-
-def test_a_control_that_is_no_fifo_costs_the_view_and_not_the_service(place: Scenario) -> None:
-    one = bundle(place.directory / "web", run=FOREVER)
-    (one / "supervise").mkdir()
-    (one / "supervise" / "control").write_text("")
-    place.up()
-    assert place.instance("web")["state"] == "online"
-    assert not served(one)
-
-
-def test_a_link_to_a_directory_that_is_not_there_makes_it(place: Scenario) -> None:
-    one = bundle(place.directory / "web", run=FOREVER)
-    early = place.base / "early-supervise" / "web"
-    (one / "supervise").symlink_to(early)
-    place.up()
-    assert served(one)
+        rows = place.instances()
+        assert [rows[name]["state"] for name in ("odd", "linked")] == ["online"] * 2
+        assert rows["locked"]["pid"] is None  # whoever has locked it has the service
+        (text,) = place.stoker("status", "--json").ok().json()["manager"]["notices"]
+        assert text.startswith(f"{locked}/supervise is not served: ")
+        assert text.endswith(", nor are 1 others")
+    assert (served(odd), served(linked)) == (False, True)
     assert (early / "status").stat().st_size == 18  # as daemontools has it
+    place.stoker("start", "locked").ok()
 
 
 def test_a_successor_goes_on_from_what_was_shown(place: Scenario) -> None:
@@ -155,8 +150,13 @@ def test_a_successor_goes_on_from_what_was_shown(place: Scenario) -> None:
     assert status(one) == before
 
 
-def test_the_programs_of_daemontools_operate_it(place: Scenario) -> None:
+def test_the_programs_of_daemontools_runit_and_s6_operate_their_own_kinds(
+    place: Scenario,
+) -> None:
     one = bundle(place.directory / "web", run=FOREVER)
+    runit = bundle(place.directory / "runit", run=FOREVER, finish="true")
+    six = bundle(place.directory / "six", run="echo >&4; exec sleep infinity")
+    (six / "notification-fd").write_text("4\n")
     place.up()
     assert tool("svok", one) == ""
     text = tool("svstat", one)
@@ -169,15 +169,6 @@ def test_the_programs_of_daemontools_operate_it(place: Scenario) -> None:
     place.until(lambda: "paused" in tool("svstat", one), "paused")
     held = subprocess.run(["setlock", "-n", one / "supervise" / "lock", "true"], check=False)
     assert held.returncode == 111
-    place.down()
-    assert "supervise not running" in tool("svstat", one)
-
-
-def test_the_programs_of_runit_and_s6_operate_their_own_kinds(place: Scenario) -> None:
-    runit = bundle(place.directory / "runit", run=FOREVER, finish="true")
-    six = bundle(place.directory / "six", run="echo >&4; exec sleep infinity")
-    (six / "notification-fd").write_text("4\n")
-    place.up()
     assert tool("sv", "status", runit).startswith(f"run: {runit}: (pid {place.pid('runit')}) ")
     tool("sv", "-w", "60", "down", runit)
     assert tool("sv", "status", runit).startswith(f"down: {runit}: ")
@@ -188,3 +179,5 @@ def test_the_programs_of_runit_and_s6_operate_their_own_kinds(place: Scenario) -
     assert "ready" in text
     tool("s6-svc", "-d", six)
     place.until(lambda: tool("s6-svstat", six).startswith("down (signal SIGTERM)"), "down")
+    place.down()
+    assert "supervise not running" in tool("svstat", one)
