@@ -92,6 +92,9 @@ def begin(
     def go() -> None:
         _begin(manager, keeping, records, opening)
         ready(manager)
+        keeping.ready()  # now: who says so and does not answer yet has not served
+        manager.parent.ready()
+        manager.subscribe(manager.parent.changed)
 
     if link is None or records.own.get("choices") or not os.path.exists(place.repository):
         go()
@@ -193,9 +196,6 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
     if not choices:
         manager.write({OWN: _own(manager, executor, True)})
     manager.log(f"generation {manager.generation}: {len(compiled.definitions)} definitions")
-    keeping.ready()
-    manager.parent.ready()
-    manager.subscribe(manager.parent.changed)
 
 
 def _unrun(records: Records, events: Iterable[Event]) -> list[Event]:
