@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from stoker.errors import StokerError, UsageError
 
 from .options import letters
-from .session import COMMANDS, Session, complain
+from .selection import complain
+from .session import COMMANDS, Session
 from .words import split_line
 
 __all__ = ["main"]

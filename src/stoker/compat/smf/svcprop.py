@@ -8,7 +8,7 @@ from stoker.errors import NoSuchService, StokerError, UsageError
 from stoker.model import Group, Property, compose, is_instance, service_of
 
 from .matching import entities, property_of
-from .session import snapshot_groups
+from .selection import snapshot_groups
 from .tree import Tree, failed
 
 __all__ = ["main"]
