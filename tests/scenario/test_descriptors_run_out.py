@@ -65,8 +65,10 @@ def test_those_that_do_not_fit_are_refused(place: Scenario) -> None:
     assert 0 < len(up) < MANY == len(rows)
     for row in refused:
         assert f"{RESERVE} are kept back" in row["note"], row
-    why = place.stoker("explain", refused[0]["name"]).ok().out
-    assert "too few descriptors" in why
+    place.until(
+        lambda: "too few descriptors" in place.stoker("explain", refused[0]["name"]).ok().out,
+        "it is explained",
+    )
     told = place.stoker("doctor", "--json").ended(1).json()["findings"]
     assert any(one["subject"] == "descriptors" and "keeper" in one["text"] for one in told)
     # It opens one for a moment now and then; what it holds stays.
