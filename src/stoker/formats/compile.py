@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -78,7 +78,10 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
         take_layer(found, surroundings)
     mistakes += _named(found)
     found.definitions = impose(found.definitions, found.dependents, mistakes)
-    kept = _keep(found, previous, mistakes) if previous is not None else []
+    kept = []
+    if previous is not None:
+        _uncover(found, directories, previous)
+        kept = _keep(found, previous, mistakes)
     mistakes += _missing(found, kept)
     ours, wrong = watchers([*found.definitions, *kept], settings, surroundings)
     mistakes += wrong
@@ -195,6 +198,21 @@ class _Once:
         if there is None:
             there = self.known[path] = "\0" not in path and os.path.exists(path)
         return there
+
+
+def _uncover(found: Found, directories: Sequence[str], previous: Compiled) -> None:
+    """Leave out what only stands in for definitions of a directory that cannot be read just now."""
+    rank = {folder: number for number, folder in enumerate(directories)}
+    covered = {
+        one.fmri: rank[folder]
+        for one in previous.definitions
+        if (folder := os.path.dirname(one.source)) in found.shut
+    }
+    found.definitions = [
+        one
+        for one in found.definitions
+        if one.fmri not in covered or rank.get(os.path.dirname(one.source), -1) < covered[one.fmri]
+    ]
 
 
 def _keep(found: Found, previous: Compiled, mistakes: list[Mistaken]) -> list[Definition]:

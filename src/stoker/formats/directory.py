@@ -24,8 +24,8 @@ class Found(msgspec.Struct):
     """What a list of directories came to.
 
     `claims`: every FMRI that something stands for. `refused`: those of them that are not loaded, to
-    the file at fault. `gone`: directories that could not be read at all. `dependents`: what one
-    puts upon another: target, dependency, file.
+    the file at fault. `gone`: directories that could not be read at all; `shut`: those of them that
+    are there. `dependents`: what one puts upon another: target, dependency, file.
     """
 
     definitions: list[Definition] = []
@@ -34,6 +34,7 @@ class Found(msgspec.Struct):
     claims: dict[str, str] = {}
     refused: dict[str, str] = {}
     gone: list[str] = []
+    shut: list[str] = []
     stems: dict[str, str] = {}
     references: list[Reference] = []
     dependents: list[tuple[str, Dependency, str]] = []
@@ -62,6 +63,7 @@ def read_directories(
             why = f"cannot be read as a directory: {wrong.strerror or wrong}"
             found.mistakes.append(Mistaken(why, readable(directory)))
             found.gone.append(directory)
+            found.shut.append(directory)
             continue
         _take(directory, entries, surroundings, found)
     for reading in elsewhere(surroundings):

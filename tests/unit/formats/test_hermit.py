@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +178,30 @@ def test_a_file_that_becomes_bad_keeps_the_last_good_one_wherever_it_is(tmp_path
     after = compile_place(place, before)
     assert by_name(after)["a"].start[0].argv == ("good",)
     assert after.errors and after.kept == ["svc:/a:default"]
+
+
+def test_a_directory_that_cannot_be_read_does_not_uncover_what_it_hides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = directories(tmp_path, "first", "second", "third")
+    for name in ("first", "second", "third"):
+        (tmp_path / name / f"only-{name}.toml").write_text(START)
+        (tmp_path / name / "a.toml").write_text(f'exec_start = ["{name}"]\n')
+    (tmp_path / "first" / "a.toml").unlink()
+    before = compile_place(place)
+    real = os.scandir
+
+    def scandir(path: str) -> Any:
+        if path == str(tmp_path / "second"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    after = by_name(compile_place(place, before))
+    assert set(after) == {"a", "only-first", "only-second", "only-third"}
+    assert after["a"].start[0].argv == ("second",)
+    (tmp_path / "first" / "a.toml").write_text('exec_start = ["first"]\n')
+    assert by_name(compile_place(place, before))["a"].start[0].argv == ("first",)
 
 
 # -- watchers
