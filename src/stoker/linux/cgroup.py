@@ -214,14 +214,19 @@ class Cgroup:
         """Remove it and all below; False when something in it still lives. Gone already is True."""
         removed = True
         for one in self.below():
-            try:
-                os.rmdir(one.path)
-            except OSError as error:
-                if error.errno in (errno.EBUSY, errno.ENOTEMPTY):
-                    removed = False
-                elif error.errno not in _GONE:
-                    raise
+            removed = one.remove_alone() and removed
         return removed
+
+    def remove_alone(self) -> bool:
+        """Remove it; False when something lives in it, or another cgroup is below."""
+        try:
+            os.rmdir(self.path)
+        except OSError as error:
+            if error.errno in (errno.EBUSY, errno.ENOTEMPTY):
+                return False
+            if error.errno not in _GONE:
+                raise
+        return True
 
     def controllers(self) -> frozenset[str]:
         """Controllers that may be switched on for those below it."""

@@ -48,9 +48,9 @@ class _InCgroup(Contract):
         self.group.kill()
 
     def remove(self) -> bool:
-        if self.group.populated():
-            return False
-        return self.group.remove()
+        if self.group.remove_alone():  # as a rule nothing is below, and one call is enough
+            return True
+        return not self.group.populated() and self.group.remove()
 
 
 class CgroupContracts(Contracts):
