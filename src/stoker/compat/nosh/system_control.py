@@ -263,6 +263,21 @@ def _escape(_name: str, words: list[str], _given: Given) -> int:
     return 0
 
 
+def _targets(name: str, words: list[str], given: Given) -> int:
+    """The standard targets, into a directory: nosh installs them with its packages."""
+    from stoker.formats import roots
+
+    from .targets import write_targets
+
+    if len(words) > 1:
+        raise UsageError(f"{name} [DIRECTORY]")
+    usual = roots("user" in given)["targets"][1 if "user" in given else 2]
+    directory = words[0] if words else usual
+    for one in write_targets(directory):
+        print(f"{directory}/{one}")
+    return 0
+
+
 def _version(_name: str, _words: list[str], _given: Given) -> int:
     print(f"nosh version 1.40 (stoker {__version__})")
     return 0
@@ -302,6 +317,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "print-service-env": _print_env,
     "nagios-check-service": _nagios,
     "escape": _escape,
+    "write-standard-targets": _targets,
     "version": _version,
     **dict.fromkeys(
         (
