@@ -36,7 +36,7 @@ from stoker.model import (
 from .bundle import plumbed
 from .bundle_roots import expanded, roots
 from .dependents import impose
-from .directory import Found, read_directories
+from .directory import Found, folders_of, read_directories, read_manifests
 from .entry import Known, Surroundings, readable
 from .shipped import watchers
 
@@ -72,6 +72,11 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     found = read_directories(
         directories, surroundings, needed=place.kind == "project", loaded=loaded
     )
+    if settings.manifests:
+        # With all below them, for those who watch.
+        folders = folders_of(settings.manifests)
+        settings = msgspec.structs.replace(settings, manifests=folders)
+        read_manifests(folders, surroundings, found)
     if surroundings.layer is not None:
         from .imported import take_layer
 

@@ -5,7 +5,7 @@ refused.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -15,7 +15,7 @@ from .bundle import elsewhere
 from .entry import Entry, Format, Reading, Reference, Surroundings, readable
 from .registry import format_of, leftover
 
-__all__ = ["Found", "read_directories"]
+__all__ = ["Found", "folders_of", "read_directories", "read_manifests"]
 
 _OURS = (MARK, ".stoker.toml")
 
@@ -84,6 +84,42 @@ def read_directories(
                 )
             )
     return found
+
+
+def folders_of(roots: Iterable[str]) -> tuple[str, ...]:
+    """These directories and all below them, in the order of names; those that are not there stay,
+    to be missed.
+    """
+    found: dict[str, None] = {}
+    for root in roots:
+        found[root] = None
+        for folder, below, _names in os.walk(root):
+            below[:] = sorted(name for name in below if not name.startswith("."))
+            found[folder] = None
+    return tuple(found)
+
+
+def read_manifests(folders: Iterable[str], surroundings: Surroundings, found: Found) -> None:
+    """Add the services of the bundles in these directories, and of nothing else there. What is
+    described already counts; so does the first of two files.
+    """
+    for folder in folders:
+        try:
+            entries = _entries(folder, found, surroundings)
+        except OSError as wrong:
+            why = f"no manifests can be read here: {wrong.strerror or wrong}"
+            found.mistakes.append(Mistaken(why, readable(folder), level="warning"))
+            continue
+        for entry, form in entries:
+            if not (entry.is_file and entry.name.endswith(".xml")):
+                continue
+            reading = _read(entry, form, surroundings)
+            hidden = [found.claims[name] for name in reading.claims if name in found.claims]
+            if hidden:
+                found.ignored.append((readable(entry.path), f"hidden by {hidden[0]}"))
+            else:
+                _add(reading, found, {})
+                found.stems.setdefault(entry.path, readable(entry.path))
 
 
 def _entries(

@@ -64,6 +64,9 @@ SETTINGS = Table(
         f"{_is.history_count}"),
     Key("directories", Strings(),
         "further directories of definitions; of one name, the place's own come first", "[]"),
+    Key("manifests", Strings(),
+        "directories of service bundles (SMF's manifests), each read with all below it; what the "
+        "directories of definitions have comes first", "[]"),
     Key("watchers", Words("TIME", "MOUNTS", "NETWORK", "active", what="watcher"),
         'conditions that watchers of ours tell of where services need them; "active": sleep, as '
         "logind announces it", '["TIME", "MOUNTS", "NETWORK"]'),
@@ -113,8 +116,8 @@ def _settings(file: Toml, data: dict[str, Any], default: Settings) -> Settings:
                 "a role without users and groups is nobody's", 'write users = ["NAME"]'
             )
         roles.append(Role(**row))
-    if "directories" in values:
-        here = os.path.dirname(os.path.abspath(file.path))
-        more = [os.path.normpath(os.path.join(here, one)) for one in values["directories"]]
-        values["directories"] = tuple(more)
+    here = os.path.dirname(os.path.abspath(file.path))
+    for name in {"directories", "manifests"} & values.keys():
+        more = [os.path.normpath(os.path.join(here, one)) for one in values[name]]
+        values[name] = tuple(more)
     return msgspec.structs.replace(default, roles=tuple(roles), **values)

@@ -67,7 +67,7 @@ class Watching:
             return
         self._delay = int(settings.watch_delay * 1e9)
         self._known = frozenset(one.source for one in compiled.definitions)
-        directories = [*self._place.directories, *settings.directories]
+        directories = [*self._place.directories, *settings.directories, *settings.manifests]
         if directories != self._directories:
             self._directories = directories
             self.close()

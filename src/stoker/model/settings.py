@@ -38,7 +38,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     kind). `watchers`: the conditions that watchers of ours are run for, where services need them;
     "active" among them: services are stopped before logind puts the machine to sleep. `spawner`:
     what starts processes, "own" or "start-stop-daemon". `directories`: further directories of
-    definitions (absolute), after those of the place: what stands first counts.
+    definitions (absolute), after those of the place: what stands first counts. `manifests`:
+    directories of service bundles, read with all below them, after these.
     """
 
     roles: tuple[Role, ...] = ()
@@ -55,3 +56,4 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     watchers: tuple[str, ...] = ("TIME", "MOUNTS", "NETWORK")
     spawner: str = "own"
     directories: tuple[str, ...] = ()
+    manifests: tuple[str, ...] = ()
