@@ -231,6 +231,18 @@ def test_stoker_stop_shows_a_lock_and_its_removal_starts(host: Host) -> None:
     host.up("native")
 
 
+def test_what_a_service_prints_is_in_its_log_and_its_ends_in_its_history(host: Host) -> None:
+    host.place.script("talks", f"echo to its log\n{SLEEP}")
+    pid = host.up("talks")
+    host.place.until(lambda: "to its log" in host.place.stoker("logs", "talks").out, "it is kept")
+    os.kill(pid, signal.SIGKILL)
+    host.up("talks", other_than=pid)
+    ends = host.place.until(
+        lambda: "signal KILL" in (out := host.place.stoker("history", "talks").out) and out, "kept"
+    )
+    assert str(pid) in ends
+
+
 def test_who_acted_is_in_the_log_and_in_the_listing(host: Host) -> None:
     host.place.script("audited", SLEEP)
     host.up("audited")

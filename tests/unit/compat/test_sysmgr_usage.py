@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import stoker
 from stoker.compat import COMMANDS, SYSTEMS, run
+from stoker.compat.sysmgr.manager import find_commands
 
 
 def test_sysmgr_takes_no_argument_and_names_both_directories_and_the_version(box: Any) -> None:
@@ -77,6 +80,22 @@ def test_sysmgr_depends_explains_itself(box: Any, words: list[str]) -> None:
     status, out, err = box.call("sysmgr-depends", *words)
     assert (status, err) == (0, "")
     assert out.startswith("usage: sysmgr-depends ")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_scripts_find_sysmgr_depends_beside_sysmgr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    own, of_the_system = tmp_path / "own", tmp_path / "system"
+    for folder in (own, of_the_system):
+        folder.mkdir()
+        (folder / "sysmgr-depends").write_text("")
+    (own / "sysmgr-depends").chmod(0o755)
+    (of_the_system / "sysmgr-depends").chmod(0o755 if there else 0o644)
+    monkeypatch.setenv("PATH", f"/nowhere:{of_the_system}")
+    find_commands(str(own))
+    path = os.environ["PATH"].split(":")
+    assert path == ["/nowhere", str(of_the_system), *([] if there else [str(own)])]
 
 
 def test_every_command_can_be_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from stoker.model import Place
 
-__all__ = ["main", "place_of_sysdir"]
+__all__ = ["find_commands", "main", "place_of_sysdir"]
 
 USAGE = """usage: sysmgr
 
@@ -56,6 +56,7 @@ def _start() -> int:
     _alone(run)
     # What services are given, whether it was set or not.
     os.environ["SYSDIR"], os.environ["RUNDIR"] = services, run
+    find_commands(os.path.dirname(os.path.abspath(sys.argv[0])))
     place = place_of_sysdir(services, run)
     with Launch(place):
         if is_up(place):
@@ -66,6 +67,17 @@ def _start() -> int:
             complain("sysmgr", mistake)
         prepare(place, encode_compiled(compiled))
         exec_keeper(place)
+
+
+def find_commands(folder: str) -> None:
+    """Have scripts find `sysmgr-depends` where `sysmgr` was called by its path, as from an inittab
+    whose PATH does not have the directory of our commands.
+    """
+    path = os.environ.get("PATH") or os.defpath
+    if any(os.access(f"{one}/sysmgr-depends", os.X_OK) for one in path.split(":")):
+        return
+    if os.access(f"{folder}/sysmgr-depends", os.X_OK):
+        os.environ["PATH"] = f"{path}:{folder}"
 
 
 def _alone(run: str) -> None:
