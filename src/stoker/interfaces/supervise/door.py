@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from stoker.errors import Refused
+from stoker.linux import limits
 from stoker.linux import loop as epoll
 from stoker.model import Definition, Request, Stage, display
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["SuperviseDirectories"]
 
 _WHO = "supervise"
+_EACH = 3  # descriptors for a directory
+_OURS = 64  # descriptors of the manager itself
 
 
 class _Served:
@@ -118,6 +121,9 @@ class SuperviseDirectories:
     def _load(self, one: _Served, *, first: bool = False) -> None:
         """Have its directory, and show it. Somebody else's service is not started by us."""
         folder = one.folder
+        if not folder.locked and not self._affordable():
+            self._failed(one, "too few descriptors; raise the hard limit")
+            return
         try:
             folder.lock()
             self._found[folder.identity] = one.fmri
@@ -135,6 +141,15 @@ class SuperviseDirectories:
         except OSError as error:
             self._let_go(one)
             self._failed(one, error.strerror or str(error))
+
+    def _affordable(self) -> bool:
+        """Whether there are descriptors left for a directory: services need theirs first."""
+        soft = limits.get("nofile")
+        if soft is None or soft[0] == -1:
+            return True
+        manager = self._manager
+        needed = 4 * len(manager.compiled.definitions) + manager.settings.reserve + _OURS
+        return needed + _EACH * (len(self._found) + 1) <= soft[0]
 
     def _failed(self, one: _Served, why: str) -> None:
         """Its directory is not served, "": it is. The service goes on."""
