@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from smf_host import DOCTYPE, SLEEP, Call
@@ -18,13 +19,14 @@ DAEMON = """<service_bundle type='manifest' name='t'>
 </service></service_bundle>"""
 
 
-@pytest.fixture
-def both(place: Scenario) -> Scenario:
+@pytest.fixture(scope="module")
+def place() -> Iterator[Scenario]:
     """A daemon of a manifest, and a service with one process."""
-    (place.directory / "daemon.xml").write_text(DOCTYPE + DAEMON)
-    place.toml("one", SLEEP)
-    place.up()
-    return place
+    with Scenario() as made:
+        (made.directory / "daemon.xml").write_text(DOCTYPE + DAEMON)
+        made.toml("one", SLEEP)
+        made.up()
+        yield made
 
 
 def rows(place: Scenario, *what: str) -> dict[str, dict[str, object]]:
@@ -33,23 +35,23 @@ def rows(place: Scenario, *what: str) -> dict[str, dict[str, object]]:
     return {row["fmri"]: row for row in found}
 
 
-def test_each_run_has_its_own(both: Scenario) -> None:
-    found = rows(both)
+def test_each_run_has_its_own(place: Scenario) -> None:
+    found = rows(place)
     assert set(found) == {"svc:/one:default", "svc:/site/daemon:default"}
     one = found["svc:/one:default"]
-    assert one["processes"] == [both.pid("one")]
-    assert one["state"] == "owned" and one["contract"] == both.instance("one")["contract"]
-    both.stoker("restart", "one").ok()
-    again = rows(both, "one")["svc:/one:default"]
+    assert one["processes"] == [place.pid("one")]
+    assert one["state"] == "owned" and one["contract"] == place.instance("one")["contract"]
+    place.stoker("restart", "one").ok()
+    again = rows(place, "one")["svc:/one:default"]
     assert isinstance(again["contract"], int) and isinstance(one["contract"], int)
     assert again["contract"] > one["contract"]
-    assert f"{both.pid('one')} sleep infinity" in both.stoker("contract", "stat", "one").ok().out
-    assert both.stoker("contract", "stat", "999999").status == 4
+    assert f"{place.pid('one')} sleep infinity" in place.stoker("contract", "stat", "one").ok().out
+    assert place.stoker("contract", "stat", "999999").status == 4
 
 
-def test_t35_what_happens_is_told(both: Scenario) -> None:
-    before = rows(both)["svc:/site/daemon:default"]
-    watch = both.begin("contract", "watch", "daemon")
+def test_t35_what_happens_is_told(place: Scenario) -> None:
+    before = rows(place)["svc:/site/daemon:default"]
+    watch = place.begin("contract", "watch", "daemon")
     assert watch.stdout is not None
     assert watch.stdout.readline().split() == ["TIME", "CONTRACT", "EVENT", "NAME"]
     (pid,) = before["processes"]  # type: ignore[misc]
@@ -62,15 +64,15 @@ def test_t35_what_happens_is_told(both: Scenario) -> None:
     assert int(told[2][1]) > int(told[1][1])
 
 
-def test_the_commands_of_smf(both: Scenario, smf: Call) -> None:
-    number = both.instance("one")["contract"]
+def test_the_commands_of_smf(place: Scenario, smf: Call) -> None:
+    number = place.instance("one")["contract"]
     status, out, err = smf("ctstat", "-v", "-i", str(number))
     assert (status, err) == (0, "")
     head, line, *more = out.splitlines()
     assert head.split() == ["CTID", "ZONEID", "TYPE", "STATE", "HOLDER", "EVENTS", "QTIME", "NTIME"]
-    assert line.split()[:5] == [str(number), "0", "process", "owned", str(both.manager())]
+    assert line.split()[:5] == [str(number), "0", "process", "owned", str(place.manager())]
     assert any("svc:/one:default" in one for one in more)
-    assert any(one.split()[-1] == str(both.pid("one")) for one in more)
+    assert any(one.split()[-1] == str(place.pid("one")) for one in more)
     assert len(smf("ctstat")[1].splitlines()) == 3
     assert smf("ctstat", "-i", "999999")[0] == 1
     assert smf("ctstat", "-i", "one")[0] == 2

@@ -56,6 +56,9 @@ def test_t78_t79_bounds(place: Scenario, call: Call) -> None:
     place.up()
     everything = {"base", "milestone/multi-user", "web", "other", "some"}
     assert up(place) == everything
+    for words in ((), ("-x", "all"), ("odd",)):
+        status, out, err = call("milestone", *words)
+        assert (status, out) == (2, "") and "usage: svcadm" in err
     # A temporary word is taken back by a milestone that has it inside, and a new one outside waits.
     assert call("disable", "-ts", "some")[0] == 0
     assert call("enable", "-ts", "off")[0] == 0
@@ -97,11 +100,3 @@ def test_t78_for_good(place: Scenario, call: Call) -> None:
     (place.directory / "multi.toml").unlink()
     said = place.stoker("check", str(place.directory)).out
     assert "milestone/multi-user" in said
-
-
-@pytest.mark.parametrize("words", [["milestone"], ["milestone", "-x", "all"], ["milestone", "odd"]])
-def test_usage(place: Scenario, call: Call, words: list[str]) -> None:
-    place.toml("one", SLEEP)
-    place.up()
-    status, out, err = call(*words)
-    assert (status, out) == (2, "") and "usage: svcadm" in err

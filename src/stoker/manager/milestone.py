@@ -70,8 +70,12 @@ class Milestone:
     def begin(self, fresh: bool) -> None:
         """The first turn is to come. `fresh`: nothing ran before, so whatever is outside is new."""
         self.now = self._manager.compiled.milestone
-        if fresh and self.now:
+        if not (fresh and self.now):
+            return
+        try:
             self._bound({one.fmri for one in self._manager.compiled.definitions})
+        except Exception as error:  # without a bound is better than not at all
+            self._manager.failed(error)
 
     def take(self, fresh: Iterable[Definition], who: str) -> None:
         """The definitions were read again; `fresh` are those that were not there."""

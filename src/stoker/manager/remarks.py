@@ -55,6 +55,12 @@ class Remarks:
         """Write what is to be said of one turn, before its effects are carried out."""
         if not self.wanted:
             return
+        try:
+            self._tell(events, effects)
+        except Exception as error:  # a line less in a log keeps nobody from acting
+            self._manager.failed(error)
+
+    def _tell(self, events: Iterable[Event], effects: Iterable[Effect]) -> None:
         wordy = {(e.fmri, e.method) for e in events if isinstance(e, Spawned) and not e.pid}
         for event in events:
             if isinstance(event, Asked):
