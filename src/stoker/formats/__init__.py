@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .settings import read_settings
     from .systemd import Converted, convert_unit, native_name
     from .systemd_unit import Unit, find_unit, read_unit
+    from .systemd_words import command_lines, span
 
 _HOME = {
     "read_services_of": "place_services",
@@ -61,6 +62,8 @@ _HOME = {
     "convert_unit": "systemd",
     "native_name": "systemd",
     "Unit": "systemd_unit",
+    "command_lines": "systemd_words",
+    "span": "systemd_words",
     "find_unit": "systemd_unit",
     "read_unit": "systemd_unit",
     "find_bundle": "bundle_roots",
@@ -102,6 +105,8 @@ __all__ = [
     "file_name",
     "Converted",
     "Unit",
+    "command_lines",
+    "span",
     "convert_unit",
     "find_bundle",
     "find_unit",

@@ -18,7 +18,7 @@ import msgspec
 from stoker.errors import Failed
 
 from .systemd_unit import Unit, home_of, split_words
-from .systemd_words import commands_of, limit, native, seconds, shell
+from .systemd_words import commands_of, limit, native, shell, span
 from .toml_text import definition_text
 
 __all__ = ["Converted", "Row", "convert_unit", "native_name"]
@@ -331,7 +331,7 @@ class _Conversion:
             self.say("Restart", APPROXIMATED, f"as {when}")
         restart["when"] = when
         if delay := self.text("RestartSec"):
-            wait = f"{seconds(delay):g}s"
+            wait = f"{span(delay):g}s"
             restart |= {"delay": wait, "cap": wait, "factor": 1.0}
             self.say("RestartSec", APPROXIMATED, "the first restart does not wait")
         burst = self.unit.last("Unit", "StartLimitBurst") or self.unit.last(
@@ -356,13 +356,13 @@ class _Conversion:
         if stop == "infinity":
             stop = "3600"
             self.say("TimeoutStopSec", APPROXIMATED, "an hour")
-        self.values["shutdown_timeout"] = f"{seconds(stop):g}s"
+        self.values["shutdown_timeout"] = f"{span(stop):g}s"
         start = self.text("TimeoutStartSec") or both
         if "ready" in self.values:
             never = start in ("infinity", "0") or (
                 not start and self.values.get("model") == "transient"
             )
-            text = "never" if never else f"{seconds(start or '90'):g}s"
+            text = "never" if never else f"{span(start or '90'):g}s"
             self.values["start_timeout"] = text
         mode = self.text("KillMode")
         if mode in ("process", "none"):

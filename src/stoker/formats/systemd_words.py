@@ -10,7 +10,9 @@ from collections.abc import Iterable
 
 from stoker.errors import Failed
 
-__all__ = ["commands_of", "limit", "native", "seconds", "shell"]
+from .systemd_unit import Unit, split_words
+
+__all__ = ["command_lines", "commands_of", "limit", "native", "shell", "span"]
 
 
 def commands_of(value: str) -> Iterable[str]:
@@ -52,7 +54,7 @@ _UNITS = {
 }  # fmt: skip
 
 
-def seconds(text: str) -> float:
+def span(text: str) -> float:
     """A span of time: "5min 20s" (systemd.time(7)). Raises Failed."""
     parts = re.findall(r"([0-9.]+)\s*([a-z]*)", text)
     if not parts or any(unit not in _UNITS for _, unit in parts):
@@ -62,3 +64,17 @@ def seconds(text: str) -> float:
 
 def limit(text: str) -> int | str:
     return "unlimited" if text == "infinity" else int(text) if text.isdigit() else text
+
+
+def command_lines(unit: Unit, key: str) -> list[str]:
+    """The command lines of a key, each for the shell. Raises Failed."""
+    found = []
+    for value in unit.all("Service", key):
+        for one in commands_of(value):
+            prefixes = one[: len(one) - len(one.lstrip("-@:+!|"))]
+            words = split_words(one[len(prefixes) :])
+            if "@" in prefixes and len(words) > 1:
+                del words[1]
+            if words:
+                found.append(shell((prefixes, words)))
+    return found

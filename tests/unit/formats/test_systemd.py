@@ -11,7 +11,7 @@ import pytest
 from stoker.errors import Failed, NoSuchService
 from stoker.formats import convert_unit, read_unit
 from stoker.formats.systemd_unit import split_words
-from stoker.formats.systemd_words import seconds
+from stoker.formats.systemd_words import span
 from stoker.model import Definition
 
 
@@ -166,8 +166,8 @@ def test_a_socket_is_never_required(tmp_path: Path) -> None:
 
 def test_words_and_spans_of_time() -> None:
     assert split_words(r"""a "b c" 'd"e' f\x20g h\ti""") == ["a", "b c", 'd"e', "f g", "h\ti"]
-    assert [seconds(text) for text in ("5", "1min 30s", "250ms", "2h")] == [5, 90, 0.25, 7200]
+    assert [span(text) for text in ("5", "1min 30s", "250ms", "2h")] == [5, 90, 0.25, 7200]
     with pytest.raises(Failed):
-        seconds("soon")
+        span("soon")
     with pytest.raises(NoSuchService):
         read_unit("nothing.service", [])

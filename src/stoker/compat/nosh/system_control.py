@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
         act = SUBCOMMANDS.get(name)
         if act is None:
             raise UsageError(_unknown(name))
-        if act is not _refused:
+        if act not in (_convert, _refused):
             given |= options(words, _SWITCHES, _VALUED)
         return act(name, words, given)
     except (StokerError, OSError) as error:
@@ -263,6 +263,12 @@ def _escape(_name: str, words: list[str], _given: Given) -> int:
     return 0
 
 
+def _convert(_name: str, words: list[str], given: Given) -> int:
+    from .convert import main as convert
+
+    return convert(["--user", *words] if "user" in given else words)
+
+
 def _targets(name: str, words: list[str], given: Given) -> int:
     """The standard targets, into a directory: nosh installs them with its packages."""
     from stoker.formats import roots
@@ -317,6 +323,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "print-service-env": _print_env,
     "nagios-check-service": _nagios,
     "escape": _escape,
+    "convert-systemd-units": _convert,
     "write-standard-targets": _targets,
     "version": _version,
     **dict.fromkeys(
