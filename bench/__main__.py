@@ -20,7 +20,7 @@ from .peers import ALL, Absent, Peer, Tools
 from .report import table
 from .results import Results
 
-_GROUPS = ("start", "nothing", "graphs", "idle", "ours", "storm", "engine", "logs")
+_GROUPS = ("start", "nothing", "graphs", "idle", "ours", "storm", "engine", "logs", "smf")
 
 
 class Present(NamedTuple):
@@ -158,6 +158,8 @@ def _scenes(options: argparse.Namespace) -> list[Scene]:
         found += [measures.EngineAlone(size) for size in options.engine]
     if "logs" in wanted:
         found += [measures.Logs(options.megabytes, kind) for kind in ("blocks", "lines")]
+    if "smf" in wanted:
+        found.append(measures.Manifests(main))
     return found
 
 

@@ -9,6 +9,7 @@ from .logs import Logs
 from .many import Many, Nothing
 from .ours import Crash, Doors, Storm
 from .scene import Scene, running
+from .smf import Manifests
 
 __all__ = [
     "Chain",
@@ -17,6 +18,7 @@ __all__ = [
     "EngineAlone",
     "Graph",
     "Logs",
+    "Manifests",
     "Many",
     "Nothing",
     "Scene",
