@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 
-from storm import programs
+import pytest
+from storm import another_keeper, programs
 
+from stoker.linux import pidfd
 from stoker.testing import Scenario
 
 COUNT = "N=0; while :; do N=$((N + 1)); echo $N; sleep 0.005; done"
@@ -69,6 +72,35 @@ def test_a_killed_keeper_is_followed_by_the_manager(place: Scenario) -> None:
     place.down()
     for pid in before:
         place.gone(pid)
+
+
+def kernel_remembers() -> bool:
+    """Whether a pidfd still tells how a process ended that somebody else has reaped (6.15)."""
+    process = subprocess.Popen(["true"])
+    fd = os.pidfd_open(process.pid)
+    try:
+        process.wait()
+        return pidfd.exit_status(fd) == 0
+    finally:
+        os.close(fd)
+
+
+@pytest.mark.skipif(not kernel_remembers(), reason="the kernel forgets an end with its process")
+def test_how_what_no_keeper_of_ours_reaps_ended_is_known(place: Scenario) -> None:
+    place.toml("task", 'exec_start = "while [ ! -e go ]; do sleep 0.05; done; exit 7"\n'
+               '[restart]\nwhen = "never"\n')  # fmt: skip
+    place.up()
+    manager, keeper = place.manager(), place.keeper()
+    os.kill(manager, signal.SIGKILL)  # so that the task is the keeper's own child
+    # Asked of itself: what the keeper has written is that of before until it knows of the death.
+    place.until(lambda: place.manager() != manager, "another manager serves")
+    os.kill(keeper, signal.SIGKILL)
+    place.gone(keeper)
+    another_keeper(place, keeper)
+    assert place.pid("task")
+    (place.directory / "go").touch()
+    place.until(lambda: place.instance("task")["pid"] is None, "task has ended")
+    assert "exit status 7" in place.instance("task")["cause"]
 
 
 def test_a_keeper_that_a_manager_became_can_be_replaced(place: Scenario) -> None:
