@@ -1,8 +1,8 @@
 """Our own programs are killed at random moments in the middle of a storm of services, and nothing
 is lost: see `storm.py` for what that means.
 
-The manager's short forms belong to every run of the suite: 50 deaths, with cgroups and without. The
-others are run when asked for (-m long).
+The short forms belong to every run of the suite: 50 deaths of the manager, with cgroups and
+without, and a few of each of the others. The long ones are run when asked for (-m long).
 
 The moments are drawn from a seed. A few deaths come before the program was ready; each of those
 makes the keeper wait longer before it tries again, which a test has no time for.
@@ -46,7 +46,7 @@ def test_the_manager_is_killed(many: int, kills: int, seed: int, containment: st
 
 @pytest.mark.parametrize(
     ("many", "kills", "seed"),
-    [pytest.param(24, 20, 3, marks=LONG), pytest.param(100, 500, 4, marks=LONG)],
+    [(16, 5, 3), pytest.param(100, 500, 4, marks=LONG)],
 )
 def test_the_recorder_is_killed(many: int, kills: int, seed: int) -> None:
     dice = random.Random(seed)
@@ -58,7 +58,7 @@ def test_the_recorder_is_killed(many: int, kills: int, seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("many", "kills", "seed"),
-    [pytest.param(24, 8, 5, marks=LONG), pytest.param(100, 300, 6, marks=LONG)],
+    [(16, 2, 5), pytest.param(100, 300, 6, marks=LONG)],
 )
 def test_both_are_killed(many: int, kills: int, seed: int) -> None:
     dice = random.Random(seed)
@@ -72,7 +72,7 @@ def test_both_are_killed(many: int, kills: int, seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("many", "times", "seed"),
-    [pytest.param(16, 3, 7, marks=LONG), pytest.param(100, 60, 8, marks=LONG)],
+    [(12, 2, 7), pytest.param(100, 60, 8, marks=LONG)],
 )
 def test_keeper_and_manager_are_replaced(many: int, times: int, seed: int) -> None:
     dice = random.Random(seed)
@@ -86,7 +86,7 @@ def test_keeper_and_manager_are_replaced(many: int, times: int, seed: int) -> No
 
 @pytest.mark.parametrize(
     ("many", "times", "seed"),
-    [pytest.param(16, 2, 9, marks=LONG), pytest.param(100, 60, 10, marks=LONG)],
+    [(12, 1, 9), pytest.param(100, 60, 10, marks=LONG)],
 )
 def test_the_keeper_is_killed(many: int, times: int, seed: int) -> None:
     dice = random.Random(seed)
