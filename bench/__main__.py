@@ -72,7 +72,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--peers", type=_words, default=(), help="only these: " + ", ".join(p.name for p in ALL))
     add("--measures", type=_words, default=_GROUPS, help="only these: " + ", ".join(_GROUPS))
     add("--idle", type=float, help="seconds in which nothing happens (60)")
-    add("--megabytes", type=int, help="of log lines (200)")
+    add("--megabytes", type=int, help="of log lines (500)")
     add("--engine", type=_numbers, help="instances for the engine alone (1000,10000,100000)")
     add("--install", action="store_true", help="get missing peers into --tools, nowhere else")
     add("--tools", type=Path, default=cache / "stoker-bench", help="directory with peers")
@@ -89,7 +89,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         "main": (300, 1000),
         "chain": (50, 200),
         "idle": (5.0, 60.0),
-        "megabytes": (20, 200),
+        "megabytes": (20, 500),
         "engine": ((1000, 10000), (1000, 10000, 100_000)),
     }
     for name, (small, whole) in preset.items():

@@ -81,6 +81,8 @@ class Place:
     In this sequence: `prepare`, `start`, whatever is measured, `stop`, `close` (always).
     """
 
+    programs: tuple[str, ...] = ()
+
     def __init__(self, peer: Peer, base: Path, service: Service) -> None:
         self.peer = peer
         self.base = base
@@ -104,8 +106,11 @@ class Place:
         raise NotImplementedError
 
     def managers(self) -> list[int]:
-        """The processes that manage."""
-        raise NotImplementedError
+        """The processes that manage: those that were launched, and `programs` below them."""
+        pids = [one.pid for one in self.launched if one.poll() is None]
+        if self.programs:
+            return [one for pid in pids for one in proc.below(pid, self.programs)]
+        return pids
 
     def stop_one(self, name: str) -> list[str] | None:
         """The command that stops one and returns when it is down; None: there is none."""

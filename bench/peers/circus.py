@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 
-from .base import Edges, Peer, Place
+from .base import Edges, Peer
+from .shapes import Commanded
 
 
-class _Place(Place):
+class _Place(Commanded):
+    waiting = ("--waiting",)
+
     def prepare(self, count: int, edges: Edges | None = None) -> None:
         self.count = count
         text = f"[circus]\nendpoint = ipc://{self.base}/e\npubsub_endpoint = ipc://{self.base}/p\n"
@@ -20,27 +23,12 @@ class _Place(Place):
     def start(self) -> None:
         self.launch(self.peer.program("circusd"), str(self.base / "conf"))
 
-    def _command(self, *words: str) -> list[str]:
+    def command(self, *words: str) -> list[str]:
         program = self.peer.program("circusctl")
         return [program, "--timeout", "60", "--endpoint", f"ipc://{self.base}/e", *words]
 
     def stop(self) -> None:
-        self.run(*self._command("quit"), timeout=120)
-
-    def managers(self) -> list[int]:
-        return [one.pid for one in self.launched if one.poll() is None]
-
-    def stop_one(self, name: str) -> list[str]:
-        return self._command("stop", name, "--waiting")
-
-    def start_one(self, name: str) -> list[str]:
-        return self._command("start", name, "--waiting")
-
-    def status_one(self, name: str) -> list[str]:
-        return self._command("status", name)
-
-    def status_all(self) -> list[str]:
-        return self._command("status")
+        self.run(*self.command("quit"), timeout=120)
 
 
 class Circus(Peer):

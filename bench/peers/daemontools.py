@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from .. import proc
 from .base import Edges, Peer, Place, linked
 
 
 class _Place(Place):
+    programs = ("svscan", "supervise")
+
     def prepare(self, count: int, edges: Edges | None = None) -> None:
         self.count = count
         linked(self.service, self.base / "services", count)
@@ -18,11 +19,6 @@ class _Place(Place):
         self.launched[0].kill()  # it would start them again; then, as its page says:
         self.launched[0].wait(10)
         self.run(self.peer.program("svc"), "-dx", *map(self._at, self.names))
-
-    def managers(self) -> list[int]:
-        if not self.launched or self.launched[0].poll() is not None:
-            return []
-        return proc.below(self.launched[0].pid, {"svscan", "supervise"})
 
     def _at(self, name: str) -> str:
         return str(self.base / "services" / name)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 
-from .base import Edges, Peer, Place, name_of
+from .base import Edges, Peer, name_of
+from .shapes import Commanded
 
 
-class _Place(Place):
+class _Place(Commanded):
+    listing = ("list",)
+
     def prepare(self, count: int, edges: Edges | None = None) -> None:
         self.count = count
         services = self.base / "services"
@@ -28,27 +31,12 @@ class _Place(Place):
         words = ["-u", "-q", "-d", str(self.base / "services"), "-p", str(self.base / "socket")]
         self.launch(self.peer.program("dinit"), *words)
 
-    def _command(self, *words: str) -> list[str]:
+    def command(self, *words: str) -> list[str]:
         return [self.peer.program("dinitctl"), "-p", str(self.base / "socket"), *words]
 
     def stop(self) -> None:
-        self.run(*self._command("shutdown"), check=False)
+        self.run(*self.command("shutdown"), check=False)
         self.launched[0].wait(120)
-
-    def managers(self) -> list[int]:
-        return [one.pid for one in self.launched if one.poll() is None]
-
-    def stop_one(self, name: str) -> list[str]:
-        return self._command("stop", name)
-
-    def start_one(self, name: str) -> list[str]:
-        return self._command("start", name)
-
-    def status_one(self, name: str) -> list[str]:
-        return self._command("status", name)
-
-    def status_all(self) -> list[str]:
-        return self._command("list")
 
 
 class Dinit(Peer):

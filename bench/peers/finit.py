@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .. import namespace, proc
-from .base import Absent, Edges, Peer, Place
+from .. import namespace
+from .base import Absent, Edges, Peer
+from .shapes import Commanded, Contained
 
 
-class _Place(Place):
+class _Place(Contained, Commanded):
     def prepare(self, count: int, edges: Edges | None = None) -> None:
         self.count = count
         etc = self.base / "etc"
@@ -35,37 +36,13 @@ class _Place(Place):
         libraries = self.peer.tools.libraries()
         self.launch(*argv, LD_LIBRARY_PATH=libraries)
 
-    @property
-    def first(self) -> int:
-        """finit's pid, as we see it."""
-        return namespace.first_below(self.launched[0].pid) if self.launched else 0
-
-    def _command(self, *words: str) -> list[str]:
+    def command(self, *words: str) -> list[str]:
         libraries = f"LD_LIBRARY_PATH={self.peer.tools.libraries()}"
         program = self.peer.program("initctl")
         return namespace.enter(self.first, "env", libraries, program, *words)
 
     def stop(self) -> None:
-        self.run(*self._command("runlevel", "1"), check=False)
-
-    def managers(self) -> list[int]:
-        return [self.first] if self.first else []
-
-    def outside(self, pids: list[int]) -> list[int]:
-        known = proc.namespaced(self.first) if self.first else {}
-        return [known[pid] for pid in pids if pid in known]
-
-    def stop_one(self, name: str) -> list[str]:
-        return self._command("stop", name)
-
-    def start_one(self, name: str) -> list[str]:
-        return self._command("start", name)
-
-    def status_one(self, name: str) -> list[str]:
-        return self._command("status", name)
-
-    def status_all(self) -> list[str]:
-        return self._command("status")
+        self.run(*self.command("runlevel", "1"), check=False)
 
 
 class Finit(Peer):

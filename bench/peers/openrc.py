@@ -7,7 +7,8 @@ import signal
 import sys
 
 from .. import namespace, proc
-from .base import Absent, Edges, Peer, Place
+from .base import Absent, Edges, Peer
+from .shapes import Contained
 
 _REAPER = """
 import os, time
@@ -19,7 +20,7 @@ while True:
 """
 
 
-class _Place(Place):
+class _Place(Contained):
     def prepare(self, count: int, edges: Edges | None = None) -> None:
         self.count = count
         program = self.peer.program("supervise-daemon")
@@ -34,11 +35,6 @@ class _Place(Place):
     def start(self) -> None:
         self.launch(*namespace.unshare([], ["/bin/sh", str(self.base / "start")]))
 
-    @property
-    def first(self) -> int:
-        """The shell's pid, as we see it."""
-        return namespace.first_below(self.launched[0].pid) if self.launched else 0
-
     def stop(self) -> None:
         for pid in self.managers():  # what --stop sends, without waiting for one after the other
             os.kill(pid, signal.SIGTERM)
@@ -47,10 +43,6 @@ class _Place(Place):
         if not self.first:
             return []
         return [p for p in proc.below(self.first, {"supervise-daemo"}) if p != self.first]
-
-    def outside(self, pids: list[int]) -> list[int]:
-        known = proc.namespaced(self.first) if self.first else {}
-        return [known[pid] for pid in pids if pid in known]
 
 
 class SuperviseDaemon(Peer):

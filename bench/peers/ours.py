@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 from .. import proc
-from .base import Absent, Edges, Peer, Place, name_of
+from .base import Absent, Edges, Peer, name_of
+from .shapes import Commanded
 
 
-class _Place(Place):
+class _Place(Commanded):
+    listing = ("ls",)
+
     @property
     def services(self) -> Path:
         """The directory of definitions."""
@@ -63,18 +66,6 @@ class _Place(Place):
         if not keeper or not proc.alive(keeper):
             return []
         return [pid for pid in proc.below(keeper) if _ours(pid)]
-
-    def stop_one(self, name: str) -> list[str]:
-        return self.command("stop", name)
-
-    def start_one(self, name: str) -> list[str]:
-        return self.command("start", name)
-
-    def status_one(self, name: str) -> list[str]:
-        return self.command("status", name)
-
-    def status_all(self) -> list[str]:
-        return self.command("ls")
 
     def reload(self, name: str) -> list[str]:
         path = self.services / name

@@ -6,10 +6,11 @@ import json
 import subprocess
 
 from .. import proc
-from .base import Edges, Peer, Place
+from .base import Edges, Peer
+from .shapes import Commanded
 
 
-class _Place(Place):
+class _Place(Commanded):
     def prepare(self, count: int, edges: Edges | None = None) -> None:
         self.count = count
         self.environment |= {"PM2_HOME": str(self.base / "pm2"), "HOME": str(self.base)}
@@ -18,14 +19,14 @@ class _Place(Place):
         rows = [{"name": name, **common} for name in self.names]
         (self.base / "ecosystem.json").write_text(json.dumps({"apps": rows}))
 
-    def _command(self, *words: str) -> list[str]:
+    def command(self, *words: str) -> list[str]:
         return [self.peer.program("pm2"), "--silent", *words]
 
     def start(self) -> None:
-        self.run(*self._command("start", str(self.base / "ecosystem.json")), timeout=600)
+        self.run(*self.command("start", str(self.base / "ecosystem.json")), timeout=600)
 
     def stop(self) -> None:
-        self.run(*self._command("kill"), timeout=600)
+        self.run(*self.command("kill"), timeout=600)
 
     def managers(self) -> list[int]:
         try:
@@ -33,12 +34,6 @@ class _Place(Place):
         except (OSError, ValueError):
             return []
         return [pid] if proc.alive(pid) else []
-
-    def stop_one(self, name: str) -> list[str]:
-        return self._command("stop", name)
-
-    def start_one(self, name: str) -> list[str]:
-        return self._command("start", name)
 
     def status_one(self, name: str) -> list[str]:
         return [self.peer.program("pm2"), "describe", name]

@@ -7,11 +7,12 @@ from __future__ import annotations
 import signal
 import time
 
-from .. import proc
 from .base import Edges, Peer, Place, linked
 
 
 class _Place(Place):
+    programs = ("runsvdir", "runsv")
+
     def prepare(self, count: int, edges: Edges | None = None) -> None:
         self.count = count
         linked(self.service, self.base / "services", count)
@@ -22,11 +23,6 @@ class _Place(Place):
 
     def stop(self) -> None:
         self.launched[0].send_signal(signal.SIGHUP)
-
-    def managers(self) -> list[int]:
-        if not self.launched or self.launched[0].poll() is not None:
-            return []
-        return proc.below(self.launched[0].pid, {"runsvdir", "runsv"})
 
     def _sv(self, word: str, name: str) -> list[str]:
         return [self.peer.program("sv"), word, str(self.base / "services" / name)]

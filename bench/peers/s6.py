@@ -4,11 +4,12 @@ restart, by policy.
 
 from __future__ import annotations
 
-from .. import proc
 from .base import Edges, Peer, Place, linked
 
 
 class _Place(Place):
+    programs = ("s6-svscan", "s6-supervise")
+
     def prepare(self, count: int, edges: Edges | None = None) -> None:
         self.count = count
         linked(self.service, self.base / "services", count)
@@ -20,11 +21,6 @@ class _Place(Place):
     def stop(self) -> None:
         self.run(self.peer.program("s6-svscanctl"), "-t", str(self.base / "services"))
         self.launched[0].wait(120)
-
-    def managers(self) -> list[int]:
-        if not self.launched or self.launched[0].poll() is not None:
-            return []
-        return proc.below(self.launched[0].pid, {"s6-svscan", "s6-supervise"})
 
     def _at(self, name: str) -> str:
         return str(self.base / "services" / name)

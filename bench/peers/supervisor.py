@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
-from .base import Edges, Peer, Place
+from .base import Edges, Peer
+from .shapes import Commanded
 
 _HEAD = """[unix_http_server]
 file={base}/socket
@@ -21,7 +22,7 @@ childlogdir={base}
 """
 
 
-class _Place(Place):
+class _Place(Commanded):
     def prepare(self, count: int, edges: Edges | None = None) -> None:
         self.count = count
         text = _HEAD.format(base=self.base, descriptors=max(1024, 4 * count + 100))
@@ -33,27 +34,12 @@ class _Place(Place):
     def start(self) -> None:
         self.launch(self.peer.program("supervisord"), "-c", str(self.base / "conf"))
 
-    def _command(self, *words: str) -> list[str]:
+    def command(self, *words: str) -> list[str]:
         return [self.peer.program("supervisorctl"), "-c", str(self.base / "conf"), *words]
 
     def stop(self) -> None:
         self.launched[0].terminate()
         self.launched[0].wait(300)
-
-    def managers(self) -> list[int]:
-        return [one.pid for one in self.launched if one.poll() is None]
-
-    def stop_one(self, name: str) -> list[str]:
-        return self._command("stop", name)
-
-    def start_one(self, name: str) -> list[str]:
-        return self._command("start", name)
-
-    def status_one(self, name: str) -> list[str]:
-        return self._command("status", name)
-
-    def status_all(self) -> list[str]:
-        return self._command("status")
 
 
 class Supervisor(Peer):

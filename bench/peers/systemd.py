@@ -8,8 +8,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from .. import namespace, proc
-from .base import Absent, Edges, Peer, Place, name_of
+from .. import namespace
+from .base import Absent, Edges, Peer, name_of
+from .shapes import Commanded, Contained
 
 _UNIT = """[Unit]
 DefaultDependencies=no
@@ -23,7 +24,9 @@ RestartSec=0
 """
 
 
-class _Place(Place):
+class _Place(Contained, Commanded):
+    asking = "is-active"
+    listing = ("list-units", "--no-pager", "--type=service")
     cgroup: Path | None = None
 
     def prepare(self, count: int, edges: Edges | None = None) -> None:
@@ -58,35 +61,11 @@ class _Place(Place):
         more = {"container": "bench", "SYSTEMD_UNIT_PATH": str(self.base / "units")}
         self.launch("/bin/sh", "-c", into, "sh", *argv, **more)
 
-    @property
-    def first(self) -> int:
-        """systemd's pid, as we see it."""
-        return namespace.first_below(self.launched[0].pid) if self.launched else 0
-
-    def _command(self, *words: str) -> list[str]:
+    def command(self, *words: str) -> list[str]:
         return namespace.enter(self.first, "systemctl", *words)
 
     def stop(self) -> None:
-        self.run(*self._command("stop", "bench.target"), timeout=300)
-
-    def managers(self) -> list[int]:
-        return [self.first] if self.first else []
-
-    def outside(self, pids: list[int]) -> list[int]:
-        known = proc.namespaced(self.first) if self.first else {}
-        return [known[pid] for pid in pids if pid in known]
-
-    def stop_one(self, name: str) -> list[str]:
-        return self._command("stop", f"{name}.service")
-
-    def start_one(self, name: str) -> list[str]:
-        return self._command("start", f"{name}.service")
-
-    def status_one(self, name: str) -> list[str]:
-        return self._command("is-active", f"{name}.service")
-
-    def status_all(self) -> list[str]:
-        return self._command("list-units", "--no-pager", "--type=service")
+        self.run(*self.command("stop", "bench.target"), timeout=300)
 
     def close(self) -> None:
         super().close()
