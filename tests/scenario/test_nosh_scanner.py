@@ -15,6 +15,7 @@ from bundles import FOREVER, bundle, lines, pid, served, status, write
 from nosh_rpc import load
 
 from stoker.testing import Scenario
+from stoker.testing.scenario import descendants
 
 
 def begin(place: Scenario, *words: object, **more: object) -> subprocess.Popen[bytes]:
@@ -57,7 +58,7 @@ def test_what_appears_is_started_once_and_what_goes_goes_on(place: Scenario) -> 
         place.until(lambda: served(off), "loaded")
         first = pid(one)
         assert parent(first) in (place.manager(), place.keeper())
-        assert Path(f"/proc/{scanner.pid}/task/{scanner.pid}/children").read_text() == ""
+        assert list(descendants(scanner.pid)) == []
         assert pid(off) == 0
         moved = bundle(place.base / "moved", run=FOREVER)
         moved.rename(scanned / "moved")  # which 1.40 does not see

@@ -21,7 +21,7 @@ __all__ = ["Jobs", "activate", "connect_to", "load", "plumb", "run"]
 _SIZE = 262
 _PLUMB, _LOAD, _ACTIVATE, _PIPE, _REMAIN = 1, 2, 3, 5, 6
 _SOON, _LATE = 0.005, 0.1  # seconds between looks
-_PATIENCE = 30.0  # seconds for a directory to be loaded; nosh gives it 5
+_PATIENCE = 60.0  # seconds for a directory to be loaded; nosh gives it 5
 _LONGEST = 480.0  # seconds that a job may take, as nosh's system manager lets one take
 _SLICE = 20.0
 

@@ -21,7 +21,7 @@ from .supervised import command, is_supervised
 __all__ = ["main", "svscan"]
 
 PROGRAM = "service-dt-scanner"
-_PATIENCE = 30.0  # seconds for the service manager to have loaded something
+_PATIENCE = 60.0  # seconds for the service manager to have loaded something
 
 
 def main(arguments: list[str]) -> int:

@@ -71,7 +71,9 @@ def _serve(given: list[socket.socket]) -> int:
     signal.set_wakeup_fd(woken)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, lambda _number, _frame: None)
-    with tempfile.TemporaryDirectory(prefix="service-manager-") as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="service-manager-", ignore_cleanup_errors=True
+    ) as folder:
         os.mkdir(f"{folder}/services")
         place = place_of(f"{folder}/services", runtime=f"{folder}/run")
         with Launch(place):

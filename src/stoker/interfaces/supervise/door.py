@@ -163,7 +163,7 @@ class SuperviseDirectories:
         self._manager.notices.pop("supervise", None)
         for path, reason in self._amiss.values():
             others = len(self._amiss) - 1
-            more = f", nor are {others} others" if others else ""
+            more = f" (and {others} more)" if others else ""
             self._manager.notices["supervise"] = f"{path} is not served: {reason}{more}"
             break
 
