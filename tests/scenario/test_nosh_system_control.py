@@ -67,7 +67,7 @@ def test_a_bundle_anywhere_is_loaded_and_started_once_by_whatever_name(
 def test_wants_conflicts_and_required_by_and_what_only_orders(place: Scenario, base: Path) -> None:
     note = base / "note"
     names = ("t", "a", "b", "other", "enemy", "lib", "app", "c")
-    ones = {name: make(base, name, f"echo {name} >> {note}; {FOREVER}") for name in names}
+    ones = {name: make(base, name, start=f"echo {name} >> {note}") for name in names}
     relate(ones["t"], "wants", ones["a"], ones["b"], base / "nowhere")
     relate(ones["b"], "after", ones["a"])
     relate(ones["a"], "after", ones["other"])  # which pulls nothing in

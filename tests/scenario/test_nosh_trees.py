@@ -23,8 +23,9 @@ def test_normal_comes_up_with_what_it_wants_in_order_and_nothing_else(place: Sce
     target(tree, "shutdown")
     services = {}
     for name in ("db", "web", "unwanted"):
-        run = f"echo {name} >> {note}; {FOREVER}"
-        services[name] = bundle(tree / "services" / name / "service", run=run).parent
+        say = f"echo {name} >> {note}"  # what comes after waits for start, and not for run
+        one = bundle(tree / "services" / name / "service", start=say, run=FOREVER)
+        services[name] = one.parent
     relate(normal, "wants", server)
     relate(server, "wants", services["web"], services["db"], tree / "services" / "nowhere")
     relate(services["web"], "after", services["db"], server)

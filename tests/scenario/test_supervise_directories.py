@@ -81,6 +81,7 @@ def test_once_at_most_once_and_the_unloading(place: Scenario) -> None:
     write(one, "o")
     place.until(lambda: status(one)[18] == 3 and pid(one), "running")
     assert status(one)[17:18] == b"o"
+    place.until(lambda: lines(note) == ["run"], "its first line")
     write(one, "t")
     place.until(lambda: status(one)[18] == 0 and pid(one) == 0, "stopped")
     assert lines(note) == ["run", "term TERM 15"]  # restart was asked, and said yes in vain

@@ -287,11 +287,18 @@ class Manager:
         self.remarks.turn(events, effects)
         self.carrier.carry(effects)
         if self.touched is not _nobody:
-            self.touched([key for key in values if key.startswith("svc:")])
+            self._show_touched(values)
         for key, value in values.items():
             if value is None and key.startswith("svc:"):
                 self.executor.forget(key)
         return len(events)
+
+    def _show_touched(self, values: dict[str, Any]) -> None:
+        """A door that cannot show something is no reason to leave the rest of the round undone."""
+        try:
+            self.touched([key for key in values if key.startswith("svc:")])
+        except Exception as error:
+            self.failed(error)
 
     def _decide(self, events: list[Event], now: Now) -> list[Effect]:
         """The engine's answer. If one event makes it fail, what it had decided counts, and the
