@@ -55,7 +55,7 @@ def test_what_appears_is_started_once_and_what_goes_goes_on(place: Scenario) -> 
     scanner = begin(place, "service-dt-scanner", scanned)
     try:
         place.until(lambda: lines(kept) == ["hello"], "started, and its log")
-        place.until(lambda: served(off), "loaded")
+        place.until(lambda: served(off) and running(one), "loaded, and shown")
         first = pid(one)
         assert parent(first) in (place.manager(), place.keeper())
         assert list(descendants(scanner.pid)) == []

@@ -124,7 +124,7 @@ def test_a_target_keeps_up_and_is_ready_when_its_run_has_ended(place: Scenario, 
     relate(later, "after", once, target)
     control(place, "start", later).ok()
     place.until(lambda: lines(base / "seen") == ["done"], "it waited for the other to have run")
-    assert (state(target), pid(target)) == (3, 0)
+    place.until(lambda: (state(target), pid(target)) == (3, 0), "its run has ended")
     assert (state(once), pid(once)) == (3, 0)
     assert "ready" in run(place, "svstat", once).ok().out
 
