@@ -59,7 +59,9 @@ def test_a_raw_load_makes_the_files_and_starts_nothing(place: Scenario, rpc: Pat
     os.kill(first, 0)
     write(one, "d")
     place.until(lambda: not served(one), "unloaded once it had stopped")
-    loaded(place, rpc, one)
+    load(rpc, one / "supervise", one / "service")  # before it has been forgotten, perhaps
+    loaded(place, rpc, bundle(far / "third" / "service", run=FOREVER).parent)
+    assert served(one)
 
 
 def test_nonsense_changes_nothing(place: Scenario, rpc: Path) -> None:

@@ -60,6 +60,7 @@ class RPC:
         self._path = manager.place.runtime + "/rpc"
         self._rows = self._recall()
         self._armed: dict[Identity, int] = {}
+        self._gone: set[Identity] = set()  # unloaded, and not taken out of the definitions yet
         self._dirty = False  # something is not in effect yet
         self._changed = False  # since the definitions were read last
         self._said: set[str] = set()
@@ -155,11 +156,11 @@ class RPC:
     def _load(self, supervise: str, service: str, name: str) -> None:
         served = self._supervising()
         one = served.of(supervise) if served is not None else ""
-        if one:
+        identity = _identity(supervise)
+        if one and identity not in self._gone:
             assert served is not None
             served.load(one)
             return
-        identity = _identity(supervise)
         known = self._rows.get(identity) if identity is not None else None
         if identity is not None and (known is None or _identity(known.supervise) != identity):
             self._rows[identity] = Loaded(supervise, service, name)
@@ -197,6 +198,7 @@ class RPC:
         row = self._rows.get(identity) if identity is not None else None
         if identity is not None and row is not None and not row.known:
             del self._rows[identity]
+            self._gone.add(identity)
             self._change()
 
     def _change(self) -> None:
@@ -221,6 +223,7 @@ class RPC:
             self._apply()
             return
         self._dirty = False
+        self._gone.clear()
         served = self._supervising()
         if served is not None:
             served.look_again()
