@@ -28,6 +28,8 @@ CALLS: dict[str, tuple[int, list[str]]] = {
     "prop": (READ, ["prop", "get", "web"]),
     "snapshot": (READ, ["snapshot", "ls", "web"]),
     "export": (READ, ["export", "web"]),
+    "contract": (READ, ["contract", "ls"]),
+    "milestone": (READ, ["milestone"]),
     "start": (OPERATE, ["start", "web"]),
     "restart": (OPERATE, ["restart", "web"]),
     "refresh": (OPERATE, ["refresh", "web"]),
