@@ -37,6 +37,7 @@ class Jobs:
         self._program = program
         self._verbose = verbose
         self._known: dict[tuple[int, int], Definition] = {}
+        self._fresh = False  # something was loaded, and may not be in effect yet
 
     def run(self, verb: str, bundles: Sequence[Bundle], pretend: bool = False) -> int:
         """Start or stop these, and what belongs to it; the exit status. Raises StokerError."""
@@ -55,6 +56,9 @@ class Jobs:
                 self.say(verb if pretend else "done", bundle.path)
         if not names:
             return 0
+        if self._fresh:  # it is, when a reading that was asked for after it has ended
+            self.client.post("/v1/reload", {})
+            self._fresh = False
         body = {"verb": verb, "names": list(names), "why": f"{self._program} {verb}"}
         if pretend:
             return self._plan(verb, body)
@@ -95,15 +99,21 @@ class Jobs:
             return self._known.get(identity)
         self.say("load", bundle.path)
         load(self.place.runtime + "/rpc", bundle)
+        self._fresh = True
         end = time.monotonic() + _PATIENCE
         pause = _SOON
-        while identity not in self._known or not is_supervised(bundle.supervise):
+        while not self._is_loaded(identity) or not is_supervised(bundle.supervise):
             if time.monotonic() > end:
                 raise Failed(f"{bundle.path}: cannot load: {self.place.name} does not take it")
             time.sleep(pause)
             pause = min(_LATE, pause * 1.5)
             self._learn()
         return self._known[identity]
+
+    def _is_loaded(self, identity: tuple[int, int]) -> bool:
+        """Whether all that was sent is known: its pipe came last."""
+        found = self._known.get(identity)
+        return found is not None and found.stdin == "pipe"
 
     # -- the operation
 
