@@ -142,7 +142,14 @@ class Machine:
             c.methods[e.method] = "alive"
         if e.method not in OWN:
             c.told = False
+        else:  # the end of one that was given up is told to nobody
+            self.mail = [m for m in self.mail if not self._ends(m, e)]
         self.mail.append(Spawned(e.fmri, e.run, e.method, self.pids))
+
+    @staticmethod
+    def _ends(mail: Event, e: Spawn) -> bool:
+        own = isinstance(mail, Exited) and mail.method == e.method
+        return own and (mail.fmri, mail.run) == (e.fmri, e.run)
 
     def signal(self, e: Signal) -> None:
         """TERM and its like end what is not stubborn."""

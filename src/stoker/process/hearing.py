@@ -37,6 +37,10 @@ class Hearing:
                 run.notify.read_now()
             if run.ready_pipe is not None:
                 run.ready_pipe.read_now()
+        if run.main is not child and run.methods.get(child.method) is not child:
+            # It was given up, and the next of its kind runs in the same contract: this end is not
+            # the end of that one.
+            return
         if run.methods.get(child.method) is child:
             del run.methods[child.method]
         if run.main is child:

@@ -260,6 +260,25 @@ def test_a_method_has_a_contract_of_its_own(bench: Any, alive: Any) -> None:
     assert alive(main)
 
 
+def test_the_end_of_a_method_that_was_given_up_is_not_that_of_the_next(
+    bench: Any, alive: Any
+) -> None:
+    definition = bench.sh("a", "exec sleep 600")
+    for number in (1, 2):
+        bench.method(definition, "refresh", "exec sleep 600")
+        bench.until(
+            lambda number=number: len(bench.told.of("spawned")) == number + 1, "it is started"
+        )
+    first, second = (one[3] for one in bench.told.of("spawned")[1:])
+    os.kill(first, signal.SIGKILL)
+    bench.until(lambda: not os.path.exists(f"/proc/{first}"), "the first is reaped")
+    assert alive(second)
+    assert bench.told.of("exited") == []
+    os.kill(second, signal.SIGKILL)
+    bench.heard("exited")
+    assert [one[:5] for one in bench.told.of("exited")] == [(A, 1, "refresh", "signal", 9)]
+
+
 def test_a_late_order_is_dropped(bench: Any, alive: Any) -> None:
     bench.sh("a", "exec sleep 600", run=5)
     pid = bench.told.of("spawned")[0][3]
