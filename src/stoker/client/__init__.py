@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .contracts import contract_events, contracts
+    from .contract_rows import contract_events, contracts
     from .fast import Client, Stream, connect, quote
     from .finding import place_of
     from .inputs import give, put_to_sleep, set_input, system, unset_input, wake
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from .tail import last_lines
 
 _PARTS = {
-    "contract_events": "contracts",
-    "contracts": "contracts",
+    "contract_events": "contract_rows",
+    "contracts": "contract_rows",
     "Client": "fast",
     "Stream": "fast",
     "connect": "fast",

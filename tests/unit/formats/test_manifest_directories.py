@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,9 +41,10 @@ class Box:
 
 
 @pytest.fixture
-def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
-    monkeypatch.setenv("STOKER_RUNTIME_DIR", str(tmp_path / "run"))
-    return Box(tmp_path)
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Box]:
+    with tempfile.TemporaryDirectory(prefix="st-") as run:  # short: a socket's path is limited
+        monkeypatch.setenv("STOKER_RUNTIME_DIR", run)
+        yield Box(tmp_path)
 
 
 def names(compiled: Compiled) -> list[str]:
