@@ -32,8 +32,23 @@ def beyond_hope(core: Core, i: Instance) -> bool:
     """It will not come up without an administrator."""
     if distance(core, i) != HOPELESS:
         return False
-    # Once a member of a circle is gone that is being removed, the others are looked at anew.
-    return not any(o.removed for o in core.looped)
+    return not (core.looped and _opens(core))
+
+
+def _opens(core: Core) -> bool:
+    """Will a circle be another one without an administrator? When a member has been removed that is
+    still going down, and when at a set time something comes back that a member must make room for.
+    """
+    if any(o.removed for o in core.looped):
+        return True
+    there = {o.fmri for o in core.looped}
+    return any(
+        other.fmri in there
+        for i in core.instances.values()
+        if i.definition.conflicts and not i.effective and until(i) is not None
+        for target in i.definition.conflicts
+        for other in core.lookup(target)
+    )
 
 
 def look(core: Core) -> None:

@@ -155,8 +155,8 @@ def _is_aside(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, s
 def _is_asleep(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, str]:
     if core.active and core.shutdown is None:
         return "superseded", "the system was woken"
-    if i.stage is Stage.IDLE:
-        return "done", m.note
+    if i.stage is Stage.IDLE or i.definition.gives:
+        return "done", m.note  # a new definition may say that it tells of the machine: it stays up
     if i.fault is not None and i.fault.word == "stuck":
         return "failed", i.fault.text
     return "", ""

@@ -661,6 +661,28 @@ def test_a_loop_that_only_a_file_can_open_is_passed_by_orderings_from_outside(be
     assert b.states("gate", "key", "web", "last") == "online online online online"
 
 
+def test_a_loop_that_opens_at_a_set_time_is_not_without_hope(bench):
+    """a comes after b, which needs it, and has failed; at ten, other is back, and b must make room
+    for it: then nothing is in the way of a.
+    """
+    b = bench(a=slow(None))
+    b.define(
+        a={"enabled": False, "ready": Ready("notify", timeout=2.0)},
+        b={"dependencies": (b.needs("a"),), "before": (b.name("a"),), "enabled": False},
+        other={"conflicts": (b.name("b"),)},
+    )
+    b.ask("stop", "other", until=b.world.now.wall + 10 * 10**9)
+    b.ask("start", "a")
+    b.ask("start", "b")
+    b.world.advance(3)
+    assert b.states("a", "b", "other") == "offline offline disabled"
+    assert not b.view("a").hopeless
+    starts = len(b.starts("a"))
+    b.world.advance(9)
+    assert b.states("b", "other") == "disabled online"
+    assert len(b.starts("a")) > starts
+
+
 def test_members_of_a_cycle_do_not_wait_for_each_other_on_the_way_down(bench):
     """a waits until e is down, which depends on it; then a new definition makes a depend on e."""
     b = bench(e=slow(3.0))

@@ -268,6 +268,16 @@ def test_a_watcher_that_is_being_restarted_is_believed_meanwhile() -> None:
         assert world.state("needy") == "online"
 
 
+def test_what_becomes_a_watcher_while_the_system_goes_to_sleep_keeps_nobody_waiting() -> None:
+    world = World(service("web"), behaviour={"web": Behaviour(dies_after=5.0)})
+    world.settle()
+    sleep = world.ask("sleep")
+    world.define(service("web", gives=("net",)))
+    world.advance(6)
+    assert world.operation(sleep.number).outcome == "done"
+    assert world.state("web") == "online"
+
+
 def test_watchers_run_while_the_system_sleeps() -> None:
     world = World(service("web"), service("logind", gives=("active",)))
     world.settle()
