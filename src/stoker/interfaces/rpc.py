@@ -223,9 +223,14 @@ class RPC:
             self._apply()
             return
         self._dirty = False
+        # What was loaded again before it was taken out is the same definition as before: only its
+        # directory was let go of.
+        again = [self._rows[one] for one in self._gone if one in self._rows]
         self._gone.clear()
         served = self._supervising()
         if served is not None:
+            for fmri in filter(None, [served.of(row.supervise) for row in again]):
+                served.load(fmri)
             served.look_again()
         self._arm()
         if served is not None:
