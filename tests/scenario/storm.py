@@ -48,7 +48,8 @@ count)
     sleep 0.02
   done ;;
 crash)
-  [ -e "$B/calm" ] || { sleep "0.$((($$ % 7) + 2))"; echo "$$" >>"$B/ends.$NAME"; exit 7; } ;;
+  [ -e "$B/calm" ] || { sleep "0.$((($$ % 7) + 2))"; echo "$$" >>"$B/ends.$NAME"; exit 7; }
+  echo "$$" >"$B/stays.$NAME" ;;
 esac
 while :; do
   sleep 1000 &
@@ -327,6 +328,8 @@ class Storm:
         row = self.place.instance(name)
         runs = self.runs(name)
         quiet = row["state"] == "online" and row["next_state"] is None
+        if name in self.crashing and self.noted(f"stays.{name}").strip() != str(row["pid"]):
+            return False  # this one was begun before the calm, and ends in a moment
         return quiet and bool(runs) and str(row["pid"]) == runs[-1][0]
 
     def check_lines(self, name: str) -> None:
