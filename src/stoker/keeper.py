@@ -5,7 +5,12 @@ until they are acknowledged, holds descriptors by name and passes signals on. It
 services, parses nothing of theirs, imports nothing of ours, and ends only by STOP or EXEC.
 
     python -I -S keeper.py --run RUN --socket SOCK --log LOG [--pid1] [--take FD]
-                           -- MANAGER ARGV ';' RECORDER ARGV [';' EMERGENCY ARGV]
+                           -- MANAGER ARGV ';' RECORDER ARGV [';' EMERGENCY ARGV
+                              [';' DIRECTOR ARGV ';' FINISH ARGV]]
+
+A machine has a director: a third program, which gets the signals in the manager's stead and is told
+what the manager wants of the keeper (WANTED); it alone may STOP. After that a machine's keeper does
+not end: it executes FINISH, with the words that STOP had after the grace.
 
 A program finds its end of the channel (SOCK_SEQPACKET) by STOKER_KEEPER. A packet is
 ``VERB NUL argument NUL argument …`` in UTF-8 (surrogateescape), with at most 250 descriptors.
@@ -16,14 +21,16 @@ A program finds its end of the channel (SOCK_SEQPACKET) by STOKER_KEEPER. A pack
                                          yet answered is to be asked again
                     ITEM names + fds · END flags · REFUSED verb why
     to the manager  EXIT seq pid start code status cgroup mark (code: si_code) · SIGNAL number count
+    to a director   SIGNAL number count · WANTED STOP status grace-seconds
     from a program  LIST prefix · PUT names + fds · DROP names · WANT prefix · READY
     from the manager  ACK seq · STOP status grace-seconds · EXEC count argv… [prefixes to keep]
+    from a director   STOP status grace-seconds words…
 
 Last-status is the exit status, or minus the signal. Flags are ``exits-lost`` and ``state-aside``,
 with a comma between. LIST is answered by ITEMs, for the manager by every EXIT not acknowledged too,
-and END; an EXIT sent unasked is a hint. SIGNALs wait until a manager is READY; what a dead one has
-not read goes to the next. What is refused has had no effect. Who shuts its end is not heard or told
-anything until it is replaced.
+and END; an EXIT sent unasked is a hint. SIGNALs wait until whoever gets them is READY; what a dead
+one has not read goes to the next. What is refused has had no effect. Who shuts its end is not heard
+or told anything until it is replaced.
 
 Held from the start: ``lock`` (RUN/lock, flocked: the lock of the place; a program that holds it too
 keeps the place from others), ``listen/control``, ``link/manager`` and ``link/recorder``.
@@ -78,7 +85,8 @@ CATCHABLE = sorted(
 
 VERBS = {  # that are heard, from whom; each has its method on_…
     **dict.fromkeys(("LIST", "PUT", "DROP", "WANT", "READY"), "any"),
-    **dict.fromkeys(("ACK", "STOP", "EXEC"), "manager"),
+    **dict.fromkeys(("ACK", "EXEC"), "manager"),
+    "STOP": "manager or director",
 }
 Next = tuple[bytes | list[str], Callable[[], object]]  # a packet (a list of names is an ITEM)
 
@@ -265,8 +273,11 @@ class Keeper:
             Program("manager", programs[0]),
             Program("recorder", programs[1]),
         )
-        self.programs = (self.manager, self.recorder)
+        self.director = Program("director", programs[3]) if len(programs) > 3 else None
+        self.programs = (self.manager, self.recorder) + ((self.director,) if self.director else ())
         self.emergency = programs[2] if len(programs) > 2 else []
+        self.finish = programs[4] if len(programs) > 4 else []
+        self.wanted: list[str] = []  # the manager's STOP, where there is a director
         self.emergency_pid = 0
         self.held: dict[str, int] = {}
         self.exits: deque[bytes] = deque(maxlen=MOST_EXITS)  # their seqs are consecutive
@@ -382,6 +393,8 @@ class Keeper:
             try:
                 self.turn()
                 if self.step == len(self.STEPS):
+                    if self.finish:
+                        self.execute_finish()
                     return self.status
             except Exception as error:  # we may be PID 1: to end is worse than anything else
                 where = error.__traceback__
@@ -437,7 +450,7 @@ class Keeper:
                 self.impatience += 1
                 if self.step is not None:
                     self.deadline = min(self.deadline, now())  # asked again: no more grace
-                elif self.impatience == 2 and not self.ever_ready:
+                elif self.impatience == 2 and not self.ever_ready and not self.director:
                     self.say("no manager has ever served, and we are asked twice to end")
                     self.stop(1, 5.0)
 
@@ -476,6 +489,8 @@ class Keeper:
             program.bear(near, far)
             program.told = self.seq
             near.send(self.greeting("HELLO", program))
+            if program is self.director and self.wanted:
+                program.queue.append(pack("WANTED", *self.wanted))
             aside = {"STOKER_STATE": "aside"} if program.failures >= ASIDE else {}
             program.pid = self.spawn(program.argv, {"STOKER_KEEPER": "3", **aside}, far.fileno())
         except OSError as error:
@@ -538,8 +553,8 @@ class Keeper:
         self.say(f"{program.role} {pid} ended with {how}{when}")
         if self.step is None or (program is self.recorder and self.step < 2):
             program.restart_at = now() + wait
-            if program is self.manager and program.failures >= GIVEN_UP:
-                self.call_for_help(wait)
+            if program is not self.recorder and program.failures >= GIVEN_UP:
+                self.call_for_help(program, wait)
         self.publish()
 
     def retract(self, program: Program) -> None:
@@ -555,9 +570,10 @@ class Keeper:
         except OSError:
             pass  # EAGAIN: that was all
 
-    def call_for_help(self, wait: float) -> None:
+    def call_for_help(self, program: Program, wait: float) -> None:
         """No manager gets ready: keep everything as it is, and let a person in."""
-        self.say(f"no manager gets ready; what runs is left running; next try in {wait:.0f} s")
+        left = "what runs is left running; next try"
+        self.say(f"no {program.role} gets ready; {left} in {wait:.0f} s")
         if self.emergency and not self.emergency_pid:
             try:
                 self.emergency_pid = self.spawn(self.emergency, {})
@@ -593,8 +609,8 @@ class Keeper:
                     raise ValueError("it did not arrive whole")
                 if verb not in VERBS:
                     raise ValueError("no such verb")
-                if VERBS[verb] not in ("any", program.role):
-                    raise ValueError("only the manager may")
+                if program.role not in VERBS[verb] and VERBS[verb] != "any":
+                    raise ValueError(f"only the {VERBS[verb]} may")
                 getattr(self, "on_" + verb.lower())(program, args, fds)
             except (ValueError, IndexError) as error:
                 self.refuse(program, verb[:100], error)
@@ -662,9 +678,16 @@ class Keeper:
         self.lost, self.lost_told = self.lost and not self.lost_told, False
 
     def on_stop(self, program: Program, args: list[str], fds: list[int]) -> None:
-        status, grace = int(args[0]), float(args[1]) if len(args) == 2 else -1.0
+        words = args[2:] if program is self.director else []
+        status, grace = int(args[0]), float(args[1]) if len(args) == 2 + len(words) else -1.0
         if not (0 <= status <= 255 and 0.0 <= grace <= 1e6):
             raise ValueError("status or grace out of range")
+        if self.director and program is self.manager and self.step is None:
+            self.wanted = ["STOP", *args]
+            self.director.queue.append(pack("WANTED", *self.wanted))
+            return
+        if self.step is None:
+            self.finish = [*self.finish, *words] if self.finish else []
         self.stop(status, grace)
 
     def on_exec(self, program: Program, args: list[str], fds: list[int]) -> None:
@@ -693,10 +716,14 @@ class Keeper:
         """What to send next, and what to do once it is sent: replies, then signals, exits, news."""
         if program.queue:
             return program.queue[0], program.queue.popleft
+        if (
+            program is (self.director or self.manager)
+            and self.signals
+            and program.ready_at is not None
+        ):
+            number, count = next(iter(self.signals.items()))
+            return pack("SIGNAL", number, count), lambda: self.signals.pop(number)
         if program is self.manager:
-            if self.signals and program.ready_at is not None:
-                number, count = next(iter(self.signals.items()))
-                return pack("SIGNAL", number, count), lambda: self.signals.pop(number)
             oldest = self.seq - len(self.exits) + 1
             seq = max(program.told + 1, oldest)
             if seq <= self.seq:
@@ -748,7 +775,9 @@ class Keeper:
             return
         self.say(f"stopping with status {status}")
         self.step, self.grace, self.deadline = 0, grace, now() + grace
-        self.manager.restart_at = None
+        for program in self.programs:
+            if program is not self.recorder:
+                program.restart_at = None
 
     def advance(self, step: int) -> None:
         """TERM to whoever is to go and has not been asked; KILL after the grace; then the next."""
@@ -779,12 +808,23 @@ class Keeper:
 
     def family(self, step: int) -> dict[int, int]:
         """Who is to go in this step: pid and start time."""
-        known = (self.manager.pid, self.recorder.pid, self.emergency_pid)
+        known = (*(program.pid for program in self.programs), self.emergency_pid)
         below = descendants(known, self.recorder.pid if step == 1 else 0)
         if step in (0, 2):
             pid = (self.manager if step == 0 else self.recorder).pid
             return {pid: below[pid]} if pid in below else {}
         return below
+
+    def execute_finish(self) -> None:
+        """Become what ends the machine. Back here only when that cannot be."""
+        signal.pthread_sigmask(signal.SIG_SETMASK, CATCHABLE)
+        try:
+            os.execv(self.finish[0], self.finish)
+        except (OSError, ValueError) as error:
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            self.say(f"cannot become {self.finish[0]}: {error}")
+            if self.pid1:
+                self.last_resort()
 
     # -- succession --------------------------------------------------------------------------
 
@@ -896,8 +936,8 @@ def parse(argv: list[str]) -> tuple[dict[str, str], list[list[str]]]:
     programs: list[list[str]] = [[]]
     for word in argv[end + 1 :]:
         programs.append([]) if word == ";" else programs[-1].append(word)
-    if not 2 <= len(programs) <= 3 or not all(programs):
-        raise ValueError("two or three programs are needed")
+    if len(programs) not in (2, 3, 5) or not all(programs):
+        raise ValueError("two, three or five programs are needed")
     for name in ("--run", "--socket", "--log"):
         if not options.get(name):
             raise ValueError(f"{name} is needed")
