@@ -49,6 +49,14 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "svscan": ("nosh", "scanner:svscan", "the same"),
     "service-manager": ("nosh", "service_manager", "serve the RPC alone, on a socket given"),
     "chkservice": ("nosh", "system_control:chkservice", "list the bundles of the search path"),
+    "wants2dot": ("nosh", "graphs:wants", "draw which bundles start which along"),
+    "wanted2dot": ("nosh", "graphs:wanted", "draw what bundles would be wanted by if enabled"),
+    "ordering2dot": ("nosh", "graphs:ordering", "draw which bundles come before which"),
+    "conflicts2dot": ("nosh", "graphs:conflicts", "draw which bundles stop which by starting"),
+    "stopped2dot": ("nosh", "graphs:stopped", "draw what bundles would be stopped by if enabled"),
+    "cyclog": ("nosh", "logging:cyclog", "keep standard input in a log directory, within bounds"),
+    "tai64n": ("nosh", "logging:tai64n", "put a TAI64N label before each line"),
+    "tai64nlocal": ("nosh", "logging:tai64nlocal", "show TAI64N labels as local times"),
     "sysmgr-depends": ("sysmgr", "depends", "wait in a script until other services are up"),
 }
 """Name of the command: its system (the package here), its module there (with its function, where

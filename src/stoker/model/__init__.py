@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from .putting import put, read_step
     from .rights import Level, Peer, Rights, rights_of
     from .settings import Role, Settings
+    from .tai import NEW_LEAP, OLD_LEAP, leap_seconds, tai_label, tai_text, tai_wall
     from .units import (
         duration,
         parse_time,
@@ -144,6 +145,7 @@ _PARTS = {
         "compose",
     ),
     "settings": ("Role", "Settings"),
+    "tai": ("NEW_LEAP", "OLD_LEAP", "leap_seconds", "tai_label", "tai_text", "tai_wall"),
     "units": (
         "duration",
         "parse_time",
@@ -204,7 +206,9 @@ __all__ = [
     "LogSettings",
     "MemberView",
     "Mistaken",
+    "NEW_LEAP",
     "Names",
+    "OLD_LEAP",
     "OperationView",
     "Peer",
     "Phase",
@@ -242,6 +246,7 @@ __all__ = [
     "fmri",
     "is_input",
     "is_instance",
+    "leap_seconds",
     "mask",
     "matching",
     "of_name",
@@ -257,6 +262,9 @@ __all__ = [
     "size",
     "split",
     "system_place",
+    "tai_label",
+    "tai_text",
+    "tai_wall",
     "unescape",
     "user_place",
 ]

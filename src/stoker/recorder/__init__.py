@@ -1,9 +1,9 @@
 """Draining every service's output to files, and writing what must outlive us. A process of its own.
 
 It decides how output is cut into files, stamped, rotated, compressed and read back, and when
-choices and history are committed. It is two programs: `main` (the recorder proper, kept by the
-keeper) and `read_main` (a reader: one short-lived process for each question, so that a slow one
-never holds up the draining).
+choices and history are committed. It is three programs: `main` (the recorder proper, kept by the
+keeper), `read_main` (a reader: one short-lived process for each question, so that a slow one never
+holds up the draining) and `cycle_main` (a recorder for standard input alone, without a manager).
 
 Invariants:
 
@@ -31,7 +31,7 @@ It must not: start services, know states, import msgspec, or be waited for by th
 
 from __future__ import annotations
 
-__all__ = ["main", "read_main"]
+__all__ = ["cycle_main", "main", "read_main"]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,3 +50,12 @@ def read_main(argv: list[str] | None = None) -> int:
     from .read import main as run
 
     return run(argv)
+
+
+def cycle_main(argv: list[str] | None = None) -> int:
+    """A log of standard input: ``cyclog SIZE TOTAL MARGIN DIRECTORY…``."""
+    import sys
+
+    from .cycle import main as run
+
+    return run(sys.argv[1:] if argv is None else argv)

@@ -7,6 +7,7 @@ import os
 from stoker.errors import UsageError
 
 from .bundles import Bundle, asked_for_help, complain, options
+from .logging import local
 from .supervised import CLASSES, End, Status, ago, is_supervised, read_status, when
 
 __all__ = ["main", "svstat"]
@@ -122,5 +123,5 @@ def _log(bundle: Bundle, count: int) -> list[str]:
         return []
     with open(fd, "rb") as file:
         file.seek(max(0, os.fstat(fd).st_size - _TAIL))
-        lines = file.read(_TAIL).decode("utf-8", "backslashreplace").splitlines()
-    return lines[-count:] if count > 0 else []
+        lines = file.read(_TAIL).splitlines()[-count:] if count > 0 else []
+    return [local(line).decode("utf-8", "backslashreplace") for line in lines]

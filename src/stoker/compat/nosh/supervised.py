@@ -12,6 +12,8 @@ import struct
 import time
 from typing import NamedTuple
 
+from stoker.model import NEW_LEAP, OLD_LEAP, tai_wall
+
 __all__ = [
     "CLASSES",
     "STATES",
@@ -25,8 +27,6 @@ __all__ = [
 ]
 
 STATES = {0: "stopped", 1: "starting", 2: "started", 3: "running", 4: "stopping", 5: "failed"}
-_EPOCH = 1 << 62
-_LEAP = 37
 CLASSES = {
     **dict.fromkeys((1, 2, 13, 15), "term"),
     9: "kill",
@@ -90,7 +90,7 @@ def read_status(directory: str) -> Status | None:
         return None
     (pid,) = struct.unpack_from("<I", data, 12)
     want = chr(data[17]) if data[17] else ""
-    leap = _LEAP if len(data) > 20 else 10
+    leap = NEW_LEAP if len(data) > 20 else OLD_LEAP
     tai = data[:12]
     ends = []
     for offset in (19, 36, 53, 70):
@@ -105,8 +105,7 @@ def read_status(directory: str) -> Status | None:
 
 
 def _wall(tai: bytes, leap: int) -> float:
-    seconds, fraction = struct.unpack(">QI", tai)
-    return float(seconds - _EPOCH - leap) + float(fraction) / 1e9
+    return tai_wall(tai, leap) / 1e9
 
 
 def command(directory: str, letters: str) -> None:

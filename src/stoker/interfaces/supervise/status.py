@@ -16,6 +16,8 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from stoker.model import NEW_LEAP, OLD_LEAP, tai_label, tai_wall
+
 __all__ = [
     "FAILED",
     "NEVER",
@@ -32,9 +34,6 @@ __all__ = [
 STOPPED, STARTING, RUNNING, STOPPING, FAILED = 0, 1, 3, 4, 5
 """States as daemontools-encore numbers them; 2 is not used."""
 
-_EPOCH = 1 << 62
-_OLD, _NEW = 10, 37  # leap seconds as of 1972, which the old tools count, and since 2017
-_BILLION = 1_000_000_000
 _KINDS = {"exit": 1, "signal": 2}
 PROGRAMS = ("start", "run", "restart", "stop")
 
@@ -75,17 +74,13 @@ class Seen(NamedTuple):
     wanted: bool = False
 
 
-def _time(wall: int, leap: int) -> bytes:
-    return struct.pack(">QI", _EPOCH + leap + wall // _BILLION, wall % _BILLION)
-
-
 def pack(form: str, seen: Seen) -> bytes:
     """The file, whole."""
     if form == "s6":
         return _s6(seen)
-    leap = _NEW if form == "nosh" else _OLD
+    leap = NEW_LEAP if form == "nosh" else OLD_LEAP
     wish = seen.wish or ("" if form == "nosh" else "u" if seen.wanted else "d")
-    data = _time(seen.at, leap) + struct.pack("<I", seen.pid)
+    data = tai_label(seen.at, leap) + struct.pack("<I", seen.pid)
     data += bytes((seen.paused, ord(wish) if wish else 0))
     if form == "daemontools":
         return data
@@ -97,7 +92,7 @@ def pack(form: str, seen: Seen) -> bytes:
     data += bytes((seen.state,))
     for one in seen.records:
         data += struct.pack(">BI", one.kind, one.number)
-        data += _time(one.at, leap) if one.kind else bytes(12)
+        data += tai_label(one.at, leap) if one.kind else bytes(12)
     return data
 
 
@@ -110,7 +105,7 @@ def _s6(seen: Seen) -> bytes:
         | seen.wanted * 4
         | (seen.ready and seen.state == RUNNING) * 8
     )
-    time = _time(seen.at, _NEW)
+    time = tai_label(seen.at, NEW_LEAP)
     return time + time + struct.pack(">QHB", seen.pid, status & 0xFFFF, flags)
 
 
@@ -130,5 +125,4 @@ def unpack(data: bytes) -> Seen | None:
 
 
 def _wall(data: bytes, offset: int = 0) -> int:
-    seconds, fraction = struct.unpack_from(">QI", data, offset)
-    return (int(seconds) - _EPOCH - _NEW) * _BILLION + int(fraction)
+    return tai_wall(data[offset : offset + 12], NEW_LEAP)
