@@ -48,7 +48,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "service-dt-scanner": ("nosh", "scanner", "load and start what appears in a directory"),
     "svscan": ("nosh", "scanner:svscan", "the same"),
     "service-manager": ("nosh", "service_manager", "serve the RPC alone, on a socket given"),
-    "chkservice": ("nosh", "system_control:chkservice", "list the bundles of the search path"),
+    "chkservice": ("nosh", "chkservice", "show the states of bundles, filling the terminal"),
     "wants2dot": ("nosh", "graphs:wants", "draw which bundles start which along"),
     "wanted2dot": ("nosh", "graphs:wanted", "draw what bundles would be wanted by if enabled"),
     "ordering2dot": ("nosh", "graphs:ordering", "draw which bundles come before which"),

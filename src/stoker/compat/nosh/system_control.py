@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -336,28 +335,3 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     ),
 }
 """Every subcommand. One that is not here is an error; nosh would execute a program of that name."""
-
-
-def chkservice(arguments: list[str]) -> int:
-    """chkservice: all bundles that the search path finds, with their state, as lines."""
-    if asked_for_help("chkservice", arguments, "[--user]"):
-        return 0
-    words = list(arguments)
-    try:
-        given = options(words, {"--user": "user", "-u": "user"})
-    except UsageError as error:
-        complain("chkservice", error)
-        return 1
-    from stoker.formats import roots
-
-    for group in roots("user" in given).values():
-        for root in group:
-            names = sorted(os.listdir(root)) if os.path.isdir(root) else []
-            for name in names:
-                if name[0] != "." and os.path.isdir(f"{root}/{name}"):
-                    sys.stdout.write("\n".join(_line(Bundle(f"{root}/{name}"))) + "\n")
-    return 0
-
-
-def _line(bundle: Bundle) -> list[str]:
-    return service_status.show(bundle, long=False)
