@@ -221,6 +221,7 @@ def request(
         signal=(1, 15, 9)[below(3)] if verb == "signal" else 0,
         state=("degraded", "maintenance")[below(2)] if verb == "mark" else "",
         value=below(3) != 2,
+        alone=below(6) == 5,
     )
 
 

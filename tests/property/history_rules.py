@@ -7,6 +7,7 @@ without the engine's counters. Where the published states cannot tell, the answe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 from history_machine import Broken, Machine
@@ -27,6 +28,7 @@ class Rules:
         self.shown: Shown = {}
         self.removed: set[str] = set()
         self.begun: dict[str, int] = {}
+        self.leaving: list[Any] = []  # in order and in their own time, so that the limit holds
         self.before = 0  # the engine's counter when the present turn began
 
     # -- what a dependency is worth: 1 satisfied, 0 not yet, -1 not without help, 2 maybe
@@ -134,6 +136,30 @@ class Rules:
         if seen and MAYBE in values:
             return MAYBE
         return 0 if 0 in values else MAYBE if MAYBE in values else 1
+
+    # -- starts and stops at once
+
+    def no_more_at_once(self, running: list[Any]) -> None:
+        """`running`: those that were up before this turn."""
+        cap = self.engine.cap
+        if cap is None:
+            return
+        there = self.engine.instances.values()
+        starting = [i for i in there if i.stage in ("prepare", "start")]
+        orderly = [i for i in running if self._in_its_own_time(i)]
+        self.leaving = [i for i in self.leaving + orderly if _stops(i)]
+        for what in (starting, self.leaving):
+            if len(what) > cap:
+                raise Broken(f"more than {cap} at once: {what}")
+
+    def _in_its_own_time(self, i: Any) -> bool:
+        """Nothing ended, nobody hurries, and no dependency is gone."""
+        h, o, down = i.halted, i.override, self.engine.shutdown
+        if h is None or i.gone is not None or i.hurt or not i.populated:
+            return False
+        if (down is not None and down.hurry) or (o is not None and o.hard):
+            return False
+        return h.waits or (h.kind in ("bounce", "changed") and h.cls != "fault")
 
     # -- 2, 5, 6: every publication
 
@@ -291,9 +317,12 @@ def caches(engine: Engine, other: Engine) -> None:
                         f"cache {name} of a group of {fmri}: "
                         f"{getattr(mine, name)}, anew {getattr(theirs, name)}"
                     )
-    for name in ("moving", "live", "starting"):
-        if getattr(engine, name) != getattr(other, name):
-            raise Broken(f"cache {name}: {getattr(engine, name)}, anew {getattr(other, name)}")
+    for name in ("moving", "live", "starts.busy", "stops.busy"):
+        mine, anew = attrgetter(name)(engine), attrgetter(name)(other)
+        if mine != anew:
+            raise Broken(f"cache {name}: {mine}, anew {anew}")
+    if engine.stops.waiting and not engine.stops.full(engine.cap):
+        raise Broken(f"there is room, and they wait to stop: {[*engine.stops.waiting]}")
 
 
 def contradictory(definitions: Mapping[str, Definition]) -> bool:
@@ -321,3 +350,8 @@ def contradictory(definitions: Mapping[str, Definition]) -> bool:
                 seen.add(name)
                 work += edges[name]
     return False
+
+
+def _stops(i: Any) -> bool:
+    stuck = i.fault is not None and i.fault.word == "stuck"
+    return i.stage in ("stop", "kill", "decide", "cleanup") and not stuck

@@ -115,7 +115,9 @@ class History(Ending):
         if self.deep:
             self.log.append((events, now))
         self.rules.before = self.engine.seq
+        running = [i for i in self.engine.instances.values() if i.stage in ("up", "refresh")]
         effects = self.engine.handle(events, now)
+        self.rules.no_more_at_once(running)
         if self.deep:
             for name, record in self.engine.take_changed().items():
                 if record is None:
@@ -378,6 +380,7 @@ class History(Ending):
         found = self.machine.adopted(wire)
         self.engine = self.rules.engine = Engine(cap=self.cap)
         self.birth, self.log, self.told, self.wake = wire, [], [], None
+        self.rules.leaving = []
         self.engine.restore(msgspec.json.decode(msgspec.json.encode(records)))
         shown = self.rules.shown = {}
         for fmri, r in wire.items():

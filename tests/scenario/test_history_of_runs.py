@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 from stoker.testing import Scenario
@@ -33,3 +35,23 @@ def test_each_kind_of_run_ends(place: Scenario) -> None:
         first = runs(place, name)[0]
         assert first["begun"] <= first["ended"]
         assert first["status"] == status
+
+
+def test_what_outlives_its_manager_ends_too(place: Scenario) -> None:
+    daemon = ["sh", "-c", "sleep infinity & "]
+    place.toml("daemon", f'model = "contract"\nexec_start = {daemon}\n')
+    place.toml("plain", 'exec_start = ["sleep", "infinity"]\n')
+    place.stoker("up", "-d", place.directory)
+    for name in ("daemon", "plain"):
+        place.wait_for(name, "online")
+    old = place.manager()
+    os.kill(old, signal.SIGKILL)
+    place.until(lambda: place.manager() != old, "another manager")
+    for name in ("daemon", "plain"):
+        place.wait_for(name, "online")
+    place.stoker("restart", "*").ok()
+    for name, status in (("daemon", None), ("plain", -15)):
+        place.until(lambda name=name: len(runs(place, name)) == 2, f"the second run of {name}")
+        place.until(lambda name=name: runs(place, name)[0]["ended"], f"the first of {name} over")
+        assert runs(place, name)[0]["status"] == status
+        assert runs(place, name)[1]["ended"] is None

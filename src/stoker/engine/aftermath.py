@@ -7,14 +7,12 @@ from stoker.model import Stage
 from .core import Core
 from .facts import Instance
 from .graph import RESTART_RANK, calm_for
+from .lanes import is_starting, is_stopping
 from .values import STALLED, distance, propagate
 
 __all__ = ["finish", "set_leaving"]
 
 SOON = 1_000_000  # nanoseconds; a second try within one turn would never let the turn end
-
-
-_DOWN = frozenset((Stage.STOP, Stage.KILL, Stage.DECIDE, Stage.CLEANUP))
 
 
 def finish(core: Core, i: Instance) -> None:
@@ -25,7 +23,14 @@ def finish(core: Core, i: Instance) -> None:
     goes = not idle and (i.parting or (i.halted is not None and i.halted.waits and not stuck))
     if goes != i.goes:
         _set_goes(core, i, goes)
-    leaving = i.parting or (stage in _DOWN and not stuck)
+    begins, ends = is_starting(i), is_stopping(i)
+    if begins != i.begins:
+        i.begins = begins
+        core.starts.busy += 1 if begins else -1
+    if ends != i.ends:
+        i.ends = ends
+        core.stops.busy += 1 if ends else -1
+    leaving = i.parting or ends
     if leaving != i.leaving:
         set_leaving(core, i, leaving)
     if i.watchers:
@@ -37,7 +42,8 @@ def finish(core: Core, i: Instance) -> None:
         i.rested = False
     elif resting:
         i.rested = True
-    moving = not (i.rested or stuck) and (not resting or i.fmri in core.capped)
+    queued = i.fmri in core.starts.waiting or i.fmri in core.stops.waiting
+    moving = not (i.rested or stuck) and (not resting or queued)
     if moving != i.moving:
         i.moving = moving
         core.moving += 1 if moving else -1

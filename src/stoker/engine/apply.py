@@ -79,7 +79,7 @@ def _defined(core: Core, event: Defined) -> None:
     i = core.instances.get(d.fmri)
     if i is None:
         i = Instance(d)
-        i.since = core.now.wall
+        i.since = i.spoken = core.now.wall
         i.intent = event.intent
         core.instances[d.fmri] = i
         core.rebuild = True

@@ -36,15 +36,6 @@ def enter_stage(core: Core, i: Instance, stage: Stage) -> None:
     """Change the stage and show what that means."""
     i.stage = stage
     core.changed[i.fmri] = None
-    counted = stage is Stage.PREPARE or stage is Stage.START
-    if counted != i.counted:
-        i.counted = counted
-        core.starting += 1 if counted else -1
-        if not counted and core.capped:
-            one = next(iter(core.capped))
-            del core.capped[one]
-            if one in core.instances:
-                core.mark(core.instances[one])
     core.show(i)
 
 

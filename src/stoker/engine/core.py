@@ -15,6 +15,7 @@ from .causes import headline
 from .effects import Effect, Publish, Save, Unwatch, Wake, Watch
 from .events import Now
 from .facts import SECOND, STUCK, Cause, Instance, Operation
+from .lanes import Lane
 
 if TYPE_CHECKING:
     from .given import Given
@@ -77,8 +78,8 @@ class Core:
         self.tangled = False  # hope within ordering loops must be looked at anew
         self.moving = 0
         self.live = 0
-        self.starting = 0
-        self.capped: dict[str, None] = {}
+        self.starts = Lane()
+        self.stops = Lane()
         self.alarms: list[tuple[int, str]] = []
         self.told: int | None = None
         self.drift: int | None = None  # of the wall clock from the other one, when last looked at
@@ -166,8 +167,9 @@ class Core:
     def _publish(self, i: Instance, state: str, following: str) -> None:
         old = i.shown_state
         i.shown_state, i.shown_next = state, following
+        i.spoken = self.now.wall
         if state != old:
-            i.since = self.now.wall
+            i.since = i.spoken
         self.changed[i.fmri] = None
         self.effects.append(
             Publish(i.fmri, old, state, following, i.reason, i.cause.text, i.run, _line(i, old))

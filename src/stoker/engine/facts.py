@@ -160,9 +160,11 @@ class Instance:
     __slots__ = (
         "after_waits",
         "alarm",
+        "alone",
         "arrived",
         "asked_refresh",
         "baseline",
+        "begins",
         "bounce",
         "bounce_cause",
         "bounce_class",
@@ -171,7 +173,6 @@ class Instance:
         "cause",
         "circle",
         "contract_ok",
-        "counted",
         "ctid",
         "deadline",
         "definition",
@@ -185,6 +186,7 @@ class Instance:
         "earlier",
         "effective",
         "ended",
+        "ends",
         "failed",
         "failed_text",
         "fails",
@@ -242,6 +244,7 @@ class Instance:
         "shown_state",
         "sig",
         "since",
+        "spoken",
         "stage",
         "starts",
         "static",
@@ -327,7 +330,8 @@ class Instance:
         self.shown_state: str = State.UNINITIALIZED
         self.shown_next = ""
         self.reason = "insert_in_graph"
-        self.since = 0
+        self.since = 0  # wall time of the last change of state
+        self.spoken = 0  # … of state or next state
         self.cause = NOBODY
         self.why: Cause | None = None  # of the change of mind that is being applied
         self.status_text = ""
@@ -359,7 +363,9 @@ class Instance:
         self.leaving = False
         self.live = False
         self.moving = False
-        self.counted = False
+        self.alone = False  # what it wants does not come along with the present change of mind
+        self.begins = False  # counted among the starts under way
+        self.ends = False  # counted among the stops under way
         self.dirty = False
         self.restored = False
         self.alarm: int | None = None

@@ -106,8 +106,8 @@ def blocked(core: Core, i: Instance) -> Reason | None:
         return Reason("backoff", f"is tried again in {show_duration(left / SECOND)}")
     if i.populated:
         return Reason("contract", "processes of its last run are still there")
-    if core.cap is not None and core.starting >= core.cap:
-        return Reason("concurrency", f"{core.starting} others are starting, which is the limit")
+    if core.starts.full(core.cap):
+        return _crowded(core)
     return None
 
 
@@ -142,11 +142,13 @@ def reasons(core: Core, i: Instance) -> list[Reason]:
         found.append(Reason("backoff", f"is tried again in {left}"))
     if i.populated:
         found.append(Reason("contract", "processes of its last run are still there"))
-    if not found and core.cap is not None and core.starting >= core.cap:
-        found.append(
-            Reason("concurrency", f"{core.starting} others are starting, which is the limit")
-        )
+    if not found and core.starts.full(core.cap):
+        found.append(_crowded(core))
     return found
+
+
+def _crowded(core: Core) -> Reason:
+    return Reason("concurrency", f"{core.starts.busy} others are starting, which is the limit")
 
 
 def _asleep(core: Core) -> Reason:

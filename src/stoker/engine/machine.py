@@ -185,7 +185,8 @@ class Engine(Core):
         other.watched, other.unknown = dict(self.watched), dict(self.unknown)
         other.active_cause = self.active_cause
         other.exited = self.exited
-        other.capped = dict(self.capped)
+        other.starts.waiting = dict(self.starts.waiting)
+        other.stops.waiting = dict(self.stops.waiting)
         build(other)
         other.effects = []
         other.changed = {}

@@ -38,6 +38,7 @@ def change_of_mind(core: Core, i: Instance) -> None:
     now_effective = gates.effective(i)
     if now_effective != i.effective:
         _flip(core, i, now_effective)
+    i.alone = False
     if core.inputs and i.definition.gives:
         heed(core, i)  # before anybody acts on what it said
 
@@ -50,13 +51,17 @@ def decide(core: Core, i: Instance) -> None:
         step = _STEPS[i.stage]
     if not i.shown_next and i.stage is not Stage.IDLE and i.stage is not Stage.UP:
         core.show(i)  # an adopted one says again where it is going
-    if core.capped and core.cap is not None and core.starting < core.cap:
-        # Whose turn it was did not take it: the next one may.
-        one = next(iter(core.capped))
-        del core.capped[one]
+    finish(core, i)
+    if core.starts.waiting or core.stops.waiting:
+        _next_turns(core)
+
+
+def _next_turns(core: Core) -> None:
+    """Somebody is done, or did not take the turn that it was given: the next one may."""
+    for lane in (core.starts, core.stops):
+        one = lane.next(core.cap)
         if one in core.instances:
             core.mark(core.instances[one])
-    finish(core, i)
 
 
 def _expire(core: Core, i: Instance) -> None:
@@ -91,15 +96,15 @@ def _flip(core: Core, i: Instance, now_effective: bool) -> None:
             i.reason = "enable_request" if now_effective else "disable_request"
         i.cause = i.why or causes.choice(i)
     i.why = None
-    if now_effective and (i.fmri in core.pulls or i.definition.conflicts):
+    if now_effective and not i.alone and (i.fmri in core.pulls or i.definition.conflicts):
         from .closures import pull
 
         pull(core, i)
 
 
 def _idle(core: Core, i: Instance) -> bool:
-    if core.capped:
-        core.capped.pop(i.fmri, None)
+    if core.starts.waiting:
+        core.starts.waiting.pop(i.fmri, None)
     if i.removed:
         _forget(core, i)
         return False
@@ -120,7 +125,7 @@ def _idle(core: Core, i: Instance) -> bool:
     reason = gates.blocked(core, i)
     if reason is not None:
         if reason.code == "concurrency":
-            core.capped[i.fmri] = None
+            core.starts.waiting[i.fmri] = None
         return False
     if i.turn == core.turn:
         i.not_before = core.now.mono + SOON

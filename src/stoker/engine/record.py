@@ -19,6 +19,7 @@ from .effects import ProbeOn, Save
 from .events import Adopted, Status
 from .facts import Cause, Fault, Halt, Instance, Member, Operation, Override, as_list, as_status
 from .given import as_data, from_data
+from .lanes import is_starting, is_stopping
 
 __all__ = ["adopt", "engine_record", "instance_record", "restore"]
 
@@ -69,6 +70,7 @@ _PLAIN: tuple[tuple[str, Any], ...] = (
     ("shown_next", ""),
     ("reason", "insert_in_graph"),
     ("since", 0),
+    ("spoken", 0),
     ("status_text", ""),
     ("watchdog", 0),
     ("herald", ""),
@@ -162,8 +164,10 @@ def _load_instance(core: Core, i: Instance, r: dict[str, Any]) -> None:
     core.seq = max(core.seq, *(getattr(i, name) for name in _STAMPS))
     core.ctids = max(core.ctids, i.ctid)
     i.restored = i.stage is not Stage.IDLE
-    i.counted = i.stage in (Stage.PREPARE, Stage.START)
-    core.starting += i.counted
+    i.spoken = i.spoken or i.since
+    i.begins, i.ends = is_starting(i), is_stopping(i)
+    core.starts.busy += i.begins
+    core.stops.busy += i.ends
     others = {name: value for name, value in r.items() if name not in _KNOWN}
     if others:
         core.kept[i.fmri] = others

@@ -29,10 +29,12 @@ def stay_up(core: Core, i: Instance) -> bool:
     if i.probing != i.definition.health:
         health_on(core, i)
         core.touch(i)
+    if core.stops.waiting:
+        core.stops.waiting.pop(i.fmri, None)
     ended = _ended(i)
     found = gates.halt(core, i)
     if found is None:
-        if i.parting:
+        if i.parting or not i.settled:
             i.parting = False
             i.halted = None
             i.settled = True
@@ -51,8 +53,23 @@ def stay_up(core: Core, i: Instance) -> bool:
         cls, reason, cause = ended
         leave(core, i, None, cls, reason, cause)
         return True
+    if ended is None and not _has_its_turn(core, i, found):
+        return False
     leave(core, i, found)
     return True
+
+
+def _has_its_turn(core: Core, i: Instance, found: Halt) -> bool:
+    """No more orderly stops at once than the limit allows; what has to go at once goes."""
+    orderly = found.waits or (found.kind in ("bounce", "changed") and found.cls != Class.FAULT)
+    if not orderly or not core.stops.full(core.cap) or gates.hurried(core, i):
+        return True
+    core.stops.waiting[i.fmri] = None
+    if i.settled or i.halted != found:
+        core.touch(i)
+    i.settled = False
+    i.halted = found
+    return False
 
 
 def _may_part(core: Core, i: Instance, found: Halt) -> bool:

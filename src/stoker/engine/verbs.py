@@ -55,11 +55,11 @@ def asked(core: Core, number: int, request: Request) -> None:
 def _start(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     if core.shutdown is not None:
         return "everything is being stopped"
-    needed = requirements(named)
+    needed = {} if r.alone else requirements(named)
     everyone = [*named, *(i for i, _ in needed.values())]
-    wished = wishes(core, everyone)
+    wished = {} if r.alone else wishes(core, everyone)
     everyone += [i for i, _ in wished.values()]
-    against = enemies(core, everyone)
+    against = {} if r.alone else enemies(core, everyone)
     both = [i.name for i in everyone if i.fmri in against]
     if both:
         return f"{', '.join(both)} would be wanted up and down at once (conflicts)"
@@ -81,6 +81,7 @@ def _start(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
         names = ", ".join(i.name for i, _ in needed.values())
         op.note = f"also starts what is required: {names}"
     for i in named:
+        i.alone = r.alone
         keep = None if r.until is None else Override(True, "person", r.who, r.why, r.until)
         i.override = keep if i.enabled else Override(True, "person", r.who, r.why, r.until)
         _revive(core, i, causes.by_person("started", r.who, r.why))
@@ -110,7 +111,7 @@ def _revive(core: Core, i: Instance, cause: Cause) -> None:
 
 
 def _stop(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
-    along = companions(core, named, True)
+    along = {} if r.alone else companions(core, named, True)
     both = [*named, *(i for i, _ in along.values())]
     down, without = goes_down(core, both)
     op.affected += [*along, *down]

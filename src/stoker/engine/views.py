@@ -63,7 +63,8 @@ def instance_view(core: Core, i: Instance) -> InstanceView:
         state=str(i.shown_state),
         next_state=str(i.shown_next) or None,
         reason=i.reason,
-        state_time=rfc3339(i.since),
+        state_time=rfc3339(i.spoken),
+        since=rfc3339(i.since),
         phase=str(phase(core, i)),
         stage=str(i.stage),
         pid=i.main if i.main_alive and i.main else None,
@@ -89,6 +90,8 @@ def _note(core: Core, i: Instance, up: bool, why: list[str]) -> str:
     if up:
         if i.degraders:
             return "; ".join(i.degraders.values())
+        if i.fmri in core.stops.waiting:
+            return f"is to stop; {core.stops.busy} others are stopping, which is the limit"
         if i.parting:
             names = [o.name for o in _holding(core, i)]
             shown = ", ".join(names[:3])

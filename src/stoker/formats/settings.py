@@ -47,7 +47,7 @@ ROLE = Table(
 )  # fmt: skip
 
 SETTINGS = Table(
-    Key("concurrency", Whole(1, 1_000_000), "starts that may be under way at once", "no cap"),
+    Key("concurrency", Whole(1, 1_000_000), "starts, and stops, under way at once", "no cap"),
     Key("reserve", Whole(16, 100_000), "file descriptors kept back for ourselves and clients",
         f"{_is.reserve}"),
     Key("open_files", Whole(64, 2**30), "the limit of open files that the manager asks for",

@@ -76,7 +76,7 @@ class _Answer:
 
     def running(self, i: Instance) -> None:
         """Why it is up, degraded, or about to go down."""
-        if i.parting:
+        if i.halted is not None:
             view = self.engine.view(i.fmri)
             cause = i.halted.cause.text if i.halted is not None else i.cause.text
             text = f"it {cause}; {view.note}"

@@ -255,6 +255,7 @@ def _request(ask: Ask) -> Request:
         state=body.state,
         input=body.input,
         value=body.value,
+        alone=body.alone,
         status=body.status if body.verb == "down" else 0,
     )
 

@@ -152,12 +152,14 @@ def take_over(
         one = runs[found.fmri]
         if found.pid and found.alive:
             events.append(Spawned(found.fmri, one.run, one.expected, found.pid, found.start))
-        if found.pid and one.expected == "start":
+        if found.pid or found.populated or records.engine[found.fmri].get("was_up"):
             happenings.began(found.fmri, one.run, found.pid)
         if isinstance(found.main, End):
             happenings.ended(found.fmri, one.run, "main", found.main)
         elif one.expected == "start" and isinstance(found.method, End):
             happenings.ended(found.fmri, one.run, "start", found.method)
+        if not found.populated:
+            happenings.emptied(found.fmri, one.run)
         events.append(_adopted(found))
     return events
 

@@ -28,8 +28,10 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     type before); for give: the watcher. `who`: the asker ("root", "uid 1000"). `timeout`: seconds
     that the asker waits. `until`: wall nanoseconds. `later`: only record (enable, disable).
     `state`: for mark: "degraded" or "maintenance". `signal`: number. `input`: the name of one, for
-    set, unset and give, with its `value`: met or not. `lock`: for stop, kill and once: the number
-    that a lock file shows of it (sysmgr). `status`: for down: with which the keeper ends.
+    set, unset and give, with its `value`: met or not. `alone`: nothing comes or goes along, neither
+    what a start requires, wants or conflicts with nor those that a stop takes along (part_of,
+    required_by). `lock`: for stop, kill and once: the number that a lock file shows of it (sysmgr).
+    `status`: for down: with which the keeper ends.
     """
 
     verb: str
@@ -43,5 +45,6 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     state: str = ""
     input: str = ""
     value: bool = True
+    alone: bool = False
     lock: int | None = None
     status: int = 0

@@ -28,18 +28,18 @@ class Role(msgspec.Struct, frozen=True, omit_defaults=True):
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     """The settings of one place.
 
-    `concurrency`: how many starts may be under way at once (None: no cap). `reserve`: file
-    descriptors kept back for ourselves and clients. `open_files`: the descriptor limit that the
-    manager asks for (None: what it needs, as far as it goes). `watch`: read definitions again by
-    itself when files change, `watch_delay` seconds after the last change. `down_timeout`: seconds
-    after which `down` kills what is left (None: each service's own ladder decides). `environment`:
-    added to the base environment of every service. `log`: how output is kept where a definition
-    does not say. `history_age`, `history_count`: how much history is kept (seconds, rows of each
-    kind). `watchers`: the conditions that watchers of ours are run for, where services need them;
-    "active" among them: services are stopped before logind puts the machine to sleep. `spawner`:
-    what starts processes, "own" or "start-stop-daemon". `directories`: further directories of
-    definitions (absolute), after those of the place: what stands first counts. `manifests`:
-    directories of service bundles, read with all below them, after these.
+    `concurrency`: how many starts, and how many stops, may be under way at once (None: no cap).
+    `reserve`: file descriptors kept back for ourselves and clients. `open_files`: the descriptor
+    limit that the manager asks for (None: what it needs, as far as it goes). `watch`: read
+    definitions again by itself when files change, `watch_delay` seconds after the last change.
+    `down_timeout`: seconds after which `down` kills what is left (None: each service's own ladder
+    decides). `environment`: added to the base environment of every service. `log`: how output is
+    kept where a definition does not say. `history_age`, `history_count`: how much history is kept
+    (seconds, rows of each kind). `watchers`: the conditions that watchers of ours are run for,
+    where services need them; "active" among them: services are stopped before logind puts the
+    machine to sleep. `spawner`: what starts processes, "own" or "start-stop-daemon". `directories`:
+    further directories of definitions (absolute), after those of the place: what stands first
+    counts. `manifests`: directories of service bundles, read with all below them, after these.
     """
 
     roles: tuple[Role, ...] = ()

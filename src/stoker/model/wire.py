@@ -33,7 +33,8 @@ class InstanceView(msgspec.Struct):
     included). `waiting_for`: sentences, one for each thing that must change before it can start.
     `note`: the one line that a listing shows. `until`: when a temporary choice ends or the next
     attempt comes by itself (RFC 3339), null if nothing will change by itself. `hopeless`: it will
-    not come up without an administrator.
+    not come up without an administrator. `since`: when `state` began; `state_time`: the last change
+    of `state` or `next_state`, as in SMF.
     """
 
     fmri: str
@@ -44,6 +45,7 @@ class InstanceView(msgspec.Struct):
     next_state: str | None
     reason: str
     state_time: str
+    since: str
     phase: str
     stage: str
     pid: int | None
@@ -176,5 +178,6 @@ class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
     state: str = ""
     input: str = ""
     value: bool = True
+    alone: bool = False
     status: int = 0
     dry_run: bool = False

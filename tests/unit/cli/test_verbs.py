@@ -56,6 +56,7 @@ def test_json_has_a_version_and_the_fields_promised(run: Any) -> None:
     assert (status, answer["version"]) == (0, 1)
     promised = {
         *("fmri", "name", "enabled", "wanted", "state", "next_state", "reason", "state_time"),
+        "since",
         *("phase", "pid", "contract", "restarts", "waiting_for", "cause"),
     }
     assert promised <= set(answer["instances"][0])

@@ -411,6 +411,98 @@ def test_no_more_starts_at_once_than_the_cap_and_all_get_their_turn(bench):
     assert {b.state(word) for word in services} == {"online"}
 
 
+def test_no_more_stops_at_once_than_the_cap_and_all_get_their_turn(bench):
+    words = [f"s{n}" for n in range(5)]
+    b = bench(cap=2, **{word: Behaviour(dies_after=1.0) for word in words})
+    b.define(**{word: {} for word in words})
+    b.world.advance(1)
+    number = b.ask("stop", *words)
+    assert len(b.order()) == 2
+    waiting = [b.view(word).note for word in words if b.state(word) == "online"]
+    assert [note for note in waiting if "2 others are stopping, which is the limit" in note]
+    assert b.outcome(number) == ""
+    b.world.advance(0.9)
+    assert len(b.order()) == 2
+    b.world.advance(5)
+    assert {b.state(word) for word in words} == {"disabled"}
+    assert b.outcome(number) == "done"
+
+
+def test_restarts_take_turns_and_what_was_taken_back_does_not_stop(bench):
+    words = ["a", "b", "c"]
+    b = bench(cap=1, **{word: Behaviour(dies_after=1.0) for word in words})
+    b.define(**{word: {} for word in words})
+    b.world.advance(1)
+    b.ask("restart", *words)
+    settled = b.ask("settle")
+    assert (b.order(), b.outcome(settled)) == (["a"], "")
+    assert "is to stop" in b.view("c").note
+    b.world.advance(1.5)
+    assert (b.order(), b.outcome(settled)) == (["a", "b"], "")
+    b.world.advance(5)
+    assert [b.run(word) for word in words] == [2, 2, 2]
+    assert b.outcome(settled) == "done"
+    b.ask("stop", "a", "b")
+    b.ask("start", "b")
+    b.world.advance(5)
+    assert b.state("a") == "disabled"
+    assert (b.state("b"), b.run("b"), b.view("b").note) == ("online", 2, "")
+
+
+def test_a_stop_does_not_wait_for_a_start_nor_a_fault_for_its_turn(bench):
+    b = bench(cap=1, slow=Behaviour(ready_after=100.0), a=Behaviour(dies_after=50.0))
+    b.define(a={}, b={}, db={})
+    b.define(user={"dependencies": (b.needs("db", restart_on="restart"),)}, slow=NOTIFY)
+    b.world.advance(1)
+    assert b.states("slow", "user") == "offline/online online"
+    b.ask("stop", "a")
+    assert b.order() == ["a"]
+    b.ask("mark", "db", state="maintenance")
+    b.world.advance(1)
+    assert "user" in b.order()
+
+
+def test_whoever_is_asked_to_stop_now_does_not_wait_for_its_turn(bench):
+    b = bench(cap=1, a=Behaviour(dies_after=50.0))
+    b.define(a={}, b={})
+    b.world.advance(1)
+    b.ask("stop", "a", "b")
+    assert b.order() == ["a"]
+    b.ask("kill", "b")
+    assert b.order() == ["a", "b"]
+
+
+# -- alone
+
+
+def test_alone_nothing_comes_along_and_nothing_goes_along(bench):
+    b = bench()
+    b.define(
+        db={"enabled": False},
+        log={"enabled": False, "required_by": (b.name("web"),)},
+        web={"enabled": False, "wants": (b.name("log"),), "conflicts": (b.name("old"),)},
+        old={},
+    )
+    b.ask("start", "web", alone=True)
+    b.world.advance(1)
+    assert b.states("web", "log", "old") == "online disabled online"
+    b.ask("start", "web", "log")
+    b.world.advance(1)
+    assert b.states("web", "log", "old") == "online online disabled"
+
+
+def test_a_stop_alone_leaves_those_that_are_part_of_it(bench):
+    b = bench()
+    b.define(web={}, part={"part_of": (b.name("web"),)})
+    b.ask("stop", "web", alone=True)
+    b.world.advance(1)
+    assert b.states("web", "part") == "disabled online"
+    b.ask("start", "web")
+    b.ask("stop", "web")
+    b.world.advance(1)
+    assert b.states("web", "part") == "disabled disabled"
+
+
 # -- down
 
 

@@ -34,6 +34,7 @@ def view(fmri: str, state: str = "online", **more: Any) -> InstanceView:
     row: dict[str, Any] = {
         "name": display(fmri), "enabled": True, "wanted": True, "state": state,
         "next_state": None, "reason": "none", "state_time": "2026-01-01T00:00:00.000000Z",
+        "since": "2026-01-01T00:00:00.000000Z",
         "phase": "running", "stage": "up", "pid": 4242, "contract": 7, "run": 1, "restarts": 0,
     }  # fmt: skip
     return InstanceView(fmri=fmri, **{**row, **more})

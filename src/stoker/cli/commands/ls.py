@@ -29,7 +29,7 @@ def run(call: Call) -> int:
                 state_of(row),
                 row["name"],
                 str(row["pid"] or "-"),
-                age(now - seconds_of(row["state_time"])) if row["state_time"] else "-",
+                age(now - seconds_of(row["since"])) if row["since"] else "-",
                 str(row["restarts"]),
                 remark(row),
             )

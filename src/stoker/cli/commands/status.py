@@ -54,7 +54,7 @@ def show(status: dict[str, Any]) -> None:
     title = paint(clean(row["name"]), "bold", paints)
     print(f"{title}  {clean(row['description'])}".rstrip())
     state = paint(state_of(row), row["state"], paints)
-    when = f" for {since(row['state_time'])} (since {local(row['state_time'])})"
+    when = f" for {since(row['since'])} (since {local(row['since'])})"
     reason = f", {row['reason']}" if row["reason"] not in ("", "none") else ""
     lines = [("state", state + when + reason)]
     lines += [("why", row["cause"]), ("says", row["status_text"]), ("note", row["note"])]
