@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .composing import compose_definition
     from .describe import reference_rows, schema
     from .entry import Entry, Format, Reading, Reference, Surroundings
+    from .fstab import convert_fstab
     from .layer import Layer, Overlay, OverlayGroup, overlaid, read_layer
     from .manifest import Bundle, read_bundle
     from .manifest_write import write_manifest, write_profile
@@ -58,6 +59,7 @@ _HOME = {
     "Reference": "entry",
     "Surroundings": "entry",
     "advise": "advice",
+    "convert_fstab": "fstab",
     "Converted": "systemd",
     "convert_unit": "systemd",
     "native_name": "systemd",
@@ -103,6 +105,7 @@ __all__ = [
     "compile_main",
     "compile_place",
     "file_name",
+    "convert_fstab",
     "Converted",
     "Unit",
     "command_lines",
