@@ -162,3 +162,16 @@ def test_without_a_manager_a_job_fails(tmp_path: Path) -> None:
         assert control(nobody, "echo", "hi").ended(1).err == (
             "system-control: there is no subcommand echo\n"
         )
+
+
+def test_other_inits_names_for_it(place: Scenario, base: Path) -> None:
+    one = make(base, "web")
+    run(place, "service", one, "start").ok()
+    first = pid(one)
+    run(place, "service", one, "restart").ok()
+    assert first != pid(one) != 0
+    run(place, "chkconfig", one, "off").ok()
+    assert run(place, "chkconfig", one).status == 100
+    run(place, "invoke-rc.d", one, "restart").ok()  # which leaves down what is disabled
+    assert state(one) == 0
+    control(place, "unload-when-stopped", one).ok()

@@ -449,9 +449,10 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "install-commands", "make other systems' commands reachable under their own names",
         "One link in DIR for each command of another system that we have, or for those named: "
-        "a command (svctl) or a system (sysmgr). They are also reached as `stoker svctl …`.",
+        "a command (svctl) or a system (sysmgr). They are also reached as `stoker svctl …`. Names "
+        "of the machine's own init (service, systemctl …) are made only when `shims` is named.",
         [Argument("dir", "where the links go; it is made", kind="directory"),
-         Argument("command", "commands or systems; all, if none is named", many="*",
+         Argument("command", "commands or systems; all but shims, if none is named", many="*",
                   kind="word")],
         [DRY_RUN, JSON],
         statuses={0: "done", 1: "it could not be done; a file there is not ours"}, fast=False,

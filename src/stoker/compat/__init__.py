@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .smf.native import Properties
 
-__all__ = ["COMMANDS", "SYSTEMS", "properties", "run"]
+__all__ = ["ASKED_FOR", "COMMANDS", "SYSTEMS", "properties", "run"]
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "sysmgr": ("sysmgr", "manager", "keep the scripts of SYSDIR running"),
@@ -57,6 +57,19 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "cyclog": ("nosh", "logging:cyclog", "keep standard input in a log directory, within bounds"),
     "tai64n": ("nosh", "logging:tai64n", "put a TAI64N label before each line"),
     "tai64nlocal": ("nosh", "logging:tai64nlocal", "show TAI64N labels as local times"),
+    "systemctl": ("shims", "commands:systemctl", "system-control, by systemd's name"),
+    "service": ("shims", "commands:service", "system-control, in sysvinit's words"),
+    "invoke-rc.d": ("shims", "commands:invoke_rcd", "system-control, in Debian's words"),
+    "update-rc.d": ("shims", "commands:update_rcd", "system-control, in Debian's words"),
+    "chkconfig": ("shims", "commands:chkconfig", "system-control, in Red Hat's words"),
+    "rc-service": ("shims", "commands:rc_service", "system-control, in OpenRC's words"),
+    "rc-update": ("shims", "commands:rc_update", "system-control, in OpenRC's words"),
+    "rcctl": ("shims", "commands:rcctl", "system-control, in OpenBSD's words"),
+    "initctl": ("shims", "commands:initctl", "system-control, in Upstart's words"),
+    "start": ("shims", "commands:start", "system-control start, as Upstart has it"),
+    "stop": ("shims", "commands:stop", "system-control stop, as Upstart has it"),
+    "status": ("shims", "commands:status", "system-control status, as Upstart has it"),
+    "runlevel": ("shims", "commands:runlevel", "say that there are no run levels"),
     "sysmgr-depends": ("sysmgr", "depends", "wait in a script until other services are up"),
 }
 """Name of the command: its system (the package here), its module there (with its function, where
@@ -65,6 +78,9 @@ that is not `main`), what it does.
 
 SYSTEMS = tuple(dict.fromkeys(system for system, _module, _text in COMMANDS.values()))
 """The systems, in the order of the registry."""
+
+ASKED_FOR = ("shims",)
+"""Systems whose commands get links only where they are named: a machine's own init has such."""
 
 
 def run(name: str, arguments: Sequence[str]) -> int:

@@ -44,8 +44,10 @@ def run(call: Call) -> int:
 
 
 def _chosen(words: list[str]) -> list[str]:
-    """Commands, and all commands of a system, by name; all that there are without one."""
-    from stoker.compat import COMMANDS, SYSTEMS
+    """Commands, and all commands of a system, by name; without one all but those that must be
+    asked for.
+    """
+    from stoker.compat import ASKED_FOR, COMMANDS, SYSTEMS
     from stoker.model import did_you_mean
 
     found: dict[str, None] = {}
@@ -59,7 +61,7 @@ def _chosen(words: list[str]) -> list[str]:
             near = did_you_mean(word, [*COMMANDS, *SYSTEMS])
             hint = f"did you mean {near}?" if near else f"one of {', '.join(COMMANDS)}"
             raise UsageError(f"there is no command {word}", hint=hint)
-    return list(found or COMMANDS)
+    return list(found) or [name for name, row in COMMANDS.items() if row[0] not in ASKED_FOR]
 
 
 def _program() -> list[str]:
