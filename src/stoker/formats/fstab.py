@@ -4,7 +4,7 @@ What is mounted on /var/lib is the service `mount/var/lib`; its file system is c
 `fsck/var/lib`, and swap on /dev/sda2 is `swap/dev/sda2`. Mounting itself is left to mount(8), which
 reads fstab again: what matters here is what is waited for. A mount waits for its device node, for
 the mount above it and for its check; it comes before `target/local-fs`, or, when it needs the
-network, before `target/remote-fs`. The root file system, and those that we keep our own state on,
+network, before `target/remote-fs`; that target wants it, and `target/unmount` stops it. The root file system, and those that we keep our own state on,
 are checked and mounted before there is any service; here they only get fstab's options.
 
 Options are understood in systemd's manner (`x-systemd.requires=`, nofail, …; systemd.mount(5)) and
@@ -161,8 +161,9 @@ class _Fstab:
         values: dict[str, Any] = {
             "description": f"mounts {line.source} on / as fstab has it",
             **_work(["mount", "-o", "remount", "/"], "90s"),
+            "enabled": False,
             "wanted_by": ["target/local-fs"],
-            "before": ["target/local-fs", "target/local-fs-pre"],
+            "before": ["target/local-fs", "target/local-fs-pre", "target/unmount"],
         }
         return values
 
@@ -172,9 +173,9 @@ class _Fstab:
         return {
             "description": f"mounts {line.point} as fstab has it",
             **_work(_there_or(point, f"exec mount {point}", "exec mount -o remount"), "90s"),
-            "enabled": not line.has("noauto"),
-            "wanted_by": ["target/local-fs"],
-            "before": ["target/local-fs"],
+            "enabled": False,
+            **({} if line.has("noauto") else {"wanted_by": ["target/local-fs"]}),
+            "before": ["target/local-fs", "target/unmount"],
         }
 
     def _mount(self, line: FstabLine) -> dict[str, Any]:
@@ -186,15 +187,16 @@ class _Fstab:
         values: dict[str, Any] = {
             "description": f"mounts {line.source} on {line.point}",
             **_work(_there_or(point, f"{make}exec mount {point}"), _span(timeout)),
-            "enabled": not line.has("noauto"),
+            "enabled": False,
             "after": [f"target/{kind}-pre", *(["target/local-fs"] if late else ())],
+            "before": ["target/unmount"],
         }
         if line.point not in _EARLY:  # what is written last lies there
             values["exec_stop"] = f"mountpoint -q {point} || exit 0; exec umount {point}"
         if not line.has("noauto"):
             values["wanted_by"] = [f"target/{kind}"]
             if not late and not line.has("nofail", "failok"):
-                values["before"] = [f"target/{kind}"]
+                values["before"] += [f"target/{kind}"]
         self._relations(line, values)
         if line.remote:
             values["system_dependencies"] = ["NETWORK"]
@@ -213,13 +215,14 @@ class _Fstab:
             "description": f"swaps to {line.source}",
             **_work(["swapon", *words, line.source], "90s"),
             "exec_stop": ["swapoff", line.source],
-            "enabled": not line.has("noauto"),
+            "enabled": False,
             "after": ["target/local-fs-pre"],
+            "before": ["target/unmount"],
         }
         if not line.has("noauto"):
-            values["wanted_by"] = ["target/swap"]
+            values["wanted_by"] = ["target/swapauto"]
             if not line.has("nofail", "failok"):
-                values["before"] = ["target/swap"]
+                values["before"] += ["target/swapauto"]
         self._relations(line, values)
         groups = list(self._needs(line, swap=True))
         if groups:
@@ -266,7 +269,7 @@ class _Fstab:
 def _said(key: str, line: FstabLine) -> Says:
     """What becomes of an option."""
     exact: dict[str, Says] = {
-        "noauto": (TAKEN, "not enabled; stoker start mounts it"),
+        "noauto": (TAKEN, "nothing wants it; stoker start mounts it"),
         "nofail": (TAKEN, "nothing waits for it"),
         "failok": (TAKEN, "as nofail"),
         "late": (TAKEN, "after all local mounts"),
@@ -320,7 +323,7 @@ def _fsck(line: FstabLine) -> dict[str, Any]:
     return {
         "description": f"checks {line.source}",
         **_work(command, "never"),
-        "enabled": not line.has("noauto"),
+        "enabled": False,
         "after": ["target/local-fs-pre"],
         "dependency": [_group("device", [f"file://{line.device}"])],
     }

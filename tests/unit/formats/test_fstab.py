@@ -78,21 +78,23 @@ def test_what_a_mount_waits_for() -> None:
 def test_what_waits_for_a_mount() -> None:
     found = converted(DISKS)
     for name, target in (("mount/boot", "local-fs"), ("mount/mnt/nas", "remote-fs")):
-        assert found[name]["before"] == found[name]["wanted_by"] == [f"target/{target}"]
+        assert found[name]["wanted_by"] == [f"target/{target}"]
+        assert set(found[name]["before"]) == {f"target/{target}", "target/unmount"}
         assert f"target/{target}-pre" in found[name]["after"]
     assert found["mount/srv/my_data"]["wanted_by"] == ["target/local-fs"]
-    assert "before" not in found["mount/srv/my_data"]  # nofail
-    assert found["swap/swapfile"]["before"] == ["target/swap"]
+    assert found["mount/srv/my_data"]["before"] == ["target/unmount"]  # nofail
+    assert set(found["swap/swapfile"]["before"]) == {"target/swapauto", "target/unmount"}
 
 
 def test_noauto_is_there_for_who_starts_it_and_brings_its_check_along() -> None:
     found = converted(DISKS)
     mount = found["mount/mnt/b"]
-    assert mount["enabled"] is False
-    assert found["fsck/mnt/b"]["enabled"] is False
     assert mount["wants"] == ["fsck/mnt/b"]
     assert "wanted_by" not in mount
-    assert found["mount/boot"]["enabled"] is True
+
+
+def test_nothing_comes_up_by_itself_in_a_mode_without_targets() -> None:
+    assert {one.get("enabled") for one in converted(DISKS).values()} == {False}
 
 
 def test_the_root_gets_its_options_and_what_is_there_before_us_is_mounted_again() -> None:
@@ -138,7 +140,7 @@ def test_systemds_options_become_relations() -> None:
     )
     found = converted(f"/dev/s /srv/deep ext4\nx /x tmpfs {options}\n")["mount/x"]
     assert found["after"] == ["target/local-fs-pre", "a", "target/c"]
-    assert found["before"] == ["target/local-fs", "b"]
+    assert found["before"] == ["target/unmount", "target/local-fs", "b"]
     assert groups(found) == {"mounts": ["mount/srv/deep"], "requires": ["target/c"]}
     assert found["start_timeout"] == "30s"
 
@@ -146,7 +148,7 @@ def test_systemds_options_become_relations() -> None:
 def test_late_comes_after_all_local_mounts() -> None:
     found = converted("/dev/a /a ext4 late\n")["mount/a"]
     assert "target/local-fs" in found["after"]
-    assert "before" not in found
+    assert "target/local-fs" not in found["before"]
 
 
 def test_lines_that_are_wrong_are_told_and_the_others_are_taken() -> None:
