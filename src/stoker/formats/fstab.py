@@ -4,8 +4,9 @@ What is mounted on /var/lib is the service `mount/var/lib`; its file system is c
 `fsck/var/lib`, and swap on /dev/sda2 is `swap/dev/sda2`. Mounting itself is left to mount(8), which
 reads fstab again: what matters here is what is waited for. A mount waits for its device node, for
 the mount above it and for its check; it comes before `target/local-fs`, or, when it needs the
-network, before `target/remote-fs`; that target wants it, and `target/unmount` stops it. The root file system, and those that we keep our own state on,
-are checked and mounted before there is any service; here they only get fstab's options.
+network, before `target/remote-fs`; that target wants it, and `target/unmount` stops it. The root
+file system, and those that we keep our own state on, are checked and mounted before there is any
+service; here they only get fstab's options.
 
 Options are understood in systemd's manner (`x-systemd.requires=`, nofail, …; systemd.mount(5)) and
 in nosh's and BSD's (late, failok); the report says of each whether it is taken, approximated or
