@@ -28,7 +28,7 @@ class Rules:
         self.shown: Shown = {}
         self.removed: set[str] = set()
         self.begun: dict[str, int] = {}
-        self.leaving: list[Any] = []  # in order and in their own time, so that the limit holds
+        self.leaving: list[tuple[Any, int]] = []  # runs that end in their own time
         self.before = 0  # the engine's counter when the present turn began
 
     # -- what a dependency is worth: 1 satisfied, 0 not yet, -1 not without help, 2 maybe
@@ -146,8 +146,8 @@ class Rules:
             return
         there = self.engine.instances.values()
         starting = [i for i in there if i.stage in ("prepare", "start")]
-        orderly = [i for i in running if self._in_its_own_time(i)]
-        self.leaving = [i for i in self.leaving + orderly if _stops(i)]
+        orderly = [(i, i.run) for i in running if self._in_its_own_time(i)]
+        self.leaving = [(i, run) for i, run in self.leaving + orderly if _stops(i, run)]
         for what in (starting, self.leaving):
             if len(what) > cap:
                 raise Broken(f"more than {cap} at once: {what}")
@@ -352,6 +352,6 @@ def contradictory(definitions: Mapping[str, Definition]) -> bool:
     return False
 
 
-def _stops(i: Any) -> bool:
+def _stops(i: Any, run: int) -> bool:
     stuck = i.fault is not None and i.fault.word == "stuck"
-    return i.stage in ("stop", "kill", "decide", "cleanup") and not stuck
+    return i.run == run and i.stage in ("stop", "kill", "decide", "cleanup") and not stuck
