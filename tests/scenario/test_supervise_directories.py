@@ -11,7 +11,7 @@ import struct
 import subprocess
 
 import pytest
-from bundles import FOREVER, bundle, lines, pid, served, status, write
+from bundles import FOREVER, bundle, lines, pid, relate, served, status, write
 
 from stoker.testing import Scenario
 
@@ -96,6 +96,29 @@ def test_once_at_most_once_and_the_unloading(place: Scenario) -> None:
     place.until(lambda: not served(one), "unloaded")
     place.stoker("start", "web").ok()
     assert served(one)
+
+
+def test_commands_are_for_one_bundle_and_leave_its_relations_alone(place: Scenario) -> None:
+    web, along, needs, other = (
+        bundle(place.directory / name / "service", run=FOREVER, down="").parent
+        for name in ("web", "along", "needs", "other")
+    )
+    relate(web, "wants", along)
+    relate(web, "required-by", needs)
+    relate(web, "conflicts", other)
+    place.up()
+    for one in (other, needs):
+        write(one, "u")
+        place.until(lambda one=one: status(one)[18] == 3, "running")
+    write(web, "u")
+    place.until(lambda: status(web)[18] == 3, "running")
+    write(web, "d")
+    place.until(lambda: status(web)[18] == 0, "stopped")
+    assert (status(needs)[18], status(other)[18], status(along)[18]) == (3, 3, 0)
+    place.stoker("start", "web").ok()  # a job follows them
+    place.until(lambda: (status(along)[18], status(other)[18]) == (3, 0), "what belongs to it")
+    place.stoker("stop", "web").ok()
+    place.until(lambda: status(needs)[18] == 0, "what requires it is stopped")
 
 
 def test_a_start_program_is_ended_by_d_and_run_never_runs(place: Scenario) -> None:

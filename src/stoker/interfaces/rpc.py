@@ -274,7 +274,8 @@ class RPC:
             os.close(self._armed.pop(identity))
             row.activate = False
             self._remember()
-            request = Request("start", (definition.fmri,), who="rpc", why="its first input")
+            why = "its first input"
+            request = Request("start", (definition.fmri,), who="rpc", why=why, alone=True)
             try:
                 number = self._manager.ask(request)
             except Refused:  # everything is going down anyway

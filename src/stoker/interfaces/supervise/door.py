@@ -239,9 +239,11 @@ class SuperviseDirectories:
             self._show(one, False)
 
     def _ask(self, verb: str, one: _Served, why: str) -> None:
+        """For this one alone: relations are for jobs, and those who have them write to each."""
         why = why or f"written to {one.folder.path}/control"
+        request = Request(verb=verb, names=(one.fmri,), who=_WHO, why=why, alone=True)
         try:
-            number = self._manager.ask(Request(verb=verb, names=(one.fmri,), who=_WHO, why=why))
+            number = self._manager.ask(request)
         except Refused:  # everything is going down anyway
             return
         self._manager.log(f"{verb} {display(one.fmri)}: operation {number} ({why})")
