@@ -75,6 +75,7 @@ class Core:
         self.changed: dict[str, None] = {}
         self.rebuild = False
         self.looped: list[Instance] = []  # members of ordering loops and of cycles
+        self.opens = False  # some circle may be another one without an administrator
         self.tangled = False  # hope within ordering loops must be looked at anew
         self.moving = 0
         self.live = 0

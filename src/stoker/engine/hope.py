@@ -25,7 +25,7 @@ from .values import COMING, DORMANT, HOPELESS, STALLED, distance, until, value_o
 if TYPE_CHECKING:
     from .core import Core
 
-__all__ = ["beyond_hope", "look"]
+__all__ = ["beyond_hope", "look", "notice"]
 
 
 def beyond_hope(core: Core, i: Instance) -> bool:
@@ -49,6 +49,17 @@ def _opens(core: Core) -> bool:
         for target in i.definition.conflicts
         for other in core.lookup(target)
     )
+
+
+def notice(core: Core) -> None:
+    """When no circle opens any more, whoever hoped for one has to be told (that is nobody's own
+    change, hence no dependency's).
+    """
+    before, core.opens = core.opens, _opens(core)
+    if before and not core.opens:
+        for i in core.instances.values():
+            if i.ops:
+                core.mark(i)
 
 
 def look(core: Core) -> None:

@@ -62,6 +62,8 @@ class Engine(Core):
         while self.rebuild:
             self._rebuild()
             self._settle()
+        if self.looped or self.opens:
+            hope.notice(self)
         operations.run_out(self)
         operations.settle_operations(self)
         if self.queue:

@@ -472,6 +472,30 @@ def test_whoever_is_asked_to_stop_now_does_not_wait_for_its_turn(bench):
     assert b.order() == ["a", "b"]
 
 
+# -- hope that ends
+
+
+def test_a_start_is_over_when_the_circle_that_it_hoped_for_does_not_open(bench):
+    """a lies on a circle, and b, which conflicts with it, comes back at a set time: then the circle
+    is another one. It came back, and nothing is.
+    """
+    b = bench(b=Behaviour(methods={"stop": Status("exit", 1)}))
+    b.define(
+        a={"dependencies": (b.needs("file:///one"),)},
+        b={"conflicts": (b.name("a"),), "stop": (Step(argv=("/stop",)),), "unclean": "maintenance"},
+        c={"dependencies": (b.needs("a", "b"),)},
+        d={"dependencies": (b.needs("a"),), "before": (b.name("a"),)},
+    )
+    b.world.advance(1)
+    b.ask("disable", "d")
+    number = b.ask("start", "c")
+    b.ask("stop", "b", until=b.world.now.wall + 60 * 10**9)
+    b.world.advance(30)
+    assert b.outcome(number) == ""
+    b.world.advance(60)
+    assert b.outcome(number) == "impossible"
+
+
 # -- alone
 
 
