@@ -207,6 +207,18 @@ def pair(size: int) -> tuple[socket.socket, socket.socket]:
     return ends
 
 
+def receive(near: socket.socket) -> tuple[bytes, list[int], int]:
+    """A packet, its descriptors, flags. Not by recv_fds of `socket`, which passes no flags on
+    (Python 3.11): what it receives would be inherited by all that is started.
+    """
+    flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
+    data, ancillary, got, _ = near.recvmsg(65536, socket.CMSG_SPACE(253 * 4), flags)
+    fds: list[int] = []
+    for _level, _kind, packed in ancillary:
+        fds += memoryview(packed)[: len(packed) // 4 * 4].cast("i").tolist()
+    return data, fds, got
+
+
 def raise_limit() -> None:
     """Allow ourselves as many descriptors as we may: as root as many as the kernel allows."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -594,12 +606,11 @@ class Keeper:
 
     def hear(self, program: Program, most: int) -> None:
         """Take packets. Garbage costs one line in the log."""
-        flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC
         for _ in range(most):
             if not program.near or (program.pid and len(program.queue) >= MOST_WAITING):
                 return
             try:
-                data, fds, got, _ = socket.recv_fds(program.near, 65536, 253, flags)
+                data, fds, got = receive(program.near)
             except OSError:
                 return  # EAGAIN: nothing more
             verb = ""

@@ -584,6 +584,20 @@ def test_nothing_is_inherited_by_mistake_and_missing_descriptors_are_made(place:
     os.close(reader)
 
 
+def test_what_is_held_is_not_inherited_by_who_is_started(place: Place) -> None:
+    manager, _ = place.both()
+    reader, writer = os.pipe()
+    manager.talk.put({"in/a": writer})
+    os.close(writer)
+    os.close(manager.talk.list("in/").items["in/a"])  # it has been heard
+    manager.kill()
+    successor = place.next("manager")
+    successor.talk.drop("in/a")
+    assert select.select([reader], [], [], PATIENCE)[0]
+    assert os.read(reader, 1) == b"", "the successor has it too"
+    os.close(reader)
+
+
 def test_stop_lets_the_recorder_see_the_end_of_what_is_held(place: Place) -> None:
     manager, recorder = place.both()
     reader, writer = os.pipe()

@@ -11,12 +11,14 @@ from typing import Any
 import msgspec
 
 from stoker.model import (
+    Activation,
     Context,
     Definition,
     Dependency,
     Grouping,
     Health,
     Limits,
+    Listen,
     LogSettings,
     Probe,
     Ready,
@@ -38,6 +40,7 @@ _LOOKS = ("exec", "http", "tcp", "unix", "file")
 _READIES = ("notify", "fd", *_LOOKS, "pidfile", "log", "exit", "delay")
 _COMMANDS = ("exec_start", "exec_start_pre", "exec_stop", "exec_refresh", "exec_stop_post")
 _DEFAULT = Definition("")  # its parts are shared by all definitions that do not differ from them
+_UNSPEAKABLE = re.compile("[:\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"%(\{[^}]*\}|.?)", re.DOTALL)
 
 
@@ -135,6 +138,8 @@ class Builder:
             health=self.health(),
             gives=self.get("gives", ()),
             context=context,
+            listen=self.listen(),
+            activation=self.activation(),
             limits=self.limits(),
             log=self.log(),
         )
@@ -345,6 +350,51 @@ class Builder:
                 )
             )
         return tuple(found)
+
+    def listen(self) -> tuple[Listen, ...]:
+        found: dict[tuple[str, str], Listen] = {}
+        for at, told in enumerate(self.get("listen", ())):
+            address = told["address"]
+            if address.startswith("."):
+                address = self.path(address.removeprefix("./"))
+                if len(address.encode()) > 107:
+                    text = f"{address} has more than 107 bytes"
+                    self.wrong(text, "use a shorter path", "listen", at, "address")
+            one = Listen(**{**told, "address": address})
+            if (one.type, address) in found:
+                self.wrong(f"{address} stands here twice", "leave one out", "listen", at, "address")
+            if _UNSPEAKABLE.search(one.name):
+                text = "a name in LISTEN_FDNAMES has no colon and no control characters"
+                self.wrong(text, "choose another", "listen", at, "name")
+            if not address.startswith("/") and told.keys() & {"mode", "user", "group"}:
+                self.wrong(f"{address} has no owner and no mode", "only a path has", "listen", at)
+            if one.type == "seqpacket" and not address.startswith(("/", "@")):
+                self.wrong("seqpacket is for a path or @NAME", "", "listen", at, "type")
+            found[one.type, address] = one
+        ready = self.get("ready") or {}
+        if "fd" in ready and ready["fd"] < 3 + len(found):
+            self.wrong(
+                f"descriptor {ready['fd']} is a socket of [[listen]]",
+                f"write fd = {3 + len(found)}",
+                "ready",
+                "fd",
+            )
+        return tuple(found.values())
+
+    def activation(self) -> Activation:
+        told = self.get("activation")
+        if not told:
+            return _DEFAULT.activation
+        found = Activation(**told)
+        if not self.get("listen"):
+            self.wrong("there is nothing to wait at", "add a [[listen]]", "activation")
+        if found.when != "start" and (self.get("model", "child") != "child" or self.get("ready")):
+            text = f'with "{found.when}" a service is up as soon as it is listened for'
+            self.wrong(text, "leave model and [ready] out", "activation")
+        stream = all(one.get("type", "stream") != "datagram" for one in self.get("listen", ()))
+        if found.when == "each" and not stream:
+            self.wrong("datagrams come without a connection", 'write "wait"', "activation")
+        return found
 
     def limits(self) -> Limits:
         told = self.get("limits")

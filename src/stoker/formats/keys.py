@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from stoker.model import Condition, Grouping, LogSettings, Restart, RestartOn, show_duration
+from stoker.model import (
+    Activation,
+    Condition,
+    Grouping,
+    Listen,
+    LogSettings,
+    Restart,
+    RestartOn,
+    show_duration,
+)
 
 from .kinds import Choice, Duration, Flag, Number, Size, Strings, Text, Whole, Words
 from .tables import Each, Instances, Key, Many, Table
@@ -22,6 +31,7 @@ from .values import (
     FilePath,
     Inputs,
     Ladder,
+    Listening,
     Octal,
     Pattern,
     Processors,
@@ -39,7 +49,7 @@ def _enum(words: Any) -> tuple[str, ...]:
     return tuple(str(word) for word in words)
 
 
-_restart, _log = Restart(), LogSettings()
+_restart, _log, _activation, _listen = Restart(), LogSettings(), Activation(), Listen("")
 
 _LOOK = (
     Key("exec", Command(False), "a command that exits with 0 when all is well"),
@@ -152,6 +162,40 @@ LOG = Each(
     name="log",
 )  # fmt: skip
 
+LISTEN = Table(
+    Key("address", Listening(),
+        '"HOST:PORT" with a numeric host (":PORT" is every address), a path, or "@NAME"',
+        required=True),
+    Key("type", Choice("stream", "datagram", "seqpacket", what="type"), "its kind",
+        f'"{_listen.type}"'),
+    Key("name", Text(), "what it is called in LISTEN_FDNAMES", "the service's name"),
+    Key("mode", Octal(), "mode of a path", f'"{_listen.mode:04o}"'),
+    Key("user", Account(), "owner of a path", "user"),
+    Key("group", Account(), "group of a path", "group"),
+    Key("backlog", Whole(1, 65535), "connections that wait to be taken", f"{_listen.backlog}"),
+    name="listen", merges=False,
+)  # fmt: skip
+
+ACTIVATION = Each(
+    Key("when", Choice("start", "first", "each", "wait", what="when"),
+        "start: with the service; first: at the first connection or datagram; each: a process for "
+        "every connection, as inetd's nowait; wait: one process at a time with the socket as its "
+        "input, as inetd's wait", f'"{_activation.when}"'),
+    Key("copies", Whole(0, 100_000), "most processes at once (each); 0 for any number",
+        f"{_activation.copies}"),
+    Key("rate", Whole(0, 1_000_000), "connections a second that are too many (each); 0 for any",
+        f"{_activation.rate}"),
+    Key("pause", Duration(0.01), "time for which none are taken then",
+        f'"{show_duration(_activation.pause)}"'),
+    Key("failures", Whole(0, 1_000_000), "starts that are too many (wait); 0 for any",
+        f"{_activation.failures}"),
+    Key("within", Duration(0.01), "time in which they are counted",
+        f'"{show_duration(_activation.within)}"'),
+    Key("stderr", Choice("log", "socket", what="stderr"),
+        "where standard error goes (each, wait)", f'"{_activation.stderr}"'),
+    name="activation",
+)  # fmt: skip
+
 DEFINITION = Table(
     Key("id", Text(), "name of the service; may contain slashes", "the file's name"),
     Key("description", Text(), "one line for people", '""', "description"),
@@ -211,6 +255,10 @@ DEFINITION = Table(
     Key("wants", Targets(), "are started along with it", "[]", "wants"),
     Key("wanted_by", Targets(), "it is started along with these", "[]", "wanted_by"),
     Key("conflicts", Targets(), "are stopped when it is started", "[]", "conflicts"),
+    Key("listen", Many(LISTEN), "sockets that are opened for it and outlive its restarts, each a "
+        "[[listen]]", field="listen"),
+    Key("activation", ACTIVATION, "when what has the sockets is started; a word alone may stand "
+        "for the table", field="activation"),
     Key("dependency", Many(DEPENDENCY), "what it needs, each group a [[dependency]]",
         field="dependencies"),
     Key("ready", READY, "when it counts as up: one key named for its kind", "up once executed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = [
     "FilePath",
     "Inputs",
     "Ladder",
+    "Listening",
     "Octal",
     "Pattern",
     "Processors",
@@ -56,6 +58,34 @@ class Address(Text):
             return spot.wrong(f"expected {self.words}, not {told(found)}", 'write "localhost:8080"')
         if not re.fullmatch(r"\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:/]*", host):
             return spot.wrong(f"{told(host)} is not a host", 'write "[::1]:8080" for IPv6')
+        return found
+
+
+class Listening(Text):
+    """Where a socket listens: HOST:PORT with a numeric host or none, a path, @NAME."""
+
+    words = '"HOST:PORT", a path or "@NAME"'
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        found = super().read(value, spot)
+        if found is BAD:
+            return BAD
+        if found.startswith(("/", "@", "./", "../")):
+            room = 107 if found[0] != "@" else 108
+            if len(found) < 2 or len(found.encode()) > room:
+                return spot.wrong(f"{told(found)}: from 1 to {room} bytes", "use a shorter path")
+            return found
+        if Address().read(found, spot) is BAD:
+            return BAD
+        host = found.rpartition(":")[0]
+        if host in ("", "*"):
+            return f":{found.rpartition(':')[2]}"
+        try:
+            ipaddress.ip_address(host.strip("[]").partition("%")[0])
+        except ValueError:
+            return spot.wrong(
+                f"{told(host)} is a name, and none is looked up", 'write "127.0.0.1:8080"'
+            )
         return found
 
 

@@ -182,6 +182,7 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
     events += _unrun(records, events)
     for contract in executor.emptiness.orphans:
         manager.happenings.orphans[contract.ctid] = f"{contract.name}, which no definition names"
+    executor.listeners.keep(known)
     manager.write({OWN: _own(manager, executor, choices)})
     manager.happenings.begin(events, dict.fromkeys(records.notes))
     faults.point("adopted")
@@ -361,6 +362,7 @@ def _held(keeping: Keeping, executor: Executor) -> dict[str, int]:
     pipes = keeping.take("in/")
     executor.outputs.adopt(pipes)
     executor.outputs.adopt_inputs(keeping.take("plumb/"), keeping.take("to/"))
+    executor.listeners.adopt(keeping.take("listen/svc:"))
     items = keeping.take("notify/")
     more = keeping.take("ready/")
     return {**items, **more}

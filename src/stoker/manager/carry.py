@@ -45,6 +45,7 @@ MOST = 32
 """Processes that are started in one turn."""
 
 _LOUD = frozenset(("maintenance", "degraded"))
+_OVER = frozenset(("disabled", "maintenance"))  # what nobody shall wait for at its sockets
 _QUIET = frozenset((Publish, Outcome, Save, Wake, Orphaned))  # these do not part a group of spawns
 
 
@@ -164,6 +165,8 @@ class Carrier:
             return  # only where it is going: the log and the history want where it has arrived
         if effect.state in _LOUD and effect.state != effect.old_state:
             self._log(f"{display(effect.fmri)}: {effect.text or effect.state}")
+        if effect.state in _OVER and effect.state != effect.old_state:
+            self._executor.listeners.close(effect.fmri)
         if self._link is not None:
             row = [wall, effect.fmri, effect.old_state, effect.state, effect.reason, effect.cause]
             self._link.transition([*row, effect.run, effect.text])

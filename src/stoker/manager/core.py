@@ -477,6 +477,7 @@ class Manager:
             return
         self._stop_sent = True
         self.parting()
+        self.executor.listeners.keep(())
         self.log(f"everything is down; the end, with status {self._status}")
         self.executor.contracts.close()
         if self.keeping is not None:

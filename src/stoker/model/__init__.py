@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .digests import digest
     from .fields import FIELDS, METHODS, FieldRow, view
     from .intent import Intent, Request
+    from .listening import Activation, Listen
     from .loaded import Loaded, decode_loaded, encode_loaded
     from .masking import mask
     from .names import (
@@ -115,6 +116,7 @@ _PARTS = {
     "fields": ("FIELDS", "METHODS", "FieldRow", "view"),
     "putting": ("put", "read_step"),
     "intent": ("Intent", "Request"),
+    "listening": ("Activation", "Listen"),
     "loaded": ("Loaded", "decode_loaded", "encode_loaded"),
     "masking": ("mask",),
     "names": (
@@ -172,6 +174,8 @@ _PARTS = {
 _HOME = {name: part for part, names in _PARTS.items() for name in names}
 
 __all__ = [
+    "Activation",
+    "Listen",
     "view",
     "read_step",
     "put",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from .digests import digest
+from .listening import Activation, Listen
 from .words import Condition, Grouping, RestartOn
 
 __all__ = [
@@ -278,6 +279,9 @@ class Definition(Frozen, frozen=True):
     limits: Limits = Limits()
     log: LogSettings = LogSettings()
     stdin: str = "null"
+    listen: tuple[Listen, ...] = ()
+    activation: Activation = Activation()
+    """When what is to have the sockets is started."""
     supervise: Supervise | None = None
     """The supervise directory that shows it; None is none."""
     later: bool = False
@@ -337,7 +341,7 @@ LIVE_FIELDS = frozenset(
 `stderr`): see `changed_fields`.
 """
 
-LATER_FIELDS: dict[str, object] = {"stdin": "null"}
+LATER_FIELDS: dict[str, object] = {"stdin": "null", "listen": (), "activation": Activation()}
 """Fields, with their defaults, that need a new process and are younger than format 1 of the state.
 With its default one of these changes no digest, so that what runs under an older manager goes on
 under this one.
@@ -378,6 +382,7 @@ def restart_digest(definition: Definition) -> str:
     parts = [getattr(definition, n) for n in Definition.__struct_fields__ if n not in left_out]
     parts.append(_pipe(definition.log))
     later = {n: getattr(definition, n) for n in LATER_FIELDS}
-    if later != LATER_FIELDS:
+    later = {n: value for n, value in later.items() if value != LATER_FIELDS[n]}
+    if later:
         parts.append(later)
     return digest(msgspec.json.encode(parts, order="sorted"), 8)

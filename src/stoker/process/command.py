@@ -14,6 +14,9 @@ from stoker.linux import limits
 
 from .spawner import Order
 
+OWN_PID = " " * 20
+"""As the value of LISTEN_PID: the process's own number stands there when it is executed."""
+
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 

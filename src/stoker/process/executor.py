@@ -25,6 +25,7 @@ from .contracts import Contract, Contracts
 from .emptiness import Emptiness
 from .hearing import Hearing
 from .helpers import Helpers
+from .listeners import Listeners
 from .looking import Looking
 from .output import Outputs
 from .readiness import NotifySocket, ReadyPipe
@@ -72,6 +73,7 @@ class Executor:
         self.outputs = outputs
         self.report = report
         self.holder = holder
+        self.listeners = Listeners(holder.put, holder.drop)
         self.runs: dict[str, Run] = {}
         self.budget: Budget | None = None  # of descriptors; None: not counted
         self._soft_limit: int | None = None
@@ -106,7 +108,7 @@ class Executor:
 
     def held(self) -> dict[str, int]:
         """Our descriptors that must outlive us, by the names that the keeper has for them."""
-        found = self.outputs.held()
+        found = self.outputs.held() | self.listeners.held()
         for run in self.runs.values():
             if run.notify is not None:
                 found[f"notify/{run.fmri}"] = run.notify.socket.fileno()
@@ -161,7 +163,8 @@ class Executor:
             return True
         pipes = self.outputs.missing(start.definition)
         speaks = start.definition.ready.kind in ("notify", "fd") and start.method == "start"
-        one = 1 if speaks and start.fmri not in self.runs else 0
+        one = int(speaks and start.fmri not in self.runs)
+        one += self.listeners.missing(start.definition)
         text = self.budget.take(pipes + one, 2 * pipes + one)
         if text:
             self._refused(start, OSError(errno.EMFILE, text))
@@ -194,6 +197,7 @@ class Executor:
         fds: dict[int, int] = {}
         if method == "start":
             self._listen(run, added, fds)
+            self.listeners.open(definition, added, fds)
         elif run.notify is not None:
             added["NOTIFY_SOCKET"] = run.notify.name
         if run.main is not None and not inside:
@@ -356,8 +360,9 @@ class Executor:
             self.report.orphans_gone(ctid)
 
     def forget(self, fmri: str) -> None:
-        """The instance is no more: its pipes are given up."""
+        """The instance is no more: its pipes and sockets are given up."""
         self.outputs.forget(fmri)
+        self.listeners.close(fmri)
 
     def _contract(self, ctid: int) -> Contract | None:
         return next((one for one in self.contracts.found() if one.ctid == ctid), None)
@@ -377,12 +382,11 @@ class Executor:
         names = []
         if run.notify is not None:
             run.notify.close()
-            run.notify = None
             names.append(f"notify/{run.fmri}")
         if run.ready_pipe is not None:
             run.ready_pipe.close()
-            run.ready_pipe = None
             names.append(f"ready/{run.fmri}")
+        run.notify = run.ready_pipe = None
         if names:
             self.holder.drop(names)
         if self.runs.get(run.fmri) is run:

@@ -160,6 +160,7 @@ class Spawning:
             and (command.gid is None or (command.gid == self._gid and self._one_user))
             and (command.groups is None or self._groups == {*command.groups})
             and all(number == fd for number, fd in command.fds.items())
+            and "LISTEN_PID" not in command.env
         )
 
     def _here(self, command: Command) -> bool:

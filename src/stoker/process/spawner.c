@@ -262,10 +262,22 @@ static void execute(struct order *o) {
   }
   fail("exec", told ? told : last);
 }
+static void own_pid(char *text, word pid) {
+  /* LISTEN_PID, whose value is left blank for us (sd_listen_fds(3)) */
+  const char *name = "LISTEN_PID= ";
+  for (; *name; name++, text++)
+    if (*text != *name) return;
+  text--;
+  word size = 1;
+  for (word rest = pid; rest /= 10;) size++;
+  text[size] = 0;
+  for (; size--; pid /= 10) text[size] = '0' + pid % 10;
+}
 __attribute__((noreturn, used)) static void child(void) {
   struct order *o = born.order;
   word pid = call0(GETPID);
   if (!answer(o->token, pid, 0, 0)) call2(KILL, pid, UNBORN);
+  for (char **one = o->env; *one; one++) own_pid(*one, pid);
   descriptors(o);
   if (born.move) {
     char path[4200];

@@ -185,6 +185,8 @@ def _child(
                 step = name
                 act()
             step = "exec"
+            if b"LISTEN_PID" in order.env:  # sd_listen_fds(3) wants the process's own
+                order.env[b"LISTEN_PID"] = b"%d" % os.getpid()
             _execute(order)
         os.kill(os.getpid(), UNBORN)
     except BaseException as error:  # whatever it is, it must reach the manager and not run on

@@ -13,14 +13,16 @@ import errno
 import grp
 import os
 import pwd
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from stoker.linux import limits
-from stoker.model import Context, Definition, Step, split
+from stoker.model import Context, Definition, Step, service_of, split
 
+from . import activator
 from .command import Command, SpawnError
 
 __all__ = [
@@ -188,6 +190,8 @@ class Surroundings(msgspec.Struct):
         cwd = self.cwd(context, who, words)
         argv = tuple(expand(word, words) for word in step.argv) if words else step.argv
         argv += arguments
+        if method == "start":
+            argv = activated(definition, argv)
         return Command(
             argv=argv,
             env=env,
@@ -234,6 +238,17 @@ class Surroundings(msgspec.Struct):
         if chosen == "~" or chosen.startswith("~/"):
             chosen = (who.home or self.base.get("HOME") or "/") + chosen[1:]
         return os.path.join(default, chosen) if chosen else default
+
+
+def activated(definition: Definition, argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The command that has the sockets: `argv` itself, or what starts it when somebody comes."""
+    how = definition.activation
+    if not definition.listen or how.when == "start":
+        return argv
+    words = [how.when, f"name={service_of(definition.fmri)}", f"stderr={how.stderr}"]
+    words += [f"copies={how.copies}", f"rate={how.rate}", f"pause={how.pause}"]
+    words += [f"failures={how.failures}", f"within={how.within}"]
+    return (sys.executable, "-I", "-S", activator.__file__, *words, "--", *argv)
 
 
 def _rlimits(definition: Definition) -> dict[int, tuple[int, int]]:

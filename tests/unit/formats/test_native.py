@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stoker.model import (
+    Activation,
     Condition,
     Context,
     Definition,
@@ -15,6 +16,7 @@ from stoker.model import (
     Grouping,
     Health,
     Limits,
+    Listen,
     LogSettings,
     Probe,
     Ready,
@@ -401,3 +403,52 @@ def test_origins_say_where_each_value_comes_from(box: Any) -> None:
 def test_an_exec_start_may_stand_in_the_instances_alone(box: Any) -> None:
     box.toml("web", '[instances.a]\nexec_start = ["x"]\n[instances.b]\nexec_start = ["y"]\n')
     assert [one.start[0].argv for one in box.compile().definitions] == [("x",), ("y",)]
+
+
+def test_sockets(box: Any) -> None:
+    one = box.read(
+        START
+        + 'activation = "first"\nworking_directory = "/run"\n'
+        + '[[listen]]\naddress = "[::1]:80"\nname = "web"\nbacklog = 5\n'
+        + '[[listen]]\naddress = "*:81"\ntype = "datagram"\n'
+        + '[[listen]]\naddress = "./x.sock"\nmode = "0660"\ngroup = "www"\n'
+        + '[[listen]]\naddress = "@x"\ntype = "seqpacket"\n'
+    )
+    assert one.listen == (
+        Listen("[::1]:80", name="web", backlog=5),
+        Listen(":81", "datagram"),
+        Listen("/run/x.sock", mode=0o660, group="www"),
+        Listen("@x", "seqpacket"),
+    )
+    assert one.activation == Activation("first")
+    one = box.read(
+        START
+        + '[[listen]]\naddress = ":80"\n[activation]\nwhen = "each"\ncopies = 3\nrate = 40\n'
+        + 'pause = "1m"\nstderr = "socket"\n'
+    )
+    assert one.activation == Activation("each", copies=3, rate=40, pause=60.0, stderr="socket")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[listen]]\ntype = "stream"', '"address" is missing'),
+        ('[[listen]]\naddress = "localhost:80"', "is a name, and none is looked up"),
+        ('[[listen]]\naddress = "80"', 'expected "HOST:PORT"'),
+        (f'[[listen]]\naddress = "/{"x" * 107}"', "from 1 to 107 bytes"),
+        ('[[listen]]\naddress = ":80"\nname = "a:b"', "has no colon"),
+        ('[[listen]]\naddress = ":80"\nmode = "0600"', "no owner and no mode"),
+        ('[[listen]]\naddress = ":80"\ntype = "seqpacket"', "for a path or @NAME"),
+        ('[[listen]]\naddress = ":80"\n[[listen]]\naddress = ":80"', "stands here twice"),
+        ('[ready]\nfd = 3\n[[listen]]\naddress = ":80"', "descriptor 3 is a socket of"),
+        ('[activation]\nwhen = "first"', "nothing to wait at"),
+        ('[activation]\nwhen = "each"\n[[listen]]\naddress = ":80"\ntype = "datagram"',
+         "datagrams come without a connection"),
+        ('[ready]\nnotify = true\n[activation]\nwhen = "first"\n[[listen]]\naddress = ":80"',
+         "up as soon as it is listened for"),
+    ],
+)  # fmt: skip
+def test_sockets_that_cannot_be(box: Any, text: str, message: str) -> None:
+    box.toml("it", f"{START}{text}\n")
+    (wrong,) = box.compile().errors
+    assert message in wrong.message

@@ -26,6 +26,8 @@ def test_every_key_of_the_table_stands_in_the_reference_and_the_schema() -> None
     assert names == set(made["properties"])
     assert {row["table"] for row in rows} == {
         "",
+        "[[listen]]",
+        "[activation]",
         "[[dependency]]",
         "[ready]",
         "[[health]]",

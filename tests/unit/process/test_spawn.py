@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from stoker.linux import Cgroup, cgroup, limits, proc
+from stoker.process.command import OWN_PID
 from stoker.process.spawn import Command, SpawnError, Spawning
 
 ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -361,6 +362,7 @@ def test_a_cgroup_that_is_not_there(spawning: Spawning, group: Cgroup) -> None:
 IN_CGROUPS = """
 import os, sys
 from stoker.linux import Cgroup, cgroup
+from stoker.process.command import OWN_PID
 from stoker.process.spawn import Command, SpawnError, Spawning
 parent, way = Cgroup(sys.argv[1]), sys.argv[2]
 home = parent.child("home")
@@ -403,3 +405,10 @@ def test_in_cgroups_by_going_there_or_forking(group: Cgroup, way: str) -> None:
     assert lines[:2] == [f"exec {errno.ENOENT}", f"cgroup {errno.ENOENT}"]
     seen = sorted(line for line in lines if line.startswith("0::"))
     assert seen == [f"0::{proc_path(group)}/g{n}" for n in (0, 1, 4)]
+
+
+@AnyWay
+def test_who_listens_is_told_its_own_number(run: Callable[..., str]) -> None:
+    env = {**ENV, "LISTEN_PID": OWN_PID, "LISTEN_FDS": "0"}
+    own, told = run("sh", "-c", "echo $$; printenv LISTEN_PID", env=env).split("\n")[:2]
+    assert told == own
