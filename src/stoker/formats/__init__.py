@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .composing import compose_definition
     from .describe import reference_rows, schema
     from .entry import Entry, Format, Reading, Reference, Surroundings
-    from .fstab import convert_fstab
+    from .fstab import FstabLine, convert_fstab, fstab_lines
     from .layer import Layer, Overlay, OverlayGroup, overlaid, read_layer
     from .manifest import Bundle, read_bundle
     from .manifest_write import write_manifest, write_profile
@@ -59,7 +59,9 @@ _HOME = {
     "Reference": "entry",
     "Surroundings": "entry",
     "advise": "advice",
+    "FstabLine": "fstab",
     "convert_fstab": "fstab",
+    "fstab_lines": "fstab",
     "Converted": "systemd",
     "convert_unit": "systemd",
     "native_name": "systemd",
@@ -105,7 +107,9 @@ __all__ = [
     "compile_main",
     "compile_place",
     "file_name",
+    "FstabLine",
     "convert_fstab",
+    "fstab_lines",
     "Converted",
     "Unit",
     "command_lines",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from stoker.errors import Failed
 
 from .bundles import Bundle
+from .escaping import unescape
 
 __all__ = ["Presets", "disable", "enable"]
 
@@ -107,18 +108,31 @@ class Presets:
             one.format(**words) for one in _PLACES if user or not one.startswith("{home}")
         ]
         usual = ("/etc/rc.conf.local", "/etc/rc.conf", "/etc/defaults/rc.conf")
+        self.ttys = "/etc/ttys"
         self.rc_files = [rc] if rc else [f"{home}/.config/rc.conf"] if user else list(usual)
 
     def decide(
-        self, bundle: Bundle, *, prefix: str = "", files: bool = True, rc: bool = True
+        self,
+        bundle: Bundle,
+        *,
+        prefix: str = "",
+        files: bool = True,
+        rc: bool = True,
+        ttys: bool = False,
+        fstab: bool = False,
     ) -> bool:
-        """Whether it is to be enabled. Files come first, then rc.conf; where nothing is said of it,
-        no, except where rc.conf is not asked.
+        """Whether it is to be enabled. Files come first, then rc.conf, ttys and fstab; where
+        nothing is said of it, no, except where none but files are asked.
         """
+        name = bundle.name.removeprefix(prefix)
         said = self._by_files(bundle) if files else None
         if said is None and rc:
-            said = self._by_rc(bundle.name.removeprefix(prefix))
-        return (not rc) if said is None else said
+            said = self._by_rc(name)
+        if said is None and ttys:
+            said = self._by_ttys(name)
+        if said is None and fstab:
+            said = _by_fstab(name)
+        return not (rc or ttys or fstab) if said is None else said
 
     def _by_files(self, bundle: Bundle) -> bool | None:
         """By the file with the lowest name, of all directories, that has a line about it."""
@@ -142,6 +156,22 @@ class Presets:
                 if found := wanted.match(line):
                     return found[1].lower() in _TRUE
         return None
+
+    def _by_ttys(self, name: str) -> bool | None:
+        """By the words on and off of the terminal's line (ttys(5)); BSD has such a file."""
+        for line in _lines(self.ttys):
+            words = re.findall(r'"[^"]*"|[^\s"#]+', line.partition("#")[0])
+            if words and words[0] == unescape(name):
+                return "on" in words[3:] and "off" not in words[3:]
+        return None
+
+
+def _by_fstab(name: str) -> bool | None:
+    """By the option noauto of what is mounted there, or of that device."""
+    from .volumes import entry_for, is_automatic
+
+    line = entry_for(unescape(name))
+    return None if line is None else is_automatic(line)
 
 
 def _said(lines: Iterable[str], bundle: Bundle) -> bool | None:

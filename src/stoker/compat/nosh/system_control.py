@@ -20,11 +20,12 @@ _SWITCHES = {
     "--pretend": "pretend", "--dry-run": "pretend", "--full": "full", "--colour": "colour",
     "--color": "colour", "--no-systemd": "no-systemd", "--no-system": "no-systemd",
     "--no-rcconf": "no-rcconf", "--ttys": "ttys", "--fstab": "fstab", "--critical-if-below-min":
-    "critical", "--no-legend": "quiet", "--no-pager": "quiet",
+    "critical", "--no-legend": "quiet", "--no-pager": "quiet", "-o": "overwrite",
+    "--overwrite": "overwrite", "--etc-bundle": "etc", "--want-fsck": "fsck",
 }  # fmt: skip
 _VALUED = {
     "--prefix": "prefix", "--rcconf-file": "rc", "--log-lines": "lines", "-s": "minimum",
-    "--min-seconds": "minimum",
+    "--min-seconds": "minimum", "--bundle-root": "root", "--mount-options": "options",
 }  # fmt: skip
 Given = dict[str, str]
 
@@ -167,9 +168,6 @@ def _enable(name: str, words: list[str], given: Given) -> int:
 def _preset(name: str, words: list[str], given: Given) -> int:
     from .enabling import Presets, disable, enable
 
-    for source in ("ttys", "fstab"):
-        if source in given:
-            raise UsageError(f"--{source} is not supported: what it would say is not known here")
     presets = Presets("user" in given, os.environ, given.get("rc", ""))
     for bundle in _bundles(words, given):
         wanted = presets.decide(
@@ -177,6 +175,8 @@ def _preset(name: str, words: list[str], given: Given) -> int:
             prefix=given.get("prefix", ""),
             files="no-systemd" not in given,
             rc="no-rcconf" not in given,
+            ttys="ttys" in given,
+            fstab="fstab" in given,
         )
         if "pretend" in given:
             print("enable" if wanted else "disable", bundle.path)
@@ -268,6 +268,19 @@ def _convert(_name: str, words: list[str], given: Given) -> int:
     return convert(["--user", *words] if "user" in given else words)
 
 
+def _volumes(name: str, words: list[str], given: Given) -> int:
+    """What has to do with fstab."""
+    from . import volumes
+
+    act = {
+        "convert-fstab-services": volumes.convert_all,
+        "write-volume-service-bundles": volumes.convert_one,
+        "get-mount-what": volumes.mount_what,
+        "get-mount-where": volumes.mount_where,
+    }[name]
+    return act(name, words, given)
+
+
 def _targets(name: str, words: list[str], given: Given) -> int:
     """The standard targets, into a directory: nosh installs them with its packages."""
     from stoker.formats import roots
@@ -323,6 +336,10 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "nagios-check-service": _nagios,
     "escape": _escape,
     "convert-systemd-units": _convert,
+    "convert-fstab-services": _volumes,
+    "write-volume-service-bundles": _volumes,
+    "get-mount-what": _volumes,
+    "get-mount-where": _volumes,
     "write-standard-targets": _targets,
     "version": _version,
     **dict.fromkeys(
