@@ -25,9 +25,10 @@ def explain(engine: Engine, fmri: str, now: Now) -> dict[str, Any]:
     """Why `fmri` is in the state that it is in, and what would change that.
 
     The answer: {fmri, state, up, why: [{fmri, state, text, reason, depth}], would_change: [{text,
-    command}]}. `why` is in the order of cause: each link says what is the matter with its own
+    command, at}]}. `why` is in the order of cause: each link says what is the matter with its own
     `fmri`; links that belong below another one follow it with a greater `depth`. `command` is what
-    to type, "" where no command helps. Raises KeyError for an unknown instance.
+    to type, "" where no command helps; `at` when it happens by itself (RFC 3339), or "". Raises
+    KeyError for an unknown instance.
     """
     engine.view(fmri, now)
     i = engine.instance(fmri)
@@ -66,9 +67,9 @@ class _Answer:
             link: Link = {"fmri": name, "state": state, "text": text, "reason": reason}
             self.why.append({**link, "depth": depth})
 
-    def change(self, text: str, command: str = "") -> None:
+    def change(self, text: str, command: str = "", at: str = "") -> None:
         """Something that would help, told once."""
-        one = {"text": text, "command": command}
+        one = {"text": text, "command": command, "at": at}
         if one not in self.changes and len(self.changes) < _LONGEST:
             self.changes.append(one)
 
@@ -250,7 +251,7 @@ class _Answer:
     def _until(self, i: Instance) -> None:
         until = self.engine.view(i.fmri).until
         if until is not None:
-            self.change(f"waiting: {i.name} is looked at again by itself at {until}")
+            self.change(f"waiting: {i.name} is looked at again by itself", at=until)
 
 
 def _typed(i: Instance) -> str:

@@ -14,6 +14,7 @@ import pytest
 from stoker.cli import main
 from stoker.cli.commands import explain
 from stoker.cli.commands.cat import _origin
+from stoker.cli.say import local
 from stoker.model import Role, Settings
 
 
@@ -338,14 +339,20 @@ def test_explain_draws_the_chain(capsys: pytest.CaptureFixture[str]) -> None:
                 {"fmri": "svc:/web:default", "text": "it requires db", "depth": 0},
                 {"fmri": "svc:/db:default", "text": "it was disabled by root", "depth": 1},
             ],
-            "would_change": [{"text": "enabling db", "command": "stoker enable db"}],
+            "would_change": [
+                {"text": "enabling db", "command": "stoker enable db", "at": ""},
+                {"text": "waiting", "command": "", "at": "2026-01-02T03:04:05.678901Z"},
+            ],
         }
     )
+    then = local("2026-01-02T03:04:05.678901Z")
+    assert then.startswith("2026-01-0") and "T" not in then
     assert capsys.readouterr().out.splitlines() == [
         "web is offline",
         "  because it requires db",
         "    because db: it was disabled by root",
         "  would change it: enabling db: stoker enable db",
+        f"  would change it: waiting at {then}",
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..ask import fmri_path, instances
 from ..call import Call
-from ..say import clean, dump
+from ..say import clean, dump, local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,4 +41,5 @@ def show(one: dict[str, Any]) -> None:
         print(clean(f"{'  ' * (link['depth'] + 1)}because {about}{link['text']}"))
     for change in one["would_change"]:
         command = f": {change['command']}" if change.get("command") else ""
-        print(clean(f"  would change it: {change['text']}{command}"))
+        when = f" at {local(change['at'])}" if change.get("at") else ""
+        print(clean(f"  would change it: {change['text']}{when}{command}"))
