@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from bundles import FOREVER, bundle, lines, pid, served, status, write
 from nosh_rpc import load
 
@@ -79,14 +80,16 @@ def test_what_appears_is_started_once_and_what_goes_goes_on(place: Scenario) -> 
             end(scanner)
 
 
-def test_a_service_manager_of_its_own_on_a_socket_that_it_is_given(place: Scenario) -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["listen_fds", "plain"])
+def test_a_service_manager_of_its_own_on_a_socket_that_it_is_given(
+    place: Scenario, told: bool
+) -> None:
     path = place.base / "control"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as given:
         given.bind(str(path))
-        code = (
-            "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_FDS'] = '1'; "
-            "os.environ['LISTEN_PID'] = str(os.getpid()); os.execv(sys.argv[2], sys.argv[2:])"
-        )
+        tell = "os.environ['LISTEN_FDS'] = '1'; os.environ['LISTEN_PID'] = str(os.getpid()); "
+        code = "import os, sys; os.dup2(int(sys.argv[1]), 3); " + tell * told
+        code += "os.execv(sys.argv[2], sys.argv[2:])"
         program = Path(sys.executable).with_name("stoker")
         words = [sys.executable, "-c", code, str(given.fileno())]
         words += [sys.executable, str(program), "service-manager"]

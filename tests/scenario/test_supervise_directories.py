@@ -139,6 +139,24 @@ def test_a_start_program_is_ended_by_d_and_run_never_runs(place: Scenario) -> No
     assert lines(note) == ["stop"]
 
 
+def test_a_run_lasts_until_the_last_of_its_processes_has_ended(place: Scenario) -> None:
+    """C73, as decided: 1.40 on Linux looks at the first process alone."""
+    left = place.directory / "left"
+    one = bundle(
+        place.directory / "web" / "service",
+        run=f"sleep infinity & echo $! > {left}; exit 3",
+        restart="exit 1",
+    ).parent
+    place.up()
+    place.until(lambda: lines(left), "a process that is left alone")
+    place.until(lambda: pid(one) == 0 and status(one)[36] == 1, "its first process has ended")
+    assert status(one)[18] == 3
+    os.kill(int(lines(left)[0]), 9)
+    place.until(lambda: status(one)[18] == 0, "over")
+    assert struct.unpack_from(">BI", status(one), 36) == (1, 3)  # as its first process ended
+    assert struct.unpack_from(">BI", status(one), 53) == (1, 1)  # restart said no
+
+
 def test_directories_that_others_have_that_cannot_be_served_and_that_are_links(
     place: Scenario,
 ) -> None:
