@@ -33,7 +33,8 @@ MAY_USE: dict[str, set[str]] = {
     "interfaces": {"errors", "model", "manager", "insight", "linux"},
     "client": {"errors", "model"},
     "cli": {"errors", "model", "client", "formats", "insight", "compat"},
-    "compat": {"errors", "model", "client", "formats", "linux"},
+    "compat": {"errors", "model", "client", "formats", "linux", "system"},
+    "system": {"errors", "model", "client", "formats", "linux"},
     "testing": {"errors", "model", "engine"},
     "watchers": {"errors", "model", "client", "linux"},
 }

@@ -90,9 +90,14 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     mistakes += _missing(found, kept)
     ours, wrong = watchers([*found.definitions, *kept], settings, surroundings)
     mistakes += wrong
-    if not (found.stems or found.gone or found.mistakes):
+    if not (found.stems or found.gone or found.mistakes or place.machine):
         mistakes.append(_empty(place))
     definitions = [*found.definitions, *kept, *ours]
+    if place.machine:
+        from .machine import machine_services
+
+        definitions, wrong = machine_services(definitions, surroundings)
+        mistakes += wrong
     if loaded:
         from .loaded import plumb_loaded
 

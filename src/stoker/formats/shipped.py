@@ -17,7 +17,7 @@ from stoker.model import Definition, Mistaken, Settings
 
 from .entry import Surroundings
 
-__all__ = ["PROGRAM", "WATCHERS", "watchers"]
+__all__ = ["PROGRAM", "WATCHERS", "runnable", "watchers"]
 
 WATCHERS = {"TIME": "time", "MOUNTS": "mounts", "NETWORK": "network", "active": "sleep"}
 """What is given, to the name of the file beside the watcher's module."""
@@ -25,8 +25,15 @@ WATCHERS = {"TIME": "time", "MOUNTS": "mounts", "NETWORK": "network", "active": 
 PROGRAM = "stoker-watcher"
 """The word in those files that stands for our own Python running `stoker.watchers`."""
 
+_OF_OURS = {
+    PROGRAM: ("from stoker.watchers import main", "main()", 0),
+    "stoker-command": ("from stoker.compat import run", "run(sys.argv[1], sys.argv[2:])", 0),
+    "stoker-program": ("from {0} import main", "main(sys.argv[1:])", 1),
+}
+"""Such words: what is imported, what is called, and how many of the words that follow say what."""
+
 _ACTIVE = "active"  # which every service needs
-_CODE = "import sys; sys.path[:0] = {path!r}; from stoker.watchers import main; sys.exit(main())"
+_CODE = "import sys; sys.path[:0] = {path!r}; {imports}; sys.exit({call})"
 
 
 def watchers(
@@ -58,20 +65,23 @@ def _read(name: str, surroundings: Surroundings) -> tuple[list[Definition], list
     file.load()
     around = Surroundings("/", surroundings.log, surroundings.exists)
     reading = read_definition(file, name, around)
-    return [_runnable(one) for one in reading.definitions], reading.mistakes
+    return [runnable(one) for one in reading.definitions], reading.mistakes
 
 
-def _runnable(one: Definition) -> Definition:
+def runnable(one: Definition) -> Definition:
     """With the command that runs here. The same in every process that compiles: a watcher is not
     restarted because somebody else read the definitions.
     """
     step = one.start[0]
-    if step.argv[0] != PROGRAM:
+    if not step.argv or step.argv[0] not in _OF_OURS:
         return one
+    imports, call, taken = _OF_OURS[step.argv[0]]
+    imports = imports.format(*step.argv[1 : 1 + taken])
     ours = os.path.dirname(os.path.dirname(_home(__file__)))
     path = list(dict.fromkeys((ours, _home_of_others())))
-    command = (sys.executable, "-I", "-S", "-c", _CODE.format(path=path))
-    start = msgspec.structs.replace(step, argv=(*command, *step.argv[1:]))
+    text = _CODE.format(path=path, imports=imports, call=call)
+    command = (sys.executable, "-I", "-S", "-c", text)
+    start = msgspec.structs.replace(step, argv=(*command, *step.argv[1 + taken :]))
     return msgspec.structs.replace(one, start=(start,))
 
 

@@ -308,9 +308,11 @@ class Channel:
         """Have the keeper forget all exits up to SEQ. For the manager."""
         self.send("ACK", seq)
 
-    def stop(self, status: int, grace: float) -> None:
-        """End all below the keeper within GRACE seconds, then the keeper. For the manager."""
-        self.send("STOP", status, grace)
+    def stop(self, status: int, grace: float, *words: str) -> None:
+        """End all below the keeper within GRACE seconds, then the keeper. For the manager, and for
+        a director, whose WORDS go to what ends the machine.
+        """
+        self.send("STOP", status, grace, *words)
 
     def exec(self, argv: Iterable[str], keep: Iterable[str] = ()) -> None:
         """Have the keeper replaced by ARGV, with all names, or those under the prefixes KEEP.

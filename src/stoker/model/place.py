@@ -31,13 +31,14 @@ class Place:
     `runtime`: the runtime directory (0700); `state`: the repository; `logs`: outputs and
     stoker.log; `settings`: our own settings files, first wins; `working_directory`: of services
     that name none. `uid`: the owner. `published`: the directory that shows what runs as files that
-    people may act on, "" for none (sysmgr's RUNDIR).
+    people may act on, "" for none (sysmgr's RUNDIR). `machine`: we are its system manager.
     """
 
     __slots__ = (
         "directories",
         "kind",
         "logs",
+        "machine",
         "published",
         "runtime",
         "settings",
@@ -57,6 +58,7 @@ class Place:
         working_directory: str,
         uid: int,
         published: str = "",
+        machine: bool = False,
     ) -> None:
         self.kind = kind
         self.directories = list(directories)
@@ -67,6 +69,7 @@ class Place:
         self.working_directory = working_directory
         self.uid = uid
         self.published = published
+        self.machine = machine
 
     @property
     def name(self) -> str:
@@ -133,6 +136,7 @@ class Place:
         try:
             data = json.loads(text)
             data.setdefault("published", "")  # what an earlier version wrote has none
+            data.setdefault("machine", False)
             return cls(**{name: data[name] for name in cls.__slots__})
         except (ValueError, KeyError, TypeError, AttributeError) as wrong:
             raise UsageError(f"not the description of a place: {wrong}") from None

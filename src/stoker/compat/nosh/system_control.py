@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
         act = SUBCOMMANDS.get(name)
         if act is None:
             raise UsageError(_unknown(name))
-        if act not in (_convert, _refused):
+        if act not in (_convert, _power, _init, _module):
             given |= options(words, _SWITCHES, _VALUED)
         return act(name, words, given)
     except (StokerError, OSError) as error:
@@ -301,10 +301,43 @@ def _version(_name: str, _words: list[str], _given: Given) -> int:
     return 0
 
 
-def _refused(name: str, _words: list[str], _given: Given) -> int:
-    """What is the system manager's."""
-    complain(PROGRAM, f"{name} is for the machine's system manager, which stoker is not here")
-    return 1
+def _power(name: str, words: list[str], given: Given) -> int:
+    """What is the system manager's: a signal to it, or a byte to that of a user."""
+    from stoker.system import tell, tell_user
+
+    said = given | options(words, {**_SWITCHES, "-f": "force", "--force": "force"})
+    if words:
+        raise UsageError(f"{name} takes no words")
+    event = _EVENTS.get(name, name)
+    if "force" in said and event in ("halt", "poweroff", "reboot", "powercycle"):
+        event = f"fast-{event}"
+    (tell_user if "user" in said else tell)(event)
+    return 0
+
+
+def _init(_name: str, words: list[str], _given: Given) -> int:
+    from stoker.system import init
+
+    return init(words)
+
+
+def _module(name: str, words: list[str], _given: Given) -> int:
+    """load-kernel-module, unload-kernel-module: by the system's own modprobe."""
+    import subprocess
+
+    if not words:
+        raise UsageError(f"{name} MODULE…")
+    remove = ["--remove"] if name.startswith("unload") else []
+    try:
+        return subprocess.run(["modprobe", *remove, "-a", "--", *words], check=False).returncode
+    except FileNotFoundError:
+        raise Failed("there is no modprobe here") from None
+
+
+_EVENTS = {"single": "rescue", "default": "normal"} | {
+    f"fast{name}": f"fast-{name}" for name in ("halt", "poweroff", "reboot", "powercycle")
+}
+"""Subcommands that go by another name than their event."""
 
 
 Subcommand = Callable[[str, list[str], Given], int]
@@ -346,9 +379,12 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         (
             *("reboot", "halt", "poweroff", "powercycle", "fastreboot", "fasthalt"),
             *("fastpoweroff", "fastpowercycle", "emergency", "rescue", "single", "normal"),
-            *("default", "init", "load-kernel-module", "unload-kernel-module"),
+            "default",
         ),
-        _refused,
+        _power,
     ),
+    "init": _init,
+    "load-kernel-module": _module,
+    "unload-kernel-module": _module,
 }
 """Every subcommand. One that is not here is an error; nosh would execute a program of that name."""

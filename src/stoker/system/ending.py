@@ -1,0 +1,31 @@
+"""Takes everything down by the manager, for the director: `job RUN down`.
+
+Exit status 0 when all is down or need not be waited for, 3 when there is no manager.
+"""
+
+from __future__ import annotations
+
+from stoker.errors import NoManager, NotYet, StokerError
+
+from .console import show
+from .job import connected
+
+__all__ = ["main"]
+
+
+def main(words: list[str]) -> int:
+    """Ask, then wait until the manager has ended."""
+    (run,) = words
+    try:
+        client = connected(run)
+        body = {"verb": "down", "why": "the machine goes down"}
+        operation = client.post("/v1/operations", body)["operation"]
+        while not operation["outcome"]:
+            path = f"/v1/operations/{operation['number']}?wait=1"
+            operation = client.get(path, patience=10.0)["operation"]
+    except (NoManager, NotYet):
+        return 3  # it has ended, or will not be heard: the keeper ends what is left
+    except StokerError as error:
+        show(f"down: {error}")
+        return 1
+    return 0

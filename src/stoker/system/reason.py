@@ -1,0 +1,61 @@
+"""Why the machine goes down: written by who asks, kept for the next boot.
+
+RUN/system/request is what a command writes before it signals; RUN/system/going is what the director
+makes of it; STATE/last-end is what the next boot finds. Each is one JSON object: action, who, why,
+at (RFC 3339), clean.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+__all__ = ["LAST", "read", "request", "taken", "write"]
+
+REQUEST = "/system/request"
+GOING = "/system/going"
+LAST = "/last-end.json"
+_RECENT = 60.0  # seconds for which a request explains a signal
+
+
+def write(path: str, told: dict[str, Any]) -> None:
+    """Replace a file as a whole. Raises OSError."""
+    fresh = f"{path}.{os.getpid()}"
+    with open(fresh, "w", encoding="utf-8") as file:
+        file.write(json.dumps(told) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+
+
+def read(path: str) -> dict[str, Any]:
+    """What is written there; nothing when there is nothing that can be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def request(run: str, action: str, who: str, why: str) -> None:
+    """Say why a signal is about to be sent. Raises OSError."""
+    write(run + REQUEST, {"action": action, "who": who, "why": why, "at": time.time()})
+
+
+def taken(run: str, action: str) -> dict[str, Any]:
+    """What is known of why this action was asked for; it explains no further one."""
+    found = read(run + REQUEST)
+    try:
+        recent = abs(time.time() - float(found.get("at", 0))) < _RECENT
+    except (TypeError, ValueError):
+        recent = False
+    if not recent or found.get("action") != action:
+        return {"action": action, "who": "a signal to the first process", "why": ""}
+    try:
+        os.unlink(run + REQUEST)
+    except OSError:
+        pass  # gone already
+    return {"action": action, "who": str(found.get("who", "")), "why": str(found.get("why", ""))}

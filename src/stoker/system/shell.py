@@ -1,0 +1,79 @@
+"""A shell on the console, for a person who has the password of root.
+
+`sulogin` where there is one, else a plain shell. When it ends, the machine goes on to what it was
+asked to be: as an argument `rescue` or `emergency` it then asks the first process for `normal`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import termios
+
+from .console import CONSOLE, show
+from .signals import NUMBERS
+
+__all__ = ["main", "shell_argv"]
+
+_LOGINS = ("/sbin/sulogin", "/usr/sbin/sulogin")
+
+
+def shell_argv() -> list[str]:
+    """The plain shell, which takes the console by itself."""
+    return ["/bin/sh", "-c", "exec /bin/sh -i </dev/console >/dev/console 2>&1"]
+
+
+def login_argv(exists: object = os.path.exists) -> list[str]:
+    """What a person gets. `exists`: how files are looked for."""
+    assert callable(exists)
+    for path in _LOGINS:
+        if exists(path):
+            return [path]
+    return ["/bin/sh", "-i"]
+
+
+def main(words: list[str]) -> int:
+    """Have a shell on the console, and wait for its end. Returns its exit status."""
+    mode = words[0] if words else ""
+    take_console()
+    show(f"{mode or 'a'} shell; when it ends the machine goes on to normal (or: reboot, poweroff)")
+    environment = {**os.environ, "HOME": "/root", "TERM": os.environ.get("TERM", "linux")}
+    argv = login_argv()
+    try:
+        pid = os.posix_spawn(
+            argv[0], argv, environment, setsigmask=(), setsigdef=signal.valid_signals()
+        )
+    except OSError as error:
+        show(f"{argv[0]}: {error.strerror}")
+        return 127
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if mode and status >= 0:
+        os.kill(1, NUMBERS["sysinit"])
+        os.kill(1, NUMBERS["normal"])
+    return max(status, 0)
+
+
+def take_console() -> None:
+    """The console as our terminal and our first three descriptors, as far as it can be had."""
+    try:
+        os.setsid()
+    except PermissionError:
+        pass  # who started us did it
+    for path in (CONSOLE, os.devnull):
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_NOCTTY)
+        except OSError:
+            continue
+        try:
+            fcntl.ioctl(fd, termios.TIOCSCTTY, 1)
+        except OSError:
+            pass  # no terminal: then without job control
+        for target in (0, 1, 2):
+            os.dup2(fd, target)
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

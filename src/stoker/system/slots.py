@@ -1,0 +1,83 @@
+"""Which job runs when: three slots with one job each, as nosh has them (nosh.md 6.3).
+
+Pure: told what was asked for, what has ended and what time it is, it says what to start and whom to
+kill. A request that waits is a flag: asked for twice before it is begun, it is begun once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["ALARMS", "SLOTS", "Job", "Slots"]
+
+SLOTS: dict[str, tuple[str, ...]] = {
+    "emergency": ("emergency",),
+    "keys": ("kbrequest", "secure-attention-key", "powerfail", "power-button", "reload"),
+    "regular": ("sysinit", "normal", "rescue", "halt", "poweroff", "powercycle", "reboot",
+                "update"),
+}  # fmt: skip
+"""Slot to its events, the first of them that is asked for first."""
+
+ALARMS: dict[str, float] = {"keys": 60.0, "regular": 480.0}
+"""Seconds after which a job is killed, so that one that hangs holds up nobody. A person's shell has
+as long as it takes.
+"""
+
+_SLOT_OF = {event: slot for slot, events in SLOTS.items() for event in events}
+
+
+class Job(NamedTuple):
+    """A job that runs: what it does, its process, and when its alarm goes (None: never)."""
+
+    event: str
+    pid: int
+    deadline: float | None
+
+
+class Slots:
+    """What waits and what runs."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, None] = {}
+        self.running: dict[str, Job] = {}
+
+    def ask(self, event: str) -> bool:
+        """Have a job run; False when there is no such job."""
+        if event not in _SLOT_OF:
+            return False
+        self.waiting[event] = None
+        return True
+
+    def due(self) -> list[str]:
+        """Events whose slots are free, the first of each; they wait no more."""
+        found = []
+        for slot, events in SLOTS.items():
+            first = next((event for event in events if event in self.waiting), None)
+            if slot not in self.running and first is not None:
+                del self.waiting[first]
+                found.append(first)
+        return found
+
+    def started(self, event: str, pid: int, now: float) -> None:
+        """A job runs."""
+        slot = _SLOT_OF[event]
+        alarm = ALARMS.get(slot)
+        self.running[slot] = Job(event, pid, None if alarm is None else now + alarm)
+
+    def ended(self, pid: int) -> str:
+        """A process has ended; returns the event of the job that it was, "" for none."""
+        for slot, job in self.running.items():
+            if job.pid == pid:
+                del self.running[slot]
+                return job.event
+        return ""
+
+    def late(self, now: float) -> list[Job]:
+        """Jobs whose alarm has gone."""
+        return [j for j in self.running.values() if j.deadline is not None and now >= j.deadline]
+
+    def next_alarm(self) -> float | None:
+        """When the next alarm goes."""
+        return min(
+            (j.deadline for j in self.running.values() if j.deadline is not None), default=None
+        )
