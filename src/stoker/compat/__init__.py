@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "svctl": ("sysmgr", "control", "start, stop and look at the services of SYSDIR"),
     "ctstat": ("smf", "ctstat", "show the contracts that processes are held in"),
     "ctwatch": ("smf", "ctwatch", "follow what happens to contracts"),
+    "inetadm": ("smf", "inetadm", "show and change what inetd serves"),
+    "inetconv": ("smf", "inetconv", "make manifests of an inetd.conf"),
     "svcadm": ("smf", "svcadm", "enable, disable and act on instances"),
     "svccfg": ("smf", "svccfg", "look at and change what services are configured as"),
     "svcprop": ("smf", "svcprop", "print values of properties"),
@@ -70,6 +72,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "stop": ("shims", "commands:stop", "system-control stop, as Upstart has it"),
     "status": ("shims", "commands:status", "system-control status, as Upstart has it"),
     "runlevel": ("shims", "commands:runlevel", "say that there are no run levels"),
+    "init": ("machine", "power:init", "be the system manager, or tell it what to be"),
+    "telinit": ("machine", "power:telinit", "tell the system manager what to be"),
+    "halt": ("machine", "power:halt", "stop the machine, its power left on"),
+    "poweroff": ("machine", "power:poweroff", "stop the machine and switch its power off"),
+    "reboot": ("machine", "power:reboot", "stop the machine and start it anew"),
+    "powercycle": ("machine", "power:powercycle", "switch the machine's power off and on again"),
+    "shutdown": ("machine", "shutdown", "stop the machine at a time, or take that back"),
     "sysmgr-depends": ("sysmgr", "depends", "wait in a script until other services are up"),
 }
 """Name of the command: its system (the package here), its module there (with its function, where
@@ -79,7 +88,7 @@ that is not `main`), what it does.
 SYSTEMS = tuple(dict.fromkeys(system for system, _module, _text in COMMANDS.values()))
 """The systems, in the order of the registry."""
 
-ASKED_FOR = ("shims",)
+ASKED_FOR = ("shims", "machine")
 """Systems whose commands get links only where they are named: a machine's own init has such."""
 
 

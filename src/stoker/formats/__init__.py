@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .describe import reference_rows, schema
     from .entry import Entry, Format, Reading, Reference, Surroundings
     from .fstab import FstabLine, convert_fstab, fstab_lines
+    from .inetd import INETD, INETD_DEFAULTS, INETD_TYPES
     from .layer import Layer, Overlay, OverlayGroup, overlaid, read_layer
     from .manifest import Bundle, read_bundle
     from .manifest_write import write_manifest, write_profile
@@ -35,10 +36,14 @@ if TYPE_CHECKING:
     from .services import Dependent, Service
     from .settings import read_settings
     from .systemd import Converted, convert_unit, native_name
+    from .systemd_socket import socket_service
     from .systemd_unit import Unit, find_unit, read_unit
     from .systemd_words import command_lines, span
 
 _HOME = {
+    "INETD": "inetd",
+    "INETD_DEFAULTS": "inetd",
+    "INETD_TYPES": "inetd",
     "read_services_of": "place_services",
     "compose_definition": "composing",
     "write_profile": "manifest_write",
@@ -65,6 +70,7 @@ _HOME = {
     "Converted": "systemd",
     "convert_unit": "systemd",
     "native_name": "systemd",
+    "socket_service": "systemd_socket",
     "Unit": "systemd_unit",
     "command_lines": "systemd_words",
     "span": "systemd_words",
@@ -84,6 +90,9 @@ _HOME = {
 }
 
 __all__ = [
+    "INETD",
+    "INETD_DEFAULTS",
+    "INETD_TYPES",
     "read_services_of",
     "compose_definition",
     "write_profile",
@@ -117,6 +126,7 @@ __all__ = [
     "convert_unit",
     "find_bundle",
     "find_unit",
+    "socket_service",
     "native_name",
     "read_unit",
     "format_of",

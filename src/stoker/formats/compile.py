@@ -81,6 +81,10 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
         from .imported import take_layer
 
         take_layer(found, surroundings)
+    if any(one.restarter for one in found.definitions):
+        from .imported import take_restarter
+
+        take_restarter(found, surroundings)
     mistakes += _named(found)
     found.definitions = impose(found.definitions, found.dependents, mistakes)
     kept = []

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -37,6 +37,7 @@ from stoker.model import (
     read_step,
 )
 
+from .inetd import INETD, INETD_DEFAULTS, Unserved, served, without_program
 from .manifest_read import file_target
 from .services import Dependent
 
@@ -55,6 +56,7 @@ _CONTEXT = ("use_profile", "user", "group", "supp_groups", "working_directory", 
             "privileges", "limit_privileges", "project", "resource_pool", "profile",
             "security_flags")  # fmt: skip
 _TOKEN = re.compile(r"%(?:\{([^}]*)\}|(.?))", re.DOTALL)
+_METHOD_TOKEN = re.compile(r"(?<!%)((?:%%)*)%m")
 _SPECIAL = re.compile(r"([\s;&()|^<>\\\"'`$*?\[\]~=#{}!])")
 _SOLARIS_SIGNALS = frozenset(
     ("THAW", "FREEZE", "WAITING", "LWP", "CANCEL", "LOST", "XRES", "JVM1", "JVM2", "INFO", "EMT")
@@ -75,11 +77,13 @@ def compose_definition(
     log: LogSettings | None = None,
     exists: Callable[[str], bool] = lambda _path: True,
     doubt: Doubt = lambda *_what: None,
-    restarters: Iterable[str] = (MASTER,),
+    defaults: Mapping[str, str] = INETD_DEFAULTS,
 ) -> Definition:
-    """The definition of one instance by what is composed for it."""
+    """The definition of one instance by what is composed for it. `defaults`: inetd's."""
     made = _Composer(fmri, groups, exists, doubt)
-    definition = made.build(frozenset(restarters))
+    definition = made.build()
+    if definition.restarter == INETD:
+        definition = made.delegated(definition, defaults)
     kept = log or _DEFAULT.log
     if kept.mode == _DEFAULT.log.mode:
         kept = msgspec.structs.replace(kept, mode="smf")
@@ -112,12 +116,14 @@ class _Composer:
         prop = known.properties.get(name) if known is not None else None
         return prop.values[0] if prop is not None and prop.values else default
 
-    def build(self, restarters: frozenset[str]) -> Definition:
+    def build(self) -> Definition:
+        if self.fmri == INETD:
+            self.groups = without_program(self.groups)
         model = self.one("startd", "duration", "contract")
         model = model if model in ("transient", "child") else "contract"
         steps = {name: self.method(name, model) for name in ("start", "stop", "refresh")}
         start, stop = steps["start"], steps["stop"]
-        restarter = self.restarter(restarters)
+        restarter = self.restarter()
         context = start.context if start and start.context else self.context("start")
         for name, step in steps.items():
             if step is not None:
@@ -166,6 +172,50 @@ class _Composer:
             which, _, prop = where.partition("/")
             self.doubt(which, prop, text, wrong.hint)
             return msgspec.structs.replace(base, fault="bad_repo_state")
+
+    def delegated(self, base: Definition, defaults: Mapping[str, str]) -> Definition:
+        """An instance of inetd's: its sockets are waited at, and its program is started then."""
+        needs = Dependency((INETD,), restart_on=RestartOn.RESTART, name="restarter")
+        fault = base.fault
+        base = msgspec.structs.replace(base, dependencies=(*base.dependencies, needs))
+        try:
+            listen, activation = served(self.groups.get("inetd", Group("framework")), defaults)
+            if "inetd_start" not in self.groups:
+                raise Unserved("", "there is no method inetd_start")
+        except Unserved as wrong:
+            self.doubt("inetd", wrong.name, wrong.message, wrong.hint)
+            return msgspec.structs.replace(base, fault=fault or "invalid_restarter")
+        start, stop = self.method("inetd_start", "child"), self.ending()
+        context = self.context("inetd_start")
+        surroundings = {"SMF_METHOD": "inetd_start", "SMF_RESTARTER": INETD}
+        context = msgspec.structs.replace(context, environment=context.environment | surroundings)
+        if start is not None:
+            argv = tuple(_METHOD_TOKEN.sub(r"\1inetd_start", word) for word in start.argv)
+            start = msgspec.structs.replace(start, argv=argv, context=None, timeout=None)
+        return msgspec.structs.replace(
+            base,
+            model="child",
+            start=_tuple(start),
+            stop=_tuple(stop),
+            refresh=(),
+            ready=Ready("spawn"),
+            ends="main",
+            stop_when_empty=False,
+            ladder=_DEFAULT.ladder,
+            unclean="ok",
+            restart=self.rate("child"),
+            context=context,
+            listen=listen,
+            activation=activation,
+            later=False,
+            fault=fault,
+        )
+
+    def ending(self) -> Step | None:
+        """What inetd runs when it stops serving; signals need no method."""
+        text = self.one("inetd_disable", "exec") or self.one("inetd_offline", "exec")
+        name = "inetd_disable" if self.one("inetd_disable", "exec") else "inetd_offline"
+        return None if not text or text.startswith(":") else self.method(name, "child")
 
     # -- methods
 
@@ -349,7 +399,7 @@ class _Composer:
             return None
         return Dependency(targets, grouping, restart_on, watch=watch, name=name)
 
-    def restarter(self, known: frozenset[str]) -> str:
+    def restarter(self) -> str:
         """The restarter, "" when it is the manager."""
         text = self.one("general", "restarter")
         try:
@@ -360,7 +410,7 @@ class _Composer:
             return text
         if name == MASTER:
             return ""
-        if name not in known:
+        if name != INETD:
             self.fault = "invalid_restarter"
         return name
 

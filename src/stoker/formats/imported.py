@@ -6,10 +6,11 @@ from stoker.model import Mistaken, display, service_of
 
 from .directory import Found
 from .entry import Surroundings, readable
+from .inetd import INETD, MANIFEST
 from .layer import Layer, lay_over
-from .manifest import define_imported
+from .manifest import define_imported, read_bundle
 
-__all__ = ["take_layer"]
+__all__ = ["take_layer", "take_restarter"]
 
 
 def take_layer(found: Found, surroundings: Surroundings) -> None:
@@ -41,3 +42,14 @@ def take_layer(found: Found, surroundings: Surroundings) -> None:
             found.claims[name] = readable(reading.path)
         found.stems.setdefault(fmri, readable(reading.path))
     found.definitions = lay_over(found.definitions, layer, found.mistakes)
+
+
+def take_restarter(found: Found, surroundings: Surroundings) -> None:
+    """network/inetd as we ship it, where something is delegated to it and nothing describes it."""
+    if INETD in found.claims or not any(one.restarter == INETD for one in found.definitions):
+        return
+    bundle = read_bundle(MANIFEST)
+    found.mistakes += bundle.mistakes
+    for _, reading in define_imported(bundle.services, surroundings):
+        found.definitions += reading.definitions
+        found.claims.update(dict.fromkeys(reading.claims, MANIFEST))

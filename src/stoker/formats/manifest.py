@@ -139,6 +139,7 @@ def _define(service: Service, surroundings: Surroundings, reading: Reading) -> N
     from stoker.model import Dependency, compose
 
     from .composing import compose_definition, dependency_of
+    from .inetd import defaults_of
     from .layer import overlaid
 
     told: set[tuple[str, str, str]] = set()
@@ -173,6 +174,7 @@ def _define(service: Service, surroundings: Surroundings, reading: Reading) -> N
             log=surroundings.log,
             exists=surroundings.exists,
             doubt=doubt,
+            defaults=defaults_of(layer),
         )
         reading.definitions.append(definition)
         for group in definition.dependencies:

@@ -11,6 +11,7 @@ import os
 from stoker.model import Definition, Group, Place, Property, service_of, split, view
 
 from .compile import compile_place
+from .inetd import INETD, MANIFEST
 from .layer import Layer, read_layer
 from .manifest import read_bundle
 from .services import Service
@@ -34,7 +35,21 @@ def read_services_of(place: Place) -> tuple[dict[str, Service], Layer]:
             files |= {service.fmri: service for service in read_bundle(one.source).services}
     for service in found.values():
         _common(service)
-    return {**found, **files}, layer
+    there = {**found, **files}
+    inetd = service_of(INETD)
+    known = [*there.values(), *layer.services.values()]
+    if inetd not in {one.fmri for one in known} and any(map(_delegates, known)):
+        there |= {service.fmri: service for service in read_bundle(MANIFEST).services}
+    return there, layer
+
+
+def _delegates(service: Service) -> bool:
+    """Whether an instance of it is inetd's."""
+    for groups in (service.groups, *service.instances.values()):
+        restarter = groups["general"].properties.get("restarter") if "general" in groups else None
+        if restarter is not None and restarter.values == (INETD,):
+            return True
+    return False
 
 
 def _common(service: Service) -> None:

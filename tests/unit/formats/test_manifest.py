@@ -310,10 +310,10 @@ def test_create_default_instance_and_names(xml: Box) -> None:
 
 
 def test_a_restarter_that_is_not_here(xml: Box) -> None:
-    body = "<restarter><service_fmri value='svc:/network/inetd:default'/></restarter>\n"
+    body = "<restarter><service_fmri value='svc:/site/other:default'/></restarter>\n"
     d = xml.only(body + METHODS + INSTANCE)
-    assert (d.restarter, d.fault) == ("svc:/network/inetd:default", "invalid_restarter")
-    ours = body.replace("network/inetd", "system/svc/restarter")
+    assert (d.restarter, d.fault) == ("svc:/site/other:default", "invalid_restarter")
+    ours = body.replace("site/other", "system/svc/restarter")
     d = xml.only(ours + METHODS + INSTANCE)
     assert (d.restarter, d.fault) == ("", "")
 

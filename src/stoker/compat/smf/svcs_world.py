@@ -102,8 +102,8 @@ class World:
         """Its dependencies: for each group the rows of its entities. What is mere order is none."""
         found: list[list[Row]] = []
         for row in self.status(fmri)["dependencies"]:
-            if row["grouping"] == "order":
-                continue
+            if row["grouping"] == "order" or row["group"] == "restarter":
+                continue  # of its restarter svcs tells elsewhere
             if found and found[-1][0]["group"] == row["group"]:
                 found[-1].append(row)
             else:
