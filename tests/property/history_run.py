@@ -176,7 +176,11 @@ class History(Ending):
         d = definition(self.below, number, self.count)
         self.definitions[d.fmri] = d
         # Runs of one that was forgotten are counted from 1 again: what was told of them is void.
+        # The executor tells what it knows of a run before a definition that comes after it.
+        others = [e for e in self.machine.mail if getattr(e, "fmri", "") != d.fmri]
         self.told = [e for e in self.told if getattr(e, "fmri", "") != d.fmri]
+        if d.fmri not in self.engine.instances:
+            self.machine.mail = others
         if self.trace is not None:
             self.say(f"  define {brief(d)}")
         return d
