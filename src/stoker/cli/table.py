@@ -352,7 +352,8 @@ VERBS: tuple[Verb, ...] = (
         "Each file, and every *.xml below a directory. They are services until they are deleted "
         "(stoker svccfg delete); what an administrator set for one is kept when it comes again. "
         "`import systemd UNIT…` writes a native definition for each of systemd's units, and says "
-        "of every setting whether it is taken, approximated or ignored, and why.",
+        "of every setting whether it is taken, approximated or ignored, and why. A socket unit "
+        "becomes a part of its service, which it brings along.",
         [Argument("paths", "files and directories; or `systemd` and units", many="+",
                   kind="directory")],
         [Option("--to", "write the definitions of units into DIR, not the place's", value="DIR",

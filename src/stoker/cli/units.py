@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from stoker.errors import Failed, StokerError, UsageError
+from stoker.errors import Failed, NoSuchService, StokerError, UsageError
 
 from .call import Call
 from .say import clean, dump, note
@@ -14,28 +14,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from stoker.formats import Converted
+    from stoker.formats import Converted, Unit
 
 __all__ = ["import_units"]
 
 
 def import_units(call: Call, names: Sequence[str]) -> int:
     """Convert these, and write what they come to; 1 when one of them could not be converted."""
-    from stoker.formats import convert_unit, read_unit
+    from stoker.formats import convert_unit
 
     if not names:
         raise UsageError("no unit is named", hint="stoker import systemd nginx.service")
     dry = bool(call.get("dry_run"))
-    units, said = [], []
-    for name in names:
-        try:
-            units.append(read_unit(name))
-        except StokerError as error:
-            said.append(str(error))
+    said: list[str] = []
+    units, sockets = _read(names, said)
     known = {unit.name for unit in units} | _there(call, dry)
     rows: list[dict[str, Any]] = []
     for unit in units:
-        made = convert_unit(unit, known)
+        made = convert_unit(unit, known, sockets.get(unit.name, ()))
         path = ""
         if made.text and not dry:
             path = _write(_directory(call), made)
@@ -49,6 +45,41 @@ def import_units(call: Call, names: Sequence[str]) -> int:
         for row in rows:
             _show(row)
     return 1 if said or any(row["why"] for row in rows) else 0
+
+
+def _read(names: Sequence[str], said: list[str]) -> tuple[list[Unit], dict[str, list[Unit]]]:
+    """The units of these names, and for each service its sockets; a socket brings its service.
+    What cannot be read is said.
+    """
+    from stoker.formats import Unit, read_unit, socket_service
+
+    units: dict[str, Unit] = {}
+    sockets: dict[str, list[Unit]] = {}
+    for name in names:
+        try:
+            unit = read_unit(name)
+            if unit.kind != "socket" or unit.template:
+                units.setdefault(unit.name, unit)
+                continue
+            service = socket_service(unit)
+            found = units.get(service) or _beside(unit, service)
+            if found.template:  # a process of it for each connection: it has no other name
+                found = Unit(f"{unit.stem}.service", found.file, found.settings)
+            units.setdefault(found.name, found)
+            sockets.setdefault(found.name, []).append(unit)
+        except StokerError as error:
+            said.append(str(error))
+    return list(units.values()), sockets
+
+
+def _beside(unit: Unit, name: str) -> Unit:
+    """A unit that another speaks of: of the same directory, or else of the search path."""
+    from stoker.formats import read_unit
+
+    try:
+        return read_unit(os.path.join(os.path.dirname(unit.file), name))
+    except NoSuchService:
+        return read_unit(name)
 
 
 def _row(one: Any) -> dict[str, Any]:
@@ -91,7 +122,9 @@ def _show(row: dict[str, Any]) -> None:
     if row["path"]:
         print(clean(f"{row['unit']}: wrote {row['path']}"))
     else:
-        print(clean(f"{row['unit']}: {row['name']}\n{row['text']}"))
+        print(clean(f"{row['unit']}: {row['name']}"))
+        for line in row["text"].splitlines():
+            print(clean(line))
     for one in row["settings"]:
         why = f": {one['why']}" if one["why"] else ""
         print(clean(f"  {one['what']:<12} {one['key']}={one['value'][:60]}{why}"))

@@ -21,7 +21,8 @@ import shlex
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from .systemd import APPROXIMATED, IGNORED, TAKEN, Converted, Row, native_name
+from .report import APPROXIMATED, IGNORED, TAKEN, Row
+from .systemd import Converted, native_name
 from .toml_text import definition_text
 
 __all__ = ["FstabLine", "convert_fstab", "fstab_lines"]

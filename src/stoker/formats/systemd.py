@@ -1,29 +1,29 @@
 """From systemd's units to native definitions, with a report: each setting is taken, approximated or
 ignored, and why.
 
-Services and targets become definitions. Sockets, timers and the other kinds cannot: what they would
-do for a service nobody does here, and that is said. Nothing is guessed: a dependency on a unit that
-is not converted along with it, or is not there, is left out with a line in the report, because a
-service that requires what does not exist would never start.
+Services and targets become definitions, sockets a part of their service's. Timers and the other
+kinds cannot: what they would do for a service nobody does here, and that is said. Nothing is
+guessed: a dependency on a unit that is not converted along with it, or is not there, is left out
+with a line in the report, because a service that requires what does not exist would never start.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
 
 from stoker.errors import Failed
 
+from .report import APPROXIMATED, IGNORED, TAKEN, Row
+from .systemd_socket import Sockets, sockets_of
 from .systemd_unit import Unit, home_of, split_words
 from .systemd_words import commands_of, limit, native, shell, span
 from .toml_text import definition_text
 
 __all__ = ["Converted", "Row", "convert_unit", "native_name"]
-
-TAKEN, APPROXIMATED, IGNORED = "taken", "approximated", "ignored"
 
 _CONDITIONS = {
     **dict.fromkeys(("network.target", "network-online.target"), "NETWORK"),
@@ -31,18 +31,6 @@ _CONDITIONS = {
     **dict.fromkeys(("local-fs.target", "remote-fs.target", "local-fs-pre.target"), "MOUNTS"),
 }
 """Targets of systemd that are conditions of the machine here."""
-
-
-class Row(msgspec.Struct, frozen=True):
-    """A line of the report: what became of one setting."""
-
-    file: str
-    line: int
-    section: str
-    key: str
-    value: str
-    what: str
-    why: str = ""
 
 
 class Converted(msgspec.Struct):
@@ -60,11 +48,13 @@ def native_name(unit: str) -> str:
     return f"target/{stem}" if kind == "target" else stem
 
 
-def convert_unit(unit: Unit, known: Collection[str]) -> Converted:
-    """Convert one unit. `known`: names of units that are there as services, or come along."""
+def convert_unit(unit: Unit, known: Collection[str], sockets: Sequence[Unit] = ()) -> Converted:
+    """Convert one unit. `known`: names of units that are there as services, or come along.
+    `sockets`: the socket units that are for it.
+    """
     made = Converted(native_name(unit.name))
     refused = {
-        "socket": "sockets are opened by services themselves here; convert the service",
+        "socket": "it is a part of its service: name that along with it",
         "timer": "nothing is started by time yet; leave it to cron, or call `stoker start` there",
     }
     if unit.template:
@@ -76,7 +66,7 @@ def convert_unit(unit: Unit, known: Collection[str]) -> Converted:
         made.why = "it has no ExecStart, so there is nothing to run"
     if made.why:
         return made
-    conversion = _Conversion(unit, known)
+    conversion = _Conversion(unit, known, sockets_of(unit, sockets) if sockets else None)
     try:
         values = conversion.convert()
     except Failed as error:
@@ -90,9 +80,10 @@ def convert_unit(unit: Unit, known: Collection[str]) -> Converted:
 class _Conversion:
     """One unit on its way. `said`: what was said of settings, by section and key."""
 
-    def __init__(self, unit: Unit, known: Collection[str]) -> None:
+    def __init__(self, unit: Unit, known: Collection[str], sockets: Sockets | None) -> None:
         self.unit = unit
         self.known = known
+        self.sockets = sockets
         self.values: dict[str, Any] = {}
         self.said: dict[tuple[str, str], tuple[str, str]] = {}
         self.pre: list[str] = []
@@ -103,6 +94,9 @@ class _Conversion:
         for one in self.unit.settings:
             what, why = self.said.get((one.section, one.key), (IGNORED, _reason(one.key)))
             rows.append(Row(one.file, one.line, one.section, one.key, one.value, what, why))
+        for socket, said in self.sockets.said if self.sockets is not None else ():
+            for one, (what, why) in zip(socket.settings, said, strict=True):
+                rows.append(Row(one.file, one.line, one.section, one.key, one.value, what, why))
         return rows
 
     def say(self, key: str, what: str = TAKEN, why: str = "", section: str = "Service") -> None:
@@ -134,7 +128,24 @@ class _Conversion:
         self._restart()
         self._ending()
         self._limits()
+        self._sockets()
         return self.values
+
+    def _sockets(self) -> None:
+        if self.sockets is None:
+            return
+        self.values["enabled"] = self.values["enabled"] or self.sockets.enabled
+        if not self.sockets.listen:
+            return
+        self.values["listen"] = self.sockets.listen
+        if when := self.sockets.activation:
+            self.values["activation"] = when  # up as soon as it is listened for
+            for key in ("ready", "model", "start_timeout"):
+                self.values.pop(key, None)
+        if self.unit.all("Service", "Sockets"):
+            self.say("Sockets")
+        if self.unit.last("Service", "StandardInput") == "socket":
+            self.say("StandardInput")
 
     # -- relations
 
@@ -183,8 +194,13 @@ class _Conversion:
                 waits[_CONDITIONS[name]] = None
             else:
                 left.append(name)
-        if any(name.endswith(".socket") for name in left):
-            why = "nobody opens sockets for it: it must open its own"
+        ours = {one.name for one, _ in self.sockets.said} if self.sockets is not None else set()
+        if any(name in ours for name in left):
+            left = [name for name in left if name not in ours]
+            why = "its sockets are its own" + (f"; without {' '.join(left)}" if left else "")
+            self.say(key, APPROXIMATED if left else TAKEN, why, section)
+        elif any(name.endswith(".socket") for name in left):
+            why = "its sockets are not converted along with it: it must open its own"
             self.say(key, APPROXIMATED if found else IGNORED, why, section)
         elif not left:
             self.say(key, section=section)

@@ -147,8 +147,10 @@ def unit_names(name: str) -> list[str]:
 def find_unit(name: str, searched: Iterable[str] = SEARCHED) -> str:
     """The path of a unit by its name, or by its path. Raises NoSuchService."""
     if "/" in name:
-        if os.path.isfile(name):
-            return name
+        directory, own = os.path.split(name)
+        for one in (own, *unit_names(own)):
+            if os.path.isfile(f"{directory}/{one}"):
+                return f"{directory}/{one}"
         raise NoSuchService(f"{name}: there is no such file")
     for directory in searched:
         for one in unit_names(name):

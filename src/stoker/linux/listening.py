@@ -92,6 +92,7 @@ def _local(kind: str, path: str, mode: int, uid: int, gid: int) -> socket.socket
             made.bind("\0" + path[1:])
             return made
         _clear(kind, path)
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
         before = os.umask(0o777 & ~mode)  # so that nobody comes in before it is his
         try:
             made.bind(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,31 @@ def test_what_cannot_be_converted_is_an_error_and_the_rest_is_done(
     assert [row["what"] for row in found["units"][1]["settings"]].count("taken") == 3
     assert "no unit nothing.service" in found["said"][0]
     assert main(["import", "systemd"]) == 2
+
+
+def test_a_socket_brings_its_service_and_becomes_a_part_of_it(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "x.socket").write_text(
+        "[Socket]\nListenStream=/run/x.sock\n[Install]\nWantedBy=sockets.target\n"
+    )
+    (files / "y@.service").write_text(TEXT + "StandardInput=socket\n")
+    (files / "y.socket").write_text("[Socket]\nListenStream=79\nAccept=yes\nMaxConnections=7\n")
+    units = [str(files / name) for name in ("x.socket", "y.socket", "x.service")]
+    assert main(["import", "systemd", *units, "--to", str(files / "to")]) == 0
+    capsys.readouterr()
+    x, y = (tomllib.loads((files / "to" / f"{name}.toml").read_text()) for name in "xy")
+    assert x["listen"] == [{"address": "/run/x.sock", "name": "x.socket", "mode": "0666"}]
+    assert (x["activation"], x["enabled"]) == ({"when": "first"}, True)
+    assert y["listen"] == [{"address": ":79", "name": "y.socket"}]
+    assert (y["activation"], y["enabled"]) == ({"when": "each", "copies": 7}, False)
+    assert main(["check", str(files / "to")]) == 0
+
+
+def test_what_would_be_written_is_shown_as_it_would_be(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["import", "systemd", str(files / "x.service"), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("x.service: x\n# From ")
+    assert '\nexec_start = ["/bin/x"]\n' in out

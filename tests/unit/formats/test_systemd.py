@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stoker.errors import Failed, NoSuchService
-from stoker.formats import convert_unit, read_unit
+from stoker.formats import convert_unit, read_unit, socket_service
 from stoker.formats.systemd_unit import split_words
 from stoker.formats.systemd_words import span
 from stoker.model import Definition
@@ -131,7 +131,7 @@ def test_single_settings(tmp_path: Path, text: str, part: dict[str, Any]) -> Non
 @pytest.mark.parametrize(
     ("name", "text", "why"),
     [
-        ("a.socket", "[Socket]\nListenStream=80\n", "sockets are opened by services themselves"),
+        ("a.socket", "[Socket]\nListenStream=80\n", "it is a part of its service"),
         ("a.timer", "[Timer]\nOnCalendar=daily\n", "nothing is started by time yet"),
         ("a.mount", "[Mount]\n", "the machine's own affair"),
         ("a@.service", "[Service]\nExecStart=/bin/x\n", "name an instance (a@INSTANCE.service)"),
@@ -161,7 +161,10 @@ def test_a_socket_is_never_required(tmp_path: Path) -> None:
     unit(tmp_path, "a.service", "[Unit]\nRequires=a.socket\n[Service]\nExecStart=/bin/x\n")
     values, said = convert(tmp_path, "a.service", "a.socket")
     assert "dependency" not in values
-    assert said["Requires"] == ("ignored", "nobody opens sockets for it: it must open its own")
+    assert said["Requires"] == (
+        "ignored",
+        "its sockets are not converted along with it: it must open its own",
+    )
 
 
 def test_words_and_spans_of_time() -> None:
@@ -171,3 +174,79 @@ def test_words_and_spans_of_time() -> None:
         span("soon")
     with pytest.raises(NoSuchService):
         read_unit("nothing.service", [])
+
+
+DAEMON = "[Unit]\nRequires=x.socket\n[Service]\nType=notify\nUser=www\nExecStart=/bin/x\n"
+SOCKET = """\
+[Unit]
+PartOf=x.service
+[Socket]
+ListenStream=@x
+ListenDatagram=127.0.0.1:53
+ListenSequentialPacket=/run/%p/s
+ListenNetlink=kobject-uevent 1
+SocketMode=660
+SocketGroup=adm
+Backlog=9
+FileDescriptorName=extra
+PassCredentials=yes
+RemoveOnStop=yes
+[Install]
+WantedBy=sockets.target
+"""
+
+
+def test_sockets_are_a_part_of_their_service(tmp_path: Path, box: Any) -> None:
+    unit(tmp_path, "x.service", DAEMON)
+    unit(tmp_path, "x.socket", SOCKET)
+    service, socket = (read_unit(f"x.{kind}", [str(tmp_path)]) for kind in ("service", "socket"))
+    assert socket_service(socket) == "x.service"
+    made = convert_unit(service, {"x.service"}, [socket])
+    values = tomllib.loads(made.text)
+    assert values["enabled"] is True
+    assert values["ready"] == {"notify": True}  # so it is not started by the first who comes
+    assert "activation" not in values
+    rest = {"name": "extra", "backlog": 9}
+    assert values["listen"] == [
+        {"address": "@x", **rest},
+        {"address": "127.0.0.1:53", "type": "datagram", **rest},
+        {"address": "/run/x/s", "type": "seqpacket", "mode": "0660", "user": "root",
+         "group": "adm", **rest},
+    ]  # fmt: skip
+    said = {row.key: (row.what, row.why) for row in made.rows}
+    assert said["Requires"] == ("taken", "its sockets are its own")
+    assert said["ListenStream"] == ("taken", "")
+    assert said["ListenNetlink"][0] == said["PassCredentials"][0] == "ignored"
+    assert said["RemoveOnStop"][0] == "approximated"
+    assert len(made.rows) == len(service.settings) + len(socket.settings)
+    alone = {row.key: row for row in convert_unit(service, {"x.service"}).rows}
+    assert alone["Requires"].what == "ignored"
+    assert "not converted along with it" in alone["Requires"].why
+    box.toml("x", made.text.replace("www", "root").replace("adm", "root"))
+    (one,) = [one for one in box.compile().definitions if not one.gives]
+    assert isinstance(one, Definition) and len(one.listen) == 3
+
+
+@pytest.mark.parametrize(
+    ("service", "socket", "activation"),
+    [
+        ("", "", {"when": "first"}),
+        ("StandardInput=socket\n", "", {"when": "wait"}),
+        ("StandardInput=socket\n", "Accept=yes\n", {"when": "each", "copies": 64}),
+        ("[Install]\nWantedBy=multi-user.target\n", "", None),
+    ],
+)
+def test_when_it_is_started(
+    tmp_path: Path, service: str, socket: str, activation: dict[str, Any] | None
+) -> None:
+    unit(tmp_path, "x.service", f"[Service]\nExecStart=/bin/x\n{service}")
+    unit(tmp_path, "x.socket", f"[Socket]\nListenStream=80\n{socket}")
+    one, other = (read_unit(f"x.{kind}", [str(tmp_path)]) for kind in ("service", "socket"))
+    values = tomllib.loads(convert_unit(one, (), [other]).text)
+    assert values.get("activation") == activation
+    assert values["listen"] == [{"address": ":80", "name": "x.socket"}]
+
+
+def test_a_path_may_name_an_instance(tmp_path: Path) -> None:
+    unit(tmp_path, "x@.service", "[Service]\nExecStart=/bin/x %i\n")
+    assert read_unit(f"{tmp_path}/x@one.service").all("Service", "ExecStart") == ["/bin/x one"]

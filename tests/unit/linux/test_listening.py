@@ -74,8 +74,13 @@ def test_a_file_is_no_socket_and_stays(folder: Path) -> None:
         open_socket("stream", str(path))
     remove_path(str(path))
     assert path.read_text() == "mine"
-    with pytest.raises(OSError, match="No such file"):
-        open_socket("stream", f"{folder}/none/s")
+    with pytest.raises(OSError, match="cannot listen on"):
+        open_socket("stream", f"{path}/s")
+
+
+def test_the_directory_of_a_path_is_made(folder: Path) -> None:
+    os.close(open_socket("stream", f"{folder}/a/b/s"))
+    assert stat.S_ISSOCK(os.lstat(f"{folder}/a/b/s").st_mode)
 
 
 def test_a_name_and_packets() -> None:
