@@ -67,9 +67,10 @@ class Machine:
         self.root = Path(tempfile.mkdtemp(prefix="sm."))
         for name in ("etc/stoker/services", "lib", "log", "dev"):
             (self.root / name).mkdir(parents=True)
-        for name in ("passwd", "group", "shadow", "nsswitch.conf", "ld.so.cache", "localtime"):
+        for name in ("passwd", "group", "nsswitch.conf", "ld.so.cache", "localtime"):
             if os.path.exists(f"/etc/{name}"):
                 shutil.copy(f"/etc/{name}", self.root / "etc" / name)
+        (self.root / "etc/shadow").write_text("root::19000:0:99999:7:::\n")
         (self.root / "etc/hostname").write_text("of-its-own\n")
         (self.root / "before").write_text("")
         self.text = ""

@@ -7,8 +7,9 @@ same name in a directory of the place takes the place of a shipped one.
 Every service comes up once `target/basic` is up, and goes when that is stopped (rescue mode); it
 stops when `target/shutdown` is started, which waits for it. A definition that names a target itself
 (`wanted_by`, `wants`, `after`, `before`, a dependency) has found its own place in the beginning;
-one that is `before` `target/unmount` stops only with that. Bundles bring their own relations, and
-watchers of the machine's conditions run always.
+one that names a target of the end has found it there: `before` `target/unmount` it stops only with
+that, `wanted_by` `target/reboot` it starts when the machine is to be started anew. Bundles bring
+their own relations, and watchers of the machine's conditions run always.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ BASIC, SHUTDOWN, UNMOUNT = (
     f"svc:/target/{name}:default" for name in ("basic", "shutdown", "unmount")
 )
 _TARGETS = "svc:/target/"
+_ENDS = {
+    f"svc:/target/{name}"
+    for name in ("shutdown", "unmount", "halt", "poweroff", "reboot", "powercycle")
+}
 _NEEDS_BASIC = Dependency((BASIC,), restart_on=RestartOn.RESTART, name="machine")
 
 
@@ -48,11 +53,16 @@ def _placed(one: Definition) -> Definition:
     if one.gives or one.format == "bundle" or one.fmri.startswith(_TARGETS):
         return one
     changes: dict[str, object] = {}
-    if not _precedes(one, UNMOUNT) and not _precedes(one, SHUTDOWN):
+    if not _ends(one):
         changes["before"] = (*one.before, SHUTDOWN)
     if not _names_target(one):
         changes["dependencies"] = (*one.dependencies, _NEEDS_BASIC)
     return msgspec.structs.replace(one, **changes) if changes else one
+
+
+def _ends(one: Definition) -> bool:
+    named = (*one.wanted_by, *one.wants, *one.after, *one.before)
+    return any(name.removesuffix(":default") in _ENDS for name in named)
 
 
 def _names_target(one: Definition) -> bool:

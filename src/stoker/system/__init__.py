@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .boot import main
+    from .everybody import wall
     from .modes import EVENTS, WORDS, event_of
+    from .records import shutdown as record_end
     from .signals import NUMBERS, event_named
-    from .telling import init, tell, tell_user
+    from .telling import init, is_first, run_directory, tell, tell_user
 
 _PARTS = {
     "main": "boot",
@@ -53,6 +55,9 @@ _PARTS = {
     "NUMBERS": "signals",
     "event_named": "signals",
     "init": "telling",
+    "is_first": "telling",
+    "run_directory": "telling",
+    "wall": "everybody",
     "tell": "telling",
     "tell_user": "telling",
 }
@@ -64,13 +69,21 @@ __all__ = [
     "event_named",
     "event_of",
     "init",
+    "is_first",
     "main",
+    "record_end",
+    "run_directory",
     "tell",
     "tell_user",
+    "wall",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "record_end":
+        from .records import shutdown
+
+        return shutdown
     part = _PARTS.get(name)
     if part is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,9 @@
 """A shell on the console, for a person who has the password of root.
 
-`sulogin` where there is one, else a plain shell. When it ends, the machine goes on to what it was
-asked to be: as an argument `rescue` or `emergency` it then asks the first process for `normal`.
+`sulogin` where there is one, else a plain shell. `STOKER_FORCE_SHELL=1` on the kernel's command
+line makes it one for who has no password of root because that account is locked: whoever may write
+that line may have any shell. When it ends, the machine goes on to what it was asked to be: with the
+argument `rescue` or `emergency` the first process is then asked for `normal`.
 """
 
 from __future__ import annotations
@@ -11,12 +13,14 @@ import os
 import signal
 import sys
 import termios
+from collections.abc import Callable, Mapping
 
 from .console import CONSOLE, show
 from .signals import NUMBERS
 
 __all__ = ["main", "shell_argv"]
 
+_FORCE = "STOKER_FORCE_SHELL"
 _LOGINS = ("/sbin/sulogin", "/usr/sbin/sulogin")
 
 
@@ -25,13 +29,14 @@ def shell_argv() -> list[str]:
     return ["/bin/sh", "-c", "exec /bin/sh -i </dev/console >/dev/console 2>&1"]
 
 
-def login_argv(exists: object = os.path.exists) -> list[str]:
+def login_argv(
+    exists: Callable[[str], bool] = os.path.exists, environment: Mapping[str, str] = os.environ
+) -> list[str]:
     """What a person gets. `exists`: how files are looked for."""
-    assert callable(exists)
-    for path in _LOGINS:
-        if exists(path):
-            return [path]
-    return ["/bin/sh", "-i"]
+    found = next((path for path in _LOGINS if exists(path)), "")
+    if not found or environment.get(_FORCE) == "1":
+        return ["/bin/sh", "-i"]
+    return [found]
 
 
 def main(words: list[str]) -> int:

@@ -98,5 +98,5 @@ def init(words: Iterable[str]) -> int:
         tell(event)
     except StokerError as error:
         print(f"init: {error}", file=sys.stderr)
-        return error.exit_status if isinstance(error, UsageError) else 1
+        return 1
     return 0

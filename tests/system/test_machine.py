@@ -1,0 +1,110 @@
+"""A machine run by our system manager, in namespaces of its own (nosh.md 6; C55 to C64)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from machine import Machine
+
+from stoker.system import NUMBERS
+
+SERVICE = 'exec_start = ["/bin/sleep", "1000"]\n'
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    if shutil.which("unshare") is None or shutil.which("nsenter") is None:
+        pytest.skip("needs unshare and nsenter")
+    with Machine() as made:
+        yield made
+
+
+def processes(machine: Machine) -> dict[str, int]:
+    """Keeper's programs and director by role, as the machine numbers them."""
+    lines = machine.run("cat", "/run/stoker/keeper").stdout.splitlines()
+    words = [line.split() for line in lines]
+    return {one[0]: int(one[1]) for one in words if one[0] in ("manager", "recorder", "director")}
+
+
+def state(machine: Machine, name: str) -> str:
+    done = machine.stoker("ls", "--json", name, check=False)
+    rows = json.loads(done.stdout)["instances"] if done.returncode == 0 else []
+    return str(rows[0]["state"]) if rows else "?"
+
+
+def test_it_comes_up_keeps_its_programs_and_goes_down_in_order(machine: Machine) -> None:
+    machine.define("db", SERVICE)
+    machine.define("web", SERVICE + '[[dependency]]\ntargets = ["db"]\n')
+    machine.define(
+        "last",
+        'model = "transient"\nenabled = false\nexec_start = "date >>/var/log/hook"\n'
+        'wanted_by = ["target/reboot"]\nbefore = ["target/reboot"]\nafter = ["target/shutdown"]\n',
+    )
+    machine.boot()
+    machine.expect("sysinit: done")
+    machine.expect("normal: done")
+    assert machine.run("hostname").stdout == "of-its-own\n"
+    machine.stoker("wait", "--for", "online", "web")
+
+    before = processes(machine)
+    web = machine.stoker("ls", "--json", "web").stdout
+    for role, pid in before.items():
+        machine.run("kill", "-KILL", str(pid))
+        machine.eventually(
+            lambda role=role, pid=pid: processes(machine)[role] not in (0, pid),
+            f"{role} is not started again",
+        )
+    after = machine.stoker("ls", "--json", "web").stdout
+    pids = [json.loads(text)["instances"][0]["pid"] for text in (web, after)]
+    assert pids[0] == pids[1] != 0
+    assert machine.text.count("sysinit: done") == 1, "a new director does not boot again"
+
+    machine.stoker("shutdown", "-r", "now", "a new kernel")
+    assert machine.ended() == "restart"
+    told = json.loads((machine.root / "lib/stoker/last-end.json").read_text())
+    assert (told["action"], told["why"], told["clean"]) == ("reboot", "a new kernel", True)
+    assert (machine.root / "log/hook").exists(), "what the target wants runs"
+    log = (machine.root / "log/stoker/stoker.log").read_text()
+    assert "everything is down" in log
+
+
+def test_emergency_is_a_shell_and_nothing_else(machine: Machine) -> None:
+    machine.define("web", SERVICE)
+    machine.boot("-b", STOKER_FORCE_SHELL="1")
+    machine.expect("emergency shell")
+    machine.type("echo it is $((40+2))\n")
+    machine.expect("it is 42")
+    assert state(machine, "target/sysinit") == "disabled"
+    assert state(machine, "web") == "offline"
+    machine.type("exit\n")
+    machine.expect("normal: done")
+    assert machine.stoker("wait", "--for", "online", "web").returncode == 0
+    machine.signal(signal.SIGINT)  # as Ctrl-Alt-Del makes it
+    assert machine.ended() == "restart"
+
+
+def test_rescue_has_a_shell_beside_what_sysinit_brings(machine: Machine) -> None:
+    machine.define("web", SERVICE)
+    machine.define(
+        "early",
+        'model = "transient"\nenabled = false\nexec_start = "true"\n'
+        'wanted_by = ["target/sysinit"]\nbefore = ["target/sysinit"]\n',
+    )
+    machine.boot("quiet", "single", container="test")
+    machine.expect("rescue shell")
+    assert state(machine, "early") == "online"
+    assert state(machine, "web") == "offline"
+    machine.signal(NUMBERS["normal"])
+    machine.expect("normal: done")
+    machine.stoker("wait", "--for", "online", "web")
+    machine.stoker("telinit", "1")
+    machine.expect("rescue shell", 2)
+    machine.eventually(lambda: state(machine, "web") == "offline", "web goes on")
+    machine.signal(NUMBERS["fast-halt"])
+    assert machine.ended() == "exit 0", "a container just ends"
+    assert Path(machine.root / "lib/stoker/last-end.json").exists()
