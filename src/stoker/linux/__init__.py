@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _PARTS = {"Loop": "loop", "Timer": "loop", "Cgroup": "cgroup"}
 _MODULES = (
+    "acpi",
     "cgroup",
     "channel",
     "clock",
@@ -58,6 +59,7 @@ __all__ = [
     "Cgroup",
     "Loop",
     "Timer",
+    "acpi",
     "cgroup",
     "channel",
     "clock",

@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from stoker.linux import Loop, Timer, channel
+from stoker.linux import Loop, Timer, acpi, channel
 from stoker.linux import loop as epoll
 
 from . import reason
@@ -63,6 +63,7 @@ class Director:
         self.loop.signals([signal.SIGUSR1], lambda _number: self._extend())
         self.loop.signals([signal.SIGTERM], lambda _number: self.loop.stop())
         self.loop.watch(self.channel.fileno(), epoll.READ, self._keeper_said)
+        self._hear_buttons()
         self.channel.ready()
         self.loop.at(time.monotonic_ns(), self._reap)
         self.loop.run(self._go_on)
@@ -82,6 +83,19 @@ class Director:
                 self.signalled(int(packet.args[0]))
             elif packet.verb == "WANTED":
                 self._all_is_down()
+
+    def _hear_buttons(self) -> None:
+        try:
+            listener = acpi.listen()
+        except OSError as error:  # a container, or a machine without ACPI
+            remark(f"no power button: {error.strerror}")
+            return
+
+        def said(_events: int) -> None:
+            if acpi.POWER_BUTTON in acpi.events(listener) and not self.ending:
+                self.ask("power-button")
+
+        self.loop.watch(listener.fileno(), epoll.READ, said)
 
     def signalled(self, number: int) -> None:
         """A signal to the first process."""
