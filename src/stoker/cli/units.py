@@ -28,6 +28,8 @@ def import_units(call: Call, names: Sequence[str]) -> int:
     dry = bool(call.get("dry_run"))
     said: list[str] = []
     units, sockets = _read(names, said)
+    aliases = _aliases(units)
+    units = [unit for unit in units if unit.name not in aliases]
     known = {unit.name for unit in units} | _there(call, dry)
     rows: list[dict[str, Any]] = []
     for unit in units:
@@ -38,10 +40,12 @@ def import_units(call: Call, names: Sequence[str]) -> int:
         rows.append({"unit": unit.name, "name": made.name, "path": path or None, "why": made.why,
                      "text": made.text, "settings": [_row(one) for one in made.rows]})  # fmt: skip
     if call.json:
-        dump({"version": 1, "units": rows, "said": said})
+        dump({"version": 1, "units": rows, "aliases": aliases, "said": said})
     else:
         for text in said:
             note(clean(text))
+        for name, other in aliases.items():
+            note(clean(f"{name} is another name of {other}"))
         for row in rows:
             _show(row)
     return 1 if said or any(row["why"] for row in rows) else 0
@@ -64,12 +68,19 @@ def _read(names: Sequence[str], said: list[str]) -> tuple[list[Unit], dict[str, 
             service = socket_service(unit)
             found = units.get(service) or _beside(unit, service)
             if found.template:  # a process of it for each connection: it has no other name
-                found = Unit(f"{unit.stem}.service", found.file, found.settings)
+                found = Unit(f"{unit.stem}.service", found.file, found.settings, found.wanted)
             units.setdefault(found.name, found)
             sockets.setdefault(found.name, []).append(unit)
         except StokerError as error:
             said.append(str(error))
     return list(units.values()), sockets
+
+
+def _aliases(units: Sequence[Unit]) -> dict[str, str]:
+    """Those whose files are links to others of them, by which one."""
+    names = {unit.name for unit in units}
+    real = {unit.name: os.path.basename(os.path.realpath(unit.file)) for unit in units}
+    return {name: other for name, other in real.items() if other != name and other in names}
 
 
 def _beside(unit: Unit, name: str) -> Unit:

@@ -113,7 +113,7 @@ class _Conversion:
         unit = self.unit
         if description := self.text("Description", "Unit"):
             self.values["description"] = description
-        self.values["enabled"] = bool(
+        self.values["enabled"] = unit.wanted or bool(
             unit.names("Install", "WantedBy") or unit.names("Install", "RequiredBy")
         )
         self._relations()
@@ -189,7 +189,7 @@ class _Conversion:
         found, left = [], []
         for name in names:
             if name.endswith((".service", ".target")) and name in self.known:
-                found.append(native_name(name))
+                found.append(self._instance(name))
             elif name in _CONDITIONS and key in ("After", "Wants", "Requires"):
                 waits[_CONDITIONS[name]] = None
             else:
@@ -209,6 +209,12 @@ class _Conversion:
         else:
             self.say(key, IGNORED, "not there, or a target that only systemd has", section)
         return found
+
+    def _instance(self, name: str) -> str:
+        """What it is called where it is meant alone: a plain name stands for all instances."""
+        prefix = f"{name.rpartition('.')[0]}@"
+        others = any(one.startswith(prefix) for one in (*self.known, self.unit.name))
+        return f"{native_name(name)}:default" if others else native_name(name)
 
     # -- what runs
 

@@ -62,12 +62,14 @@ def socket_service(socket: Unit) -> str:
 
 def sockets_of(service: Unit, sockets: Sequence[Unit]) -> Sockets:
     """The sockets of one service."""
-    enabled = any(
-        one.names("Install", key) for one in sockets for key in ("WantedBy", "RequiredBy")
-    )
+    enabled = any(_is_enabled(one) for one in sockets)
     listen = [row for one in sockets for row in _listen(service, one)]
     activation = _activation(service, sockets)
     return Sockets(listen, activation, enabled, [(one, _said(one)) for one in sockets])
+
+
+def _is_enabled(unit: Unit) -> bool:
+    return unit.wanted or any(unit.names("Install", key) for key in ("WantedBy", "RequiredBy"))
 
 
 def _listen(service: Unit, socket: Unit) -> Iterable[dict[str, Any]]:
@@ -116,7 +118,7 @@ def _activation(service: Unit, sockets: Sequence[Unit]) -> dict[str, Any]:
         return {"when": "each", "copies": int(copies) if copies.isdigit() else _COPIES}
     if service.last("Service", "StandardInput") == "socket":
         return {"when": "wait"}
-    alone = not any(service.names("Install", key) for key in ("WantedBy", "RequiredBy"))
+    alone = not _is_enabled(service)
     kind = service.last("Service", "Type", "simple")
     return {"when": "first"} if alone and kind in ("simple", "exec", "idle") else {}
 

@@ -44,10 +44,13 @@ class Setting(NamedTuple):
 
 class Unit:
     """A unit with its drop-ins. `name`: "web@blue.service"; `settings` in the order in which they
-    count, list resets applied.
+    count, list resets applied. `wanted`: whether a link in some `.wants` or `.requires` enables it.
     """
 
-    def __init__(self, name: str, file: str, settings: Sequence[Setting]) -> None:
+    def __init__(
+        self, name: str, file: str, settings: Sequence[Setting], wanted: bool = False
+    ) -> None:
+        self.wanted = wanted
         self.name = name
         self.file = file
         self.settings = list(settings)
@@ -179,7 +182,17 @@ def read_unit(name: str, searched: Sequence[str] = SEARCHED) -> Unit:
                 drops.update({file: f"{folder}/{file}" for file in names})
     for file in sorted(drops):
         rows += _read(drops[file])
-    return Unit(own, path, _reset(rows))
+    wanted = any(_is_wanted(one, own) for one in [os.path.dirname(path), *searched])
+    return Unit(own, path, _reset(rows), wanted)
+
+
+def _is_wanted(directory: str, name: str) -> bool:
+    """Whether it is linked into what some unit of that directory wants."""
+    try:
+        folders = [one for one in os.listdir(directory) if one.endswith((".wants", ".requires"))]
+    except OSError:  # there is none
+        return False
+    return any(os.path.lexists(f"{directory}/{folder}/{name}") for folder in folders)
 
 
 def _reset(rows: list[Setting]) -> list[Setting]:

@@ -75,3 +75,15 @@ def test_what_would_be_written_is_shown_as_it_would_be(
     out = capsys.readouterr().out
     assert out.startswith("x.service: x\n# From ")
     assert '\nexec_start = ["/bin/x"]\n' in out
+
+
+def test_a_link_to_a_unit_that_comes_along_is_another_name_of_it(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "z.service").symlink_to("x.service")
+    units = [str(files / name) for name in ("z.service", "x.service")]
+    assert main(["import", "systemd", *units, "--to", str(files / "to")]) == 0
+    assert "z.service is another name of x.service" in capsys.readouterr().err
+    assert [one.name for one in (files / "to").iterdir()] == ["x.toml"]
+    assert main(["import", "systemd", units[0], "--to", str(files / "other")]) == 0
+    assert [one.name for one in (files / "other").iterdir()] == ["z.toml"]

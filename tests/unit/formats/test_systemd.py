@@ -250,3 +250,22 @@ def test_when_it_is_started(
 def test_a_path_may_name_an_instance(tmp_path: Path) -> None:
     unit(tmp_path, "x@.service", "[Service]\nExecStart=/bin/x %i\n")
     assert read_unit(f"{tmp_path}/x@one.service").all("Service", "ExecStart") == ["/bin/x one"]
+
+
+def test_a_unit_beside_instances_is_meant_alone(tmp_path: Path, box: Any) -> None:
+    """A plain name stands for all instances, its own among them."""
+    unit(tmp_path, "db.service", "[Service]\nType=oneshot\nExecStart=/bin/true\n")
+    unit(tmp_path, "db@.service",
+         "[Unit]\nPartOf=db.service\nBefore=db.service\n[Service]\nExecStart=/bin/x\n")  # fmt: skip
+    values, _ = convert(tmp_path, "db@main.service", "db.service")
+    assert values["before"] == ["db:default"]
+    assert values["dependency"][0]["targets"] == ["db:default"]
+    assert convert(tmp_path, "db.service")[0]["model"] == "transient"
+
+
+def test_a_link_in_what_a_target_wants_enables_it(tmp_path: Path) -> None:
+    unit(tmp_path, "a.service", "[Service]\nExecStart=/bin/x\n")
+    assert convert(tmp_path, "a.service")[0]["enabled"] is False
+    (tmp_path / "basic.target.wants").mkdir()
+    (tmp_path / "basic.target.wants" / "a.service").symlink_to("../a.service")
+    assert convert(tmp_path, "a.service")[0]["enabled"] is True
