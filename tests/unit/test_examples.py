@@ -15,6 +15,10 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SERVICES = {
     "quickstart": {"store", "worker", "web", "ticker"},
     "debian": {"directories", "postgres", "redis", "nginx"},
+    "smf": {
+        *("site/directories", "system/cron", "network/ssh", "network/http"),
+        "application/postgresql",
+    },
 }
 
 
