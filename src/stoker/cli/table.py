@@ -328,12 +328,15 @@ VERBS: tuple[Verb, ...] = (
     Verb(
         "system", "show what is known of the machine, or tell the manager",
         "sleep stops every service, wake brings them back. set says that a condition (TIME, "
-        "MOUNTS, NETWORK, or a name of your own) is met or unmet; unset leaves it to its watcher.",
+        "MOUNTS, NETWORK, or a name of your own) is met or unmet; unset leaves it to its watcher. "
+        "install makes stoker the init of the file system below --root: programs, boot services, "
+        "what fstab comes to; uninstall takes exactly that away.",
         [Argument("action", "what to say; nothing: show all", many="?", kind="choice",
-                  choices=("sleep", "wake", "set", "unset")),
+                  choices=("sleep", "wake", "set", "unset", "install", "uninstall")),
          Argument("name", "the condition", many="?", kind="word"),
          Argument("value", "met or unmet", many="?", kind="choice", choices=("met", "unmet"))],
-        [*CHANGE], statuses=CHANGES,
+        [Option("--root", "of the file system below DIR (install, uninstall)", value="DIR",
+                kind="directory"), *CHANGE], statuses=CHANGES,
     ),
     Verb(
         "prop", "show or set properties of a service, above what its file says",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from stoker.errors import UsageError
+
 from ..call import Call
 from ..operation import change
 from ..say import clean, dump, local, note, table
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_WORDS = {"sleep": 1, "wake": 1, "set": 3, "unset": 2}  # of each action, itself included
+_WORDS = {"sleep": 1, "wake": 1, "set": 3, "unset": 2, "install": 1, "uninstall": 1}
+"""Of each action, itself included."""
 
 
 def run(call: Call) -> int:
@@ -20,9 +23,15 @@ def run(call: Call) -> int:
     action, name, value = (call.arguments[key] for key in ("action", "name", "value"))
     if action is None:
         return _show(call)
+    if call.get("root") and action not in ("install", "uninstall"):
+        raise UsageError("--root is for install and uninstall")
     given = 1 + (name is not None) + (value is not None)
     if given != _WORDS[action]:
         _wrong(call, action, name)
+    if action in ("install", "uninstall"):
+        from ..machine import change_root
+
+        return change_root(call, action)
     if action == "set":
         return _set(call, name, value == "met")
     return change(call, action, [], input=name or "")
@@ -47,14 +56,12 @@ def _remark(call: Call, name: str) -> None:
 
 
 def _wrong(call: Call, action: str, name: str | None) -> None:
-    from stoker.errors import UsageError
-
     example = {
         "set": f"stoker system set {name or 'NAME'} met|unmet",
         "unset": "stoker system unset NAME",
     }
     raise UsageError(
-        f"{action} takes {'no' if action in ('sleep', 'wake') else _WORDS[action] - 1} words",
+        f"{action} takes {_WORDS[action] - 1 or 'no'} words",
         hint=f"usage: {example.get(action, f'stoker system {action}')}",
     )
 

@@ -1,0 +1,214 @@
+"""`stoker system install --root DIR`: all or nothing, twice as once, and away again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stoker.cli.machine import LIST, File, Placing, contents
+from stoker.errors import Failed
+from stoker.formats import compile_place
+from stoker.model import project_place
+
+PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+TOOLS = (
+    *("usr/sbin/agetty", "usr/sbin/ip", "usr/sbin/ifup", "usr/sbin/hwclock", "usr/sbin/modprobe"),
+    *("usr/sbin/sysctl", "usr/bin/udevadm", "usr/bin/systemd-tmpfiles"),
+    "usr/lib/systemd/systemd-udevd",
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file system as Debian's are: /sbin and its like are links into /usr."""
+    # Of the packages only the smallest: there are hundreds of files in the others.
+    monkeypatch.setattr(sys.modules["stoker.cli.machine.belonging"], "_COPIED", ("h11",))
+    root = tmp_path / "root"
+    for name in ("bin", "sbin", "lib"):
+        (root / "usr" / name).mkdir(parents=True)
+        (root / name).symlink_to(f"usr/{name}")
+    for name in (f"usr/bin/{PYTHON}", *TOOLS):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch(0o755)
+    (root / "etc").mkdir()
+    (root / "etc/fstab").write_text("/dev/a / ext4 defaults 0 1\n/dev/b /srv ext4 defaults 0 2\n")
+    return root
+
+
+def tree(root: Path) -> dict[str, str]:
+    """All that is there: path to content, or where a link leads."""
+    found = {}
+    for folder, folders, files in os.walk(root):
+        for name in [*files, *folders]:
+            path = Path(folder, name)
+            if path.is_symlink():
+                found[str(path.relative_to(root))] = f"→ {os.readlink(path)}"
+            elif path.is_file():
+                found[str(path.relative_to(root))] = path.read_bytes().hex()
+    return found
+
+
+def install(root: Path, dry: bool = False) -> dict[str, str]:
+    """Install; what was done to each path."""
+    placing = Placing(str(root))
+    return {act.path: act.kind for act in placing.install(contents(placing).files, dry=dry)}
+
+
+def test_everything_is_there_and_is_told(root: Path) -> None:
+    acts = install(root)
+    there = tree(root)
+    assert there["usr/sbin/init"] == "→ /usr/lib/stoker/init"
+    assert there["usr/sbin/poweroff"] == "→ /usr/bin/stoker"
+    assert os.access(root / "usr/lib/stoker/init", os.X_OK)
+    assert "usr/lib/stoker/python/h11/__init__.py" in there
+    for name in ("boot-udev", "boot-tmpfiles", "boot-network", "getty"):
+        assert acts[f"/usr/lib/stoker/services/{name}.toml"] == "write"
+    assert acts["/etc/stoker/services/mount-srv.toml"] == "write"
+    told = {path.lstrip("/") for path, kind in acts.items() if kind in ("write", "link")}
+    assert told - set(there) == set()
+
+
+def test_what_lacks_its_program_is_left_out_and_that_is_said(root: Path) -> None:
+    (root / "usr/sbin/ifup").unlink()
+    (root / "usr/sbin/rsyslogd").touch()
+    found = contents(Placing(str(root)))
+    paths = {one.path for one in found.files}
+    assert "/usr/lib/stoker/services/boot-network.toml" not in paths
+    assert "/usr/lib/stoker/services/log-syslog.toml" not in paths
+    assert any("boot-network" in note and "/sbin/ifup" in note for note in found.notes)
+    assert any("log-syslog" in note and "rsyslogd" in note for note in found.notes)
+
+
+def test_the_shipped_services_are_good_definitions(root: Path) -> None:
+    install(root)
+    place = project_place(str(root / "usr/lib/stoker/services"), {}, 0)
+    place.directories.append(str(root / "etc/stoker/services"))
+    compiled = compile_place(place)
+    assert [one for one in compiled.mistakes if one.level == "error"] == []
+    names = {one.fmri for one in compiled.definitions}
+    assert {"svc:/boot/udev:default", "svc:/getty:console", "svc:/mount/srv:default"} <= names
+
+
+def test_only_logins_and_networks_come_up_by_themselves(root: Path) -> None:
+    install(root)
+    place = project_place(str(root / "usr/lib/stoker/services"), {}, 0)
+    own = [one for one in compile_place(place).definitions if not one.gives]
+    enabled = {one.fmri for one in own if one.enabled}
+    assert enabled == {"svc:/getty:console", "svc:/boot/network:default"}
+    wanted = {one.fmri for one in own if one.wanted_by}
+    assert "svc:/boot/udev:default" in wanted
+
+
+def test_twice_is_as_once(root: Path) -> None:
+    install(root)
+    before = tree(root)
+    assert set(install(root).values()) == {"none"}
+    assert tree(root) == before
+
+
+def test_a_dry_run_says_the_same_and_does_nothing(root: Path) -> None:
+    before = tree(root)
+    dry = install(root, dry=True)
+    assert tree(root) == before
+    assert install(root) == dry
+
+
+def test_away_again(root: Path) -> None:
+    before = tree(root)
+    install(root)
+    acts = Placing(str(root)).uninstall()
+    assert {act.kind for act in acts} == {"remove"}
+    assert tree(root) == before
+    assert Placing(str(root)).uninstall() == []
+
+
+def test_what_was_changed_since_is_kept(root: Path) -> None:
+    install(root)
+    changed = root / "usr/lib/stoker/services/getty.toml"
+    changed.write_text("# mine\n")
+    assert install(root)["/usr/lib/stoker/services/getty.toml"] == "kept"
+    acts = {act.path: act.kind for act in Placing(str(root)).uninstall()}
+    assert acts["/usr/lib/stoker/services/getty.toml"] == "kept"
+    assert changed.read_text() == "# mine\n"
+
+
+def test_what_no_longer_belongs_there_goes(root: Path) -> None:
+    install(root)
+    (root / "etc/fstab").write_text("/dev/a / ext4 defaults 0 1\n")
+    assert install(root)["/etc/stoker/services/mount-srv.toml"] == "remove"
+    assert not (root / "etc/stoker/services/mount-srv.toml").exists()
+
+
+def test_another_init_is_left(root: Path) -> None:
+    (root / "usr/sbin/init").symlink_to("/lib/systemd/systemd")
+    assert install(root)["/usr/sbin/init"] == "kept"
+    assert os.readlink(root / "usr/sbin/init") == "/lib/systemd/systemd"
+    Placing(str(root)).uninstall()
+    assert os.readlink(root / "usr/sbin/init") == "/lib/systemd/systemd"
+
+
+def test_a_definition_that_is_not_ours_keeps_all_from_being_done(root: Path) -> None:
+    there = root / "etc/stoker/services/mount-srv.toml"
+    there.parent.mkdir(parents=True)
+    there.write_text("exec_start = 'mine'\n")
+    before = tree(root)
+    with pytest.raises(Failed, match="not put there by stoker"):
+        install(root)
+    assert tree(root) == before
+
+
+def test_what_cannot_be_written_keeps_all_from_being_done(root: Path) -> None:
+    (root / "etc/stoker").touch()  # where a directory is to be
+    before = tree(root)
+    with pytest.raises(Failed):
+        install(root)
+    assert tree(root) == before
+
+
+def test_a_link_in_the_root_does_not_lead_out_of_it(tmp_path: Path, root: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (root / "opt").symlink_to(outside)  # as the root itself sees it: a path below the root
+    (root / "srv").symlink_to("../../../outside")
+    placing = Placing(str(root))
+    placing.install([File("/opt/x", b"x"), File("/srv/y", b"y")])
+    assert list(outside.iterdir()) == []
+    assert Path(str(root) + str(outside), "x").read_bytes() == b"x"
+    assert (root / "outside/y").read_bytes() == b"y"
+
+
+def test_a_root_without_our_python_is_refused(root: Path) -> None:
+    (root / f"usr/bin/{PYTHON}").unlink()
+    with pytest.raises(Failed, match=PYTHON):
+        install(root)
+
+
+def test_a_damaged_list_is_told(root: Path) -> None:
+    install(root)
+    (root / LIST.lstrip("/")).write_text("{")
+    with pytest.raises(Failed, match="cannot be read"):
+        Placing(str(root))
+
+
+def test_the_command(root: Path) -> None:
+    def stoker(*words: str) -> subprocess.CompletedProcess[str]:
+        code = "import sys; from stoker.cli import main; sys.exit(main())"
+        argv = [sys.executable, "-c", code, "system", *words]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+
+    done = stoker("install", "--root", str(root), "--json")
+    assert done.returncode == 0, done.stderr
+    assert (root / "usr/lib/stoker/python/stoker/keeper.py").is_file()
+    told = json.loads(done.stdout)
+    assert {"do": "link", "path": "/usr/sbin/init", "why": None} in told["acts"]
+    text = stoker("install", "--root", str(root))
+    assert "as it is  /usr/lib/stoker/init" in text.stdout
+    assert stoker("uninstall", "--root", str(root)).returncode == 0
+    assert not (root / "usr/lib/stoker").exists()
+    assert stoker("sleep", "--root", str(root)).returncode == 2
+    assert stoker("install", "--root", str(root / "nothing")).returncode == 2
