@@ -150,13 +150,17 @@ class Storm:
         return Client(str(self.place.runtime / "control"))
 
     def until_answered(self, ask: Callable[[], Any]) -> Any:
-        """Ask, and ask again while nobody lives to answer."""
+        """Ask, and ask again while nobody lives to answer: in a storm of deaths as long as that
+        lasts, for what takes longer than a manager lives is answered by none.
+        """
         end = time.monotonic() + PATIENCE
         while True:
             try:
                 return ask()
             except (NoManager, NotYet) as error:
-                if time.monotonic() > end:
+                if not self._over.is_set():
+                    end = time.monotonic() + PATIENCE
+                elif time.monotonic() > end:
                     raise Deadline(f"never answered: {error}\n{self.place.manager_log()}") from None
                 time.sleep(0.005)
 
