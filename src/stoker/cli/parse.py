@@ -49,7 +49,7 @@ def _verb(word: str) -> Verb:
         _wrong(f"{word!r} may be {', '.join(verb.name for verb in begin)}", "write more of it")
     from stoker.model import did_you_mean
 
-    other = {"list": "ls", "ps": "ls", "log": "logs", "run": "up", "show": "status", "tail": "logs"}
+    other = {"list": "ls", "ps": "ls", "log": "logs", "show": "status", "tail": "logs"}
     near = other.get(word) or did_you_mean(word, [verb.name for verb in VERBS])
     hint = f"did you mean {near}?" if near else "stoker help lists all verbs"
     raise _error(f"no such verb: {word}", hint)

@@ -172,6 +172,21 @@ VERBS: tuple[Verb, ...] = (
                   5: STATUSES[5]}, fast=False,
     ),
     Verb(
+        "run", "run a directory of services, and a command, in a container",
+        "As PID 1, or not: this process becomes the keeper. Services' output goes to our own, with "
+        "names before the lines. When COMMAND has ended, or a service that is essential, all is "
+        "stopped in order, and the status is its own. Without DIR the command is all there is.",
+        [Argument("dir", "the directory of services", many="?", kind="directory"),
+         Argument("command", "a command to run beside them, with our input", many="*",
+                  kind="rest")],
+        [Option("--plain", "the lines of COMMAND without its name before them")],
+        statuses={0: "all is down, as was asked; or what was essential ended with 0",
+                  1: "it could not begin; or what was essential could not be executed",
+                  126: "COMMAND is not executable", 127: "there is no COMMAND",
+                  128: "and more: the signal that ended what was essential, plus 128"},
+        fast=False,
+    ),
+    Verb(
         "down", "stop everything in reverse order, then the manager",
         "Says what it waits for: name, processes, signal, seconds. A second Ctrl-C kills what is "
         "left at once.",

@@ -19,6 +19,10 @@ from stoker.model import Place
 
 from .fast import Client
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
     "Launch",
     "exec_keeper",
@@ -124,10 +128,13 @@ def _not_lost(place: Place) -> None:
 def _directories(place: Place) -> None:
     """Make the directories that are ours. Raises Refused, Failed."""
     try:
+        if place.passes:  # where everything is below it
+            os.makedirs(os.path.dirname(place.runtime), 0o700, exist_ok=True)
+            os.makedirs(place.runtime, 0o700, exist_ok=True)
         os.makedirs(place.state, 0o755, exist_ok=True)
-        if place.kind == "project":
+        if place.kind == "project" and not place.passes:
             _keep_out_of_git(place.state)
-        _point_to(place)
+            _point_to(place)
         os.makedirs(place.logs, 0o700, exist_ok=True)
         above = os.path.dirname(place.runtime)
         if not os.path.isdir(above):
@@ -146,8 +153,6 @@ def _directories(place: Place) -> None:
 def _point_to(place: Place) -> None:
     """Leave a link to a runtime directory that is elsewhere. Raises Busy when one is in use."""
     link = place.state + "/run"
-    if place.kind != "project":
-        return
     for other in {os.path.realpath(link)} - {os.path.realpath(place.runtime)}:
         client = Client(other + "/control", place)
         try:
@@ -172,7 +177,8 @@ def _point_to(place: Place) -> None:
 def _ours(path: str, place: Place) -> None:
     """A runtime directory that somebody else prepared for us is not to be trusted."""
     found = os.stat(path)
-    if path == place.runtime and found.st_uid != os.getuid():
+    trusted = {os.getuid(), 0} if place.passes else {os.getuid()}  # a volume is root's
+    if path == place.runtime and found.st_uid not in trusted:
         raise Refused(
             f"{path} belongs to uid {found.st_uid}", hint="remove it, or use --runtime-dir"
         )
@@ -210,7 +216,9 @@ def _environment(place: Place) -> list[bytes]:
     """The base environment of services: ours in a project, else a clean one."""
     if place.kind == "project":
         skip = tuple(name.encode() for name in _NOT_FOR_SERVICES)
-        return [k + b"=" + v for k, v in os.environb.items() if not k.startswith(skip)]
+        kept = (b"STOKER_RUNTIME_DIR",) if place.passes else ()  # it is a whole container's
+        ours = os.environb.items()
+        return [k + b"=" + v for k, v in ours if k in kept or not k.startswith(skip)]
     import pwd
 
     found = {"PATH": _PATH}
@@ -278,12 +286,39 @@ def _paths(package: str) -> list[str]:
     return list(found)
 
 
-def exec_keeper(place: Place) -> NoReturn:
-    """Become the keeper: for `up` in the foreground, whose pid then is the keeper's."""
+def exec_keeper(place: Place, given: Mapping[str, int] | None = None) -> NoReturn:
+    """Become the keeper: for `up` in the foreground, whose pid then is the keeper's. `given`:
+    descriptors that it is to hold for the others, by name; it then has the first three to itself,
+    whether it is PID 1 or not.
+    """
     argv = keeper_argv(place)
+    if given is not None:
+        at = argv.index("--run")
+        rest = [word for word in argv[at:] if word != "--pid1"]
+        argv = [*argv[:at], "--take", str(_handover(given)), *rest]
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(argv[0], argv)
+
+
+def _handover(given: Mapping[str, int]) -> int:
+    """A file that a keeper reads with --take (the layout stands in ``stoker/keeper.py``): that it
+    holds copies of these.
+    """
+    import fcntl
+
+    packets = ["STOKER-HANDOVER\0001"]
+    for name, number in given.items():
+        try:
+            fd = fcntl.fcntl(number, fcntl.F_DUPFD, 3)
+        except OSError:
+            continue  # it is closed: then there is none
+        packets.append(f"NAME\0{fd}\0{name}")
+    packets.append("END")
+    memory = os.memfd_create("stoker-handover", 0)
+    for packet in packets:
+        os.write(memory, len(packet).to_bytes(4, "little") + packet.encode())
+    return memory
 
 
 def start(place: Place) -> Client:

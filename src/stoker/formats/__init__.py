@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .systemd_socket import socket_service
     from .systemd_unit import Unit, find_unit, read_unit
     from .systemd_words import command_lines, span
+    from .toml_text import definition_text
 
 _HOME = {
     "INETD": "inetd",
@@ -79,6 +80,7 @@ _HOME = {
     "find_bundle": "bundle_roots",
     "roots": "bundle_roots",
     "compile_main": "compile",
+    "definition_text": "toml_text",
     "compile_place": "compile",
     "file_name": "new",
     "format_of": "registry",
@@ -124,6 +126,7 @@ __all__ = [
     "command_lines",
     "span",
     "convert_unit",
+    "definition_text",
     "find_bundle",
     "find_unit",
     "socket_service",

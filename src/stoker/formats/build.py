@@ -142,6 +142,7 @@ class Builder:
             activation=self.activation(),
             limits=self.limits(),
             log=self.log(),
+            stdin=self.get("stdin", "null"),
         )
 
     def check_start(self) -> None:

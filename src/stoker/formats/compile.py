@@ -9,6 +9,7 @@ definition, so that what runs goes on.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -47,6 +48,17 @@ _DEFAULT = Definition("")
 _DEFAULT_LOG = _DEFAULT.log
 _SOON = Restart(cap=1.0)  # sysmgr looks again after a second
 _PUBLISHED = Settings(watch=True, watch_delay=0.05)  # sysmgr finds a new script within a second
+# What `stoker run` keeps is in a file system that may be memory.
+_PASSING_ALONE = Settings(
+    log=LogSettings("passthrough", stderr="apart"), history_count=10_000, history_age=86_400.0
+)
+_PASSING = msgspec.structs.replace(
+    _PASSING_ALONE,
+    signals={
+        int(one): ("command",)
+        for one in (signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)
+    },
+)
 
 
 def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
@@ -184,6 +196,8 @@ def _loaded(place: Place, around: Surroundings, mistakes: list[Mistaken]) -> lis
 
 def _settings(place: Place) -> tuple[Settings, list[Mistaken]]:
     default = _PUBLISHED if place.published else Settings()
+    if place.passes:
+        default = _PASSING if place.command in place.directories else _PASSING_ALONE
     if not any(os.path.lexists(path) for path in place.settings):
         return default, []
     from .settings import read_settings

@@ -159,6 +159,7 @@ LOG = Each(
     Key("compress", Flag(), "closed files are compressed", "true"),
     Key("stderr", Choice("together", "apart", what="stderr"),
         "standard error is mixed into the output, or kept apart", f'"{_log.stderr}"'),
+    Key("prefix", Flag(), "with passthrough: the service's name stands before each line", "true"),
     name="log",
 )  # fmt: skip
 
@@ -233,6 +234,8 @@ DEFINITION = Table(
     Key("group", Account(), "group it runs as", "the user's", "context"),
     Key("supplementary_groups", Accounts(), "further groups", "the user's", "context"),
     Key("working_directory", FilePath(), "directory it runs in", "the place's", "context"),
+    Key("stdin", Choice("null", "inherit", what="input"),
+        "what it reads: nothing, or with `stoker run` what that was given", '"null"', "stdin"),
     Key("umask", Octal(), "file mode mask", "inherited", "context"),
     Key("nice", Whole(-20, 19), "scheduling priority", "inherited", "context"),
     Key("oom_score_adj", Whole(-1000, 1000), "how likely the kernel ends it when memory is short",

@@ -7,10 +7,18 @@ from typing import Any
 
 import msgspec
 
-from stoker.model import LogSettings, Mistaken, Role, Settings, show_duration
+from stoker.errors import UsageError
+from stoker.model import (
+    Mistaken,
+    Role,
+    Settings,
+    did_you_mean,
+    show_duration,
+    signal_number,
+)
 
 from .keys import LOG
-from .kinds import BAD, Choice, Duration, Flag, Kind, Spot, Strings, Whole, Words
+from .kinds import BAD, Choice, Duration, Flag, Kind, Spot, Strings, Whole, Words, told
 from .tables import Key, Many, Table
 from .toml import Toml
 from .values import Environment
@@ -35,6 +43,50 @@ class _Everybody(Strings):
 
 
 _ACCOUNTS: Kind = _Everybody()
+
+
+class _Meanings(Kind):
+    """Signals to what they mean: a word, or a list of services that get them."""
+
+    words = "a table of signals"
+    choices = ("down", "reload", "ignore")
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        if not isinstance(value, dict):
+            return spot.wrong(
+                f"expected {self.words}, not {told(value)}", 'write USR1 = ["web"] below [signals]'
+            )
+        found: dict[int, tuple[str, ...]] = {}
+        good = True
+        for name, item in value.items():
+            meaning = self.meaning(item, spot.at(name))
+            try:
+                number = signal_number(name)
+            except UsageError as wrong:
+                meaning = spot.at(name).wrong(wrong.message, wrong.hint)
+            if meaning is BAD:
+                good = False
+            else:
+                found[number] = meaning
+        return found if good else BAD
+
+    def meaning(self, item: Any, spot: Spot) -> Any:
+        """What one signal means: the words, or the patterns of services."""
+        if isinstance(item, list):
+            return Strings().read(item, spot)
+        if item not in self.choices:
+            near = did_you_mean(str(item)[:60], self.choices)
+            hint = (
+                f'did you mean "{near}"?' if near else 'write ["NAME"] to pass it on to a service'
+            )
+            return spot.wrong(f"{told(item)} is no meaning of a signal", hint)
+        return item
+
+    def schema(self) -> dict[str, Any]:
+        names = {"type": "array", "items": {"type": "string"}}
+        meaning = {"oneOf": [{"enum": list(self.choices)}, names]}
+        return {"type": "object", "additionalProperties": meaning}
+
 
 ROLE = Table(
     Key("may", Choice("read", "operate", "administer", what="role"),
@@ -73,6 +125,9 @@ SETTINGS = Table(
     Key("spawner", Choice("own", "start-stop-daemon", what="spawner"),
         "what starts processes: ourselves, or Debian's start-stop-daemon(8)", f'"{_is.spawner}"'),
     Key("log", LOG, "how output is kept where a definition does not say"),
+    Key("signals", _Meanings(),
+        '[signals], what a signal to the keeper means: "down", "reload", "ignore", or the services '
+        "whose main processes get it", "TERM and INT down, HUP reload, others nothing"),
     Key("role", Many(ROLE), "[[role]]: who besides root and the owner may do what"),
     name="settings",
 )  # fmt: skip
@@ -103,12 +158,14 @@ def _settings(file: Toml, data: dict[str, Any], default: Settings) -> Settings:
         value = key.kind.read(item, spot.at(name))
         if value is not BAD:
             values[name] = value
-    told = values.pop("log", None)
-    if told:
-        if told.get("mode") == "file" or "path" in told:
+    log = values.pop("log", None)
+    if log:
+        if log.get("mode") == "file" or "path" in log:
             spot.at("log").wrong('mode "file" belongs to one service', "write it there")
         else:
-            values["log"] = msgspec.structs.replace(LogSettings(), **told)
+            values["log"] = msgspec.structs.replace(default.log, **log)
+    if "signals" in values:
+        values["signals"] = default.signals | values["signals"]
     roles = []
     for at, row in enumerate(values.pop("role", ())):
         if not row.get("users") and not row.get("groups"):

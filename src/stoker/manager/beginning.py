@@ -161,8 +161,10 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
     manager.attach(executor)
     keeping.said = manager.log
     keeping.exited = lambda told: _exited(manager, executor, told)
-    keeping.signalled = manager.signalled
+    keeping.signalled = manager.meanings.heard
     items = _held(keeping, executor)
+    executor.outputs.given = keeping.take("stdio/")
+    manager.aloud.fd = executor.outputs.given.get("stdio/2", -1)
     if not records.engine:
         records = recognised(executor, compiled.definitions)
         if records.engine:

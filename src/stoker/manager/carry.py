@@ -63,6 +63,7 @@ class Carrier:
         wake: Callable[[int | None], object],
         leave: Callable[[int], object],
         outcome: Callable[[Outcome], object],
+        published: Callable[[Publish], object],
         log: Callable[[str], object],
         failed: Callable[[Exception], object],
     ) -> None:
@@ -73,6 +74,7 @@ class Carrier:
         self._wake = wake
         self._leave = leave
         self._outcome = outcome
+        self._published = published
         self._log = log
         self._failed = failed
         self._spawns: deque[Spawn] = deque()
@@ -165,6 +167,7 @@ class Carrier:
             return  # only where it is going: the log and the history want where it has arrived
         if effect.state in _LOUD and effect.state != effect.old_state:
             self._log(f"{display(effect.fmri)}: {effect.text or effect.state}")
+            self._published(effect)
         if effect.state in _OVER and effect.state != effect.old_state:
             self._executor.listeners.close(effect.fmri)
         if self._link is not None:

@@ -37,10 +37,12 @@ from stoker.model import (
 )
 from stoker.process import End, Executor
 
+from .aloud import Aloud
 from .carry import Carrier
 from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
+from .meanings import Meanings
 from .milestone import Milestone
 from .parent import Parent
 from .reload import bad_files
@@ -102,7 +104,8 @@ class Manager:
         self.tidying = Tidying(loop, self._busy)
         self.milestone = Milestone(self)
         self.remarks = Remarks(self)
-        self._asked_down = 0
+        self.meanings = Meanings(self)
+        self.aloud = Aloud(self)
         self._waits: dict[tuple[str, int], list[tuple[str, ...]]] = {}
         self.on_settings: Callable[[], object] = lambda: None
         self.defined: Callable[[list[Definition]], object] = lambda _new: None
@@ -126,6 +129,7 @@ class Manager:
             self._wake,
             self._leave,
             self.telling.outcome,
+            self.aloud.published,
             self.log,
             self.failed,
         )
@@ -405,29 +409,10 @@ class Manager:
             raise Failed("there is no recorder, so nothing can be remembered")
         self.link.change(path, who, call)
 
-    # -- signals of the keeper
-
-    def signalled(self, number: int, count: int) -> None:
-        """TERM and INT take everything down, a second one at once; HUP reads definitions again."""
-        import signal
-
-        asked = {signal.SIGTERM, signal.SIGINT}
-        if self.place.published:  # where each of them has always meant the same
-            asked |= {signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT}
-        if number in asked:
-            for _ in range(min(count, 2)):
-                self._asked_down += 1
-                self.log(f"{signal.Signals(number).name}: everything goes down")
-                if self._leaving is None:
-                    why = f"signal {signal.Signals(number).name}"
-                    self.submit(Request(verb="down", who="a signal to the keeper", why=why))
-        elif number == signal.SIGHUP:
-            self.reload(self._reloaded, who="a signal to the keeper")
-
     def _files_changed(self) -> None:
         if self._leaving is None and self.engine.shutdown is None:
             self.log("files may have changed: definitions are read again")
-            self.reload(self._reloaded, who="a change of files")
+            self.reload(self.reloaded, who="a change of files")
 
     def _unwatched(self, text: str) -> None:
         if text:
@@ -436,7 +421,8 @@ class Manager:
         else:
             self.notices.pop("watch", None)
 
-    def _reloaded(self, answer: Any) -> None:
+    def reloaded(self, answer: Any) -> None:
+        """Hear of a reload that nobody waits for."""
         if isinstance(answer, StokerError):
             self.log(f"reload: {answer}")
 
@@ -478,6 +464,7 @@ class Manager:
         self._stop_sent = True
         self.parting()
         self.executor.listeners.keep(())
+        self.aloud.ending()
         self.log(f"everything is down; the end, with status {self._status}")
         self.executor.contracts.close()
         if self.keeping is not None:

@@ -56,7 +56,15 @@ if TYPE_CHECKING:
         split,
         unescape,
     )
-    from .place import MARK, Place, find_place, project_place, system_place, user_place
+    from .place import (
+        MARK,
+        Place,
+        find_place,
+        project_place,
+        run_places,
+        system_place,
+        user_place,
+    )
     from .properties import (
         LONGEST_VALUE,
         VALUE_TYPES,
@@ -135,7 +143,15 @@ _PARTS = {
         "split",
         "unescape",
     ),
-    "place": ("MARK", "Place", "find_place", "project_place", "system_place", "user_place"),
+    "place": (
+        "MARK",
+        "Place",
+        "find_place",
+        "project_place",
+        "run_places",
+        "system_place",
+        "user_place",
+    ),
     "rights": ("Level", "Peer", "Rights", "rights_of"),
     "properties": (
         "LONGEST_VALUE",
@@ -259,6 +275,7 @@ __all__ = [
     "restart_digest",
     "rfc3339",
     "rights_of",
+    "run_places",
     "service_of",
     "show_duration",
     "signal_name",

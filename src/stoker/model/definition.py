@@ -198,7 +198,8 @@ class LogSettings(Frozen, frozen=True):
     "json", "smf" (plain, with the lines of SMF's restarter), "file" (the service writes straight
     into `path`), "passthrough" (to the manager's own output), "service" (the input of the instance
     whose FMRI is `path`), "none" (/dev/null). `size`: bytes of one file; `age`: seconds; `count`:
-    files kept; `total`: bytes of all. `stderr`: "together" or "apart".
+    files kept; `total`: bytes of all. `stderr`: "together" or "apart". `prefix`: with
+    "passthrough", the instance's name stands before each line.
     """
 
     mode: str = "lines"
@@ -209,6 +210,7 @@ class LogSettings(Frozen, frozen=True):
     total: int | None = None
     compress: bool = True
     stderr: str = "together"
+    prefix: bool = True
 
 
 class Supervise(Frozen, frozen=True):
@@ -233,10 +235,11 @@ class Definition(Frozen, frozen=True):
     its exit 0 means again and anything else that it is over; with "policy" `restart` decides when
     it has ended, and only one of `fatal_exits` as its exit status says no. `decide_arguments`, how
     the run ended: "cause" (class, name or code, number, core), "code" (exit code or -1, low byte of
-    the wait status), "pair" (exit code or 256, signal or 0). `stdin`: "null", or "pipe": what
-    others write whose `log` is this. `gives`: inputs that it tells the manager of; such a watcher
-    runs while the system is not active too. `source`: the file it came from; `origins`: key to
-    "file:line" for `cat`. Neither takes part in comparison of runs.
+    the wait status), "pair" (exit code or 256, signal or 0). `stdin`: "null"; "pipe", what
+    others write whose `log` is this; or "inherit", what the place itself was given. `gives`: inputs
+    that it tells the manager of; such a watcher runs while the system is not active too. `source`:
+    the file it came from; `origins`: key to "file:line" for `cat`. Neither takes part in comparison
+    of runs.
     """
 
     fmri: str

@@ -124,6 +124,8 @@ FIELDS: tuple[FieldRow, ...] = (
     FieldRow("log", "total", "count", "log.total"),
     FieldRow("log", "compress", "boolean", "log.compress"),
     FieldRow("log", "stderr", "astring", "log.stderr", ("together", "apart")),
+    FieldRow("log", "prefix", "boolean", "log.prefix"),
+    FieldRow("stoker", "stdin", "astring", "stdin", ("null", "inherit", "pipe")),
 )  # fmt: skip
 """Every property that stands for a field."""
 

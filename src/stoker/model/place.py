@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-__all__ = ["MARK", "Place", "find_place", "project_place", "system_place", "user_place"]
+__all__ = [
+    "MARK",
+    "Place",
+    "find_place",
+    "project_place",
+    "run_places",
+    "system_place",
+    "user_place",
+]
 
 MARK = ".stoker"
 """The directory in a project that holds what is ours, and by which the project is found."""
@@ -32,6 +40,8 @@ class Place:
     stoker.log; `settings`: our own settings files, first wins; `working_directory`: of services
     that name none. `uid`: the owner. `published`: the directory that shows what runs as files that
     people may act on, "" for none (sysmgr's RUNDIR). `machine`: we are its system manager.
+    `passes`: services' output passes through to that of whoever started the place, where nothing
+    else is said (`stoker run`).
     """
 
     __slots__ = (
@@ -39,6 +49,7 @@ class Place:
         "kind",
         "logs",
         "machine",
+        "passes",
         "published",
         "runtime",
         "settings",
@@ -59,6 +70,7 @@ class Place:
         uid: int,
         published: str = "",
         machine: bool = False,
+        passes: bool = False,
     ) -> None:
         self.kind = kind
         self.directories = list(directories)
@@ -70,6 +82,7 @@ class Place:
         self.uid = uid
         self.published = published
         self.machine = machine
+        self.passes = passes
 
     @property
     def name(self) -> str:
@@ -95,6 +108,11 @@ class Place:
     def loaded(self) -> str:
         """What clients have loaded besides (`stoker.model.Loaded`)."""
         return self.runtime + "/loaded"
+
+    @property
+    def command(self) -> str:
+        """The directory of the definition of the command that `stoker run` was given, if any."""
+        return self.runtime + "/command"
 
     @property
     def file(self) -> str:
@@ -135,8 +153,8 @@ class Place:
 
         try:
             data = json.loads(text)
-            data.setdefault("published", "")  # what an earlier version wrote has none
-            data.setdefault("machine", False)
+            # What earlier versions wrote has none of these.
+            data = {"published": "", "machine": False, "passes": False, **data}
             return cls(**{name: data[name] for name in cls.__slots__})
         except (ValueError, KeyError, TypeError, AttributeError) as wrong:
             raise UsageError(f"not the description of a place: {wrong}") from None
@@ -205,6 +223,50 @@ def system_place(environ: Mapping[str, str], uid: int = 0, *, runtime: str | Non
     )
 
 
+def run_places(
+    directory: str | None,
+    here: str,
+    environ: Mapping[str, str],
+    uid: int,
+    *,
+    first: bool,
+    runtime: str | None = None,
+) -> list[Place]:
+    """The places that `stoker run` may have, the best first: it takes the first whose runtime
+    directory can be written. All that it writes is there: such a place needs no other.
+
+    `directory`: the project (absolute), None for none; `here`: the working directory; `first`: we
+    are the first process, which has the machine's runtime directory, or the user's, for itself.
+    Raises UsageError when a given runtime directory is too long.
+    """
+    own = _user_runtime(environ, uid)
+    given = _given(runtime, environ)
+    if given is not None:
+        where = [given]
+    elif first:
+        where = ["/run/stoker", own + "/stoker"]
+    else:
+        from .digests import digest
+
+        beside = [] if directory is None else [os.path.join(directory, MARK, "run")]
+        where = [*beside, f"{own}/stoker-{digest(os.fsencode(directory or here), 6)}"]
+    return [
+        Place(
+            kind="project",
+            directories=[] if directory is None else [directory],
+            runtime=run,
+            state=run + "/state",
+            logs=run + "/logs",
+            settings=[] if directory is None else [os.path.join(directory, ".stoker.toml")],
+            working_directory=directory or here,
+            uid=uid,
+            passes=True,
+        )
+        for run in where
+        if _fits(run)
+    ]
+
+
 def find_place(
     start: str,
     environ: Mapping[str, str],
@@ -265,7 +327,10 @@ def upward(
 
 def _home(environ: Mapping[str, str]) -> str:
     home = environ.get("HOME", "")
-    return home if home.startswith("/") else os.path.expanduser("~")
+    if home.startswith("/"):
+        return home
+    home = os.path.expanduser("~")
+    return home if home.startswith("/") else "/"  # nobody whom the table of users knows
 
 
 def _xdg(environ: Mapping[str, str], name: str, home: str, below: str) -> str:

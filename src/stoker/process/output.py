@@ -63,6 +63,7 @@ class Outputs:
         self._directory = directory
         self.ends: dict[str, int] = {}  # write ends by name
         self.inputs: dict[str, tuple[int, int]] = {}  # both ends of what an instance reads
+        self.given: dict[str, int] = {}  # what the place itself was given: ``stdio/0`` is its input
         self._owned: dict[str, int] = {}  # uid that the pipe belongs to, where changed
         self.null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
 
@@ -79,7 +80,7 @@ class Outputs:
 
     def held(self) -> dict[str, int]:
         """What must outlive us, by the names that the keeper has for it."""
-        found = {f"in/{name}": fd for name, fd in self.ends.items()}
+        found = self.given | {f"in/{name}": fd for name, fd in self.ends.items()}
         for name, (reader, writer) in self.inputs.items():
             found |= {f"plumb/{name}": reader, f"to/{name}": writer}
         return found
@@ -113,6 +114,8 @@ class Outputs:
 
     def stdin(self, definition: Definition) -> int:
         """What a process of the service itself has as its input."""
+        if definition.stdin == "inherit":
+            return self.given.get("stdio/0", self.null)
         pair = self.inputs.get(definition.fmri) if definition.stdin == "pipe" else None
         return self.null if pair is None else pair[0]
 
@@ -222,4 +225,5 @@ class Outputs:
                 os.close(fd)
         self.ends.clear()
         self.inputs.clear()
-        os.close(self.null)
+        for fd in (*self.given.values(), self.null):
+            os.close(fd)

@@ -20,7 +20,8 @@ from stoker.linux import faults
 from .book import RETRY, Book, Shelf
 from .journal import BUFFER, SLACK, Journal
 from .lines import ERR, INDEX_RECORD, OUT, OWN, Parts, State, time_text
-from .output import TAIL, last_lines, loss, pass_through, write_all, written
+from .output import TAIL, last_lines, loss, write_all, written
+from .passing import Passing
 
 __all__ = ["Drain", "Pipe", "split_name"]
 
@@ -66,9 +67,11 @@ class Drain:
         trouble: Callable[[str, str, str], object],
         well: Callable[[str, str], object],
         matched: Callable[[str, int, str], object],
+        passing: Passing,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.journal = journal
+        self.passing = passing
         self.shelf = shelf
         self.sick: set[str] = set()
         self._mark = b""
@@ -227,8 +230,9 @@ class Drain:
         if book.encoder is None or (run is not None and not state.open):
             # Nothing to write: a file is opened at the first byte.
             if run is None:
-                self._unkept(book, chunk)
+                self._unkept(book, stream, chunk)
             else:
+                self.passing.ended(book, stream)
                 book.state = State(run, 0, 0)
                 book.run_at = (run, book.size if book.fd >= 0 else -1)
                 book.pending = book.tail = b""
@@ -426,9 +430,9 @@ class Drain:
 
     # -- other ends -----------------------------------------------------------------------------
 
-    def _unkept(self, book: Book, chunk: bytes) -> None:
+    def _unkept(self, book: Book, stream: int, chunk: bytes) -> None:
         if book.settings.mode == "passthrough":
-            pass_through(book.name, chunk)
+            self.passing.take(book, stream, chunk)
         book.tail = (book.tail + chunk)[-TAIL:]
         self._look(book, chunk)
 

@@ -22,6 +22,7 @@ from .lines import time_text
 from .link import Link, chunks, write_line
 from .output import last_lines
 from .ownlog import OwnLog
+from .passing import PREFIX, Passing
 from .readers import Readers
 from .settings import Settings
 
@@ -86,6 +87,7 @@ class Recorder:
             trouble=self._trouble,
             well=self._well,
             matched=self._matched,
+            passing=Passing(self.loop, dict(keeper.list(PREFIX).items)),
         )
         life = self._read_mark()
         self.ledger = Ledger(
@@ -124,6 +126,7 @@ class Recorder:
         self.loop.run(self._after)
         for pipe in list(self.pipes.values()):
             self.drain.read_all(pipe, LAST_BLOCKS)
+        self.drain.passing.close()
         self.drain.retry()
         self.held.store()
         self.ledger.close()
@@ -212,6 +215,11 @@ class Recorder:
             self.link.hear()
             if self.pipes.get(pipe.fd) is not pipe:
                 return
+        if pipe.book.settings.mode == "passthrough" and self.drain.passing.full(
+            lambda: self._again(pipe)
+        ):
+            self.loop.forget(pipe.fd)
+            return
         if self.held.changed:
             self.held.store()  # a successor must finish a block as we would have
         count = self.drain.read(pipe)
@@ -225,6 +233,10 @@ class Recorder:
         if count < SMALL and now - pipe.read_at < AT_ONCE:
             self._linger = True
         pipe.read_at = now
+
+    def _again(self, pipe: Pipe) -> None:
+        if self.pipes.get(pipe.fd) is pipe:
+            self._watch(pipe)
 
     def _maybe_over(self) -> None:
         """With neither keeper nor manager nor a pipe, there is nothing left to do."""
@@ -369,6 +381,7 @@ class Recorder:
         """
         assert self.link is not None
         there = self.held.descriptors() | {pipe.name: pipe.fd for pipe in self.pipes.values()}
+        there |= self.drain.passing.given
         names = list(there)
         for at in range(0, len(names), 200):
             some = names[at : at + 200]

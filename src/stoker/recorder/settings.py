@@ -16,7 +16,7 @@ class Settings:
     values become the default.
     """
 
-    __slots__ = ("age", "compress", "count", "mode", "path", "size", "total")
+    __slots__ = ("age", "compress", "count", "mode", "path", "prefix", "size", "total")
 
     def __init__(self, given: dict[str, Any] | None = None) -> None:
         said = given or {}
@@ -29,6 +29,7 @@ class Settings:
         total = _optional(said.get("total"))
         self.total: int | None = None if total is None else int(total)
         self.compress: bool = bool(said.get("compress", True))
+        self.prefix: bool = bool(said.get("prefix", True))
 
     def to_json(self) -> dict[str, Any]:
         """What `Settings` makes the same settings of again."""

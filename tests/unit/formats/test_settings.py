@@ -107,3 +107,32 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     settings, mistakes = read_settings([str(tmp_path / "stoker.toml")])
     assert settings == Settings()
     assert mistakes[0].message.startswith("cannot be read: ")
+
+
+def test_what_signals_mean(tmp_path: Path, right_by_schema: Any) -> None:
+    text = '[signals]\nHUP = "ignore"\nUSR1 = ["web", "w*"]\n"RTMIN+3" = "down"\n'
+    assert right_by_schema(text, "settings")
+    path = tmp_path / "stoker.toml"
+    path.write_text(text)
+    default = Settings(signals={1: ("command",), 28: ("command",)})
+    settings, mistakes = read_settings([str(path)], default)
+    assert mistakes == []
+    assert settings.signals == {1: "ignore", 10: ("web", "w*"), 37: "down", 28: ("command",)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('HUP = "dwn"', "is no meaning of a signal"),
+        ("HUP = 3", "is no meaning of a signal"),
+        ('HOP = "down"', "HOP"),
+        ("HUP = [1]", "expected a string"),
+    ],
+)
+def test_what_no_signal_means(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "stoker.toml"
+    path.write_text(f"[signals]\n{text}\n")
+    settings, (mistake,) = read_settings([str(path)])
+    assert settings.signals == {}
+    assert message in mistake.message
+    assert mistake.line == 2

@@ -53,7 +53,7 @@ class Rig:
         doer: Any = self.doer
         self.carrier = Carrier(
             doer, self.happenings, self.ring, None, nothing, nothing, nothing, nothing,
-            self.errors.append,
+            nothing, self.errors.append,
         )  # fmt: skip
 
 

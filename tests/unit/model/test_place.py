@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stoker.errors import UsageError
-from stoker.model import Place, find_place, project_place, system_place, user_place
+from stoker.model import Place, find_place, project_place, run_places, system_place, user_place
 
 HOME = {"HOME": "/home/ada", "XDG_RUNTIME_DIR": "/run/user/7"}
 
@@ -137,3 +137,37 @@ def test_a_place_survives_json() -> None:
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(UsageError):
         Place.from_json(text)
+
+
+def test_where_run_may_be() -> None:
+    first = run_places("/srv/app", "/work", HOME, 7, first=True)
+    assert [place.runtime for place in first] == ["/run/stoker", "/run/user/7/stoker"]
+    later = run_places("/srv/app", "/work", HOME, 7, first=False)
+    assert later[0].runtime == "/srv/app/.stoker/run"
+    assert later[1].runtime.startswith("/run/user/7/stoker-")
+    for place in (*first, *later):
+        assert place.passes
+        assert place.directories == ["/srv/app"]
+        assert place.working_directory == "/srv/app"
+        assert place.state == place.runtime + "/state"
+        assert place.logs == place.runtime + "/logs"
+        assert Place.from_json(place.to_json()) == place
+
+
+def test_run_with_a_command_alone() -> None:
+    (place,) = run_places(None, "/work", HOME, 7, first=False)
+    assert (place.directories, place.settings, place.working_directory) == ([], [], "/work")
+    other = run_places(None, "/elsewhere", HOME, 7, first=False)
+    assert other[0].runtime != place.runtime
+
+
+def test_run_where_it_is_told_to_be() -> None:
+    given = {**HOME, "STOKER_RUNTIME_DIR": "/data"}
+    assert [one.runtime for one in run_places("/srv/app", "/", given, 7, first=True)] == ["/data"]
+    with pytest.raises(UsageError):
+        run_places("/srv/app", "/", {}, 7, first=True, runtime="/" + "x" * 100)
+
+
+def test_somebody_whom_no_table_knows_has_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert user_place({}, 10001).directories == ["/.config/stoker/services"]

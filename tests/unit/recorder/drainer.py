@@ -13,10 +13,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
 
+from stoker.linux import Loop
 from stoker.recorder.book import Shelf
 from stoker.recorder.drain import Drain, Pipe
 from stoker.recorder.journal import Journal, Table
 from stoker.recorder.lines import OUT
+from stoker.recorder.passing import Passing
 from stoker.recorder.settings import Settings
 
 FMRI = "svc:/web:default"
@@ -34,6 +36,7 @@ def main() -> None:
         trouble=lambda *said: print("trouble", *said, flush=True),
         well=lambda *said: print("well", *said, flush=True),
         matched=lambda *said: print("matched", *said, flush=True),
+        passing=Passing(Loop(print), {}),
     )
     drain.set_mark(NONCE)
     pipe = Pipe(f"log/{FMRI}", fd, shelf.book(FMRI), OUT)

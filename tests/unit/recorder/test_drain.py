@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from stoker.linux import Loop
 from stoker.recorder.book import Shelf
 from stoker.recorder.compress import main as compress
 from stoker.recorder.drain import Drain, Pipe
@@ -19,6 +20,7 @@ from stoker.recorder.journal import BLOCK, Journal, Table
 from stoker.recorder.lines import ERR, OUT
 from stoker.recorder.logfile import Record, all_of, files_of, last_of
 from stoker.recorder.names import fmri_of, folder_of
+from stoker.recorder.passing import Passing
 from stoker.recorder.settings import Settings
 
 WEB = "svc:/web:default"
@@ -43,6 +45,7 @@ class Desk:
             trouble=lambda *said: self.said.append(("trouble", *said)),
             well=lambda *said: self.said.append(("well", *said)),
             matched=lambda *said: self.said.append(("matched", *said)),
+            passing=Passing(Loop(print), {}),
             clock=lambda: self.now,
         )
         self.drain.set_mark(NONCE)
