@@ -20,7 +20,10 @@ from .peers import ALL, Absent, Peer, Tools
 from .report import table
 from .results import Results
 
-_GROUPS = ("start", "nothing", "graphs", "idle", "ours", "storm", "engine", "logs", "smf")
+_GROUPS = (
+    *("start", "nothing", "graphs", "idle", "ours", "storm", "engine", "logs", "smf"),
+    "bundles",
+)
 
 
 class Present(NamedTuple):
@@ -160,6 +163,8 @@ def _scenes(options: argparse.Namespace) -> list[Scene]:
         found += [measures.Logs(options.megabytes, kind) for kind in ("blocks", "lines")]
     if "smf" in wanted:
         found.append(measures.Manifests(main))
+    if "bundles" in wanted:
+        found += [measures.Bundles(main), measures.Scanned(main)]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .bundles import Bundles, Scanned
 from .engine import EngineAlone
 from .graphs import Chain, Graph
 from .idle import idle
@@ -12,6 +13,7 @@ from .scene import Scene, running
 from .smf import Manifests
 
 __all__ = [
+    "Bundles",
     "Chain",
     "Crash",
     "Doors",
@@ -21,6 +23,7 @@ __all__ = [
     "Manifests",
     "Many",
     "Nothing",
+    "Scanned",
     "Scene",
     "Storm",
     "idle",

@@ -10,8 +10,12 @@ from .. import proc
 from .base import Absent, Edges, Peer, name_of
 from .shapes import Commanded
 
+__all__ = ["Stoker", "StokerPlace"]
 
-class _Place(Commanded):
+
+class StokerPlace(Commanded):
+    """A project of ours, with a manager of its own."""
+
     listing = ("ls",)
 
     @property
@@ -90,7 +94,7 @@ class Stoker(Peer):
     name = "stoker"
     cgroups = True
     graphs = True
-    place = _Place
+    place = StokerPlace
 
     def version(self) -> str:
         import stoker
