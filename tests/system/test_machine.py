@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from machine import Machine
+from machine import SOURCE, Machine
 
 from stoker.system import NUMBERS
 
@@ -108,3 +108,116 @@ def test_rescue_has_a_shell_beside_what_sysinit_brings(machine: Machine) -> None
     machine.signal(NUMBERS["fast-halt"])
     assert machine.ended() == "exit 0", "a container just ends"
     assert Path(machine.root / "lib/stoker/last-end.json").exists()
+
+
+STUBBORN = """
+exec_start = "trap '' TERM; echo up; while :; do sleep 1000; done"
+shutdown_timeout = "1000s"
+ready = { log = "up" }
+"""
+
+
+def test_what_the_end_waits_for_is_shown_and_keys_are_heard(machine: Machine) -> None:
+    machine.define("deaf", STUBBORN)
+    machine.boot()
+    machine.expect("normal: done")
+    machine.stoker("wait", "--for", "online", "deaf")
+    machine.stoker("poweroff")
+    machine.expect("waiting for deaf")
+    machine.type("e")
+    machine.expect("the limit begins anew")
+    assert machine.alive()
+    machine.type("k")
+    assert machine.ended() == "off"
+    told = json.loads((machine.root / "lib/stoker/last-end.json").read_text())
+    assert told["action"] == "poweroff"
+
+
+@pytest.mark.long
+def test_a_person_need_not_wait(machine: Machine) -> None:
+    machine.define("deaf", STUBBORN)
+    machine.boot()
+    machine.expect("normal: done")
+    machine.stoker("wait", "--for", "online", "deaf")
+    machine.stoker("reboot")
+    machine.expect("waiting for deaf")
+    machine.type("s")
+    assert machine.ended() == "restart"
+
+
+@pytest.mark.long
+def test_there_is_a_limit_to_all_waiting(machine: Machine) -> None:
+    machine.define("deaf", STUBBORN)
+    machine.boot(STOKER_SHUTDOWN_LIMIT="2")
+    machine.expect("normal: done")
+    machine.stoker("wait", "--for", "online", "deaf")
+    machine.stoker("halt")
+    machine.expect("halt: took too long, and is killed")
+    machine.expect("not everything went down within 2 s; the rest is killed")
+    assert machine.ended() == "off"
+
+
+NO_CONSOLE = "mkdir /dev/console"
+NO_RANDOM = "rm /dev/urandom /dev/random; mount -o remount,ro /dev"
+FULL_DISK = """
+for each in lib log; do
+    mount -t tmpfs -o size=64k tmpfs /var/$each
+    cat /dev/zero >/var/$each/filler 2>/dev/null || true
+done
+"""
+NO_MANAGER = ": >empty; mount --bind empty {source}/stoker/daemon.py"
+
+
+def comes_up_all_the_same(machine: Machine, *, said: str = "") -> None:
+    machine.define("web", SERVICE)
+    machine.eventually(lambda: state(machine, "target/normal") == "online", "it does not come up")
+    machine.stoker("wait", "--for", "online", "web")
+    assert said in machine.text
+    machine.signal(NUMBERS["poweroff"])
+    assert machine.ended() == "off"
+
+
+def test_it_comes_up_without_console_randomness_room_and_sense(machine: Machine) -> None:
+    machine.define("web", SERVICE)
+    machine.define("bad", "exec_start = 7\n")
+    machine.boot(console=False, before=NO_CONSOLE + "\n" + NO_RANDOM + FULL_DISK)
+    comes_up_all_the_same(machine)
+
+
+@pytest.mark.long
+def test_it_comes_up_without_a_console(machine: Machine) -> None:
+    machine.define("web", SERVICE)
+    machine.boot(console=False, before=NO_CONSOLE)
+    comes_up_all_the_same(machine)
+
+
+@pytest.mark.long
+def test_it_comes_up_without_randomness(machine: Machine) -> None:
+    machine.define("web", SERVICE)
+    machine.boot(before=NO_RANDOM)
+    comes_up_all_the_same(machine, said="API mounts: /dev/random: Read-only file system")
+
+
+@pytest.mark.long
+def test_it_comes_up_on_a_full_disk(machine: Machine) -> None:
+    machine.define("web", SERVICE)
+    machine.boot(before=FULL_DISK)
+    comes_up_all_the_same(machine, said="what is chosen and logged is lost at the end")
+
+
+@pytest.mark.long
+def test_it_comes_up_with_a_broken_definition(machine: Machine) -> None:
+    machine.define("web", SERVICE)
+    machine.define("bad", "exec_start = 7\n")
+    machine.boot()
+    machine.expect("bad.toml:1: ")
+    comes_up_all_the_same(machine)
+
+
+def test_there_is_a_shell_when_no_manager_lives(machine: Machine) -> None:
+    machine.boot(before=NO_MANAGER.format(source=SOURCE), STOKER_FORCE_SHELL="1")
+    machine.expect("emergency shell")
+    machine.type("echo it is $((40+2))\n")
+    machine.expect("it is 42")
+    machine.stoker("reboot", "--force")
+    assert machine.ended() == "restart"

@@ -26,10 +26,12 @@ from .console import remark, say
 from .programs import program
 from .signals import FAST, POWER, event_named
 from .slots import Slots
+from .view import SKIPPED
 
 __all__ = ["Director", "main"]
 
 _LIMIT = 90.0  # seconds for everything to go down before it is killed
+_VARIABLE = "STOKER_SHUTDOWN_LIMIT"  # other seconds; may stand on the kernel's command line
 _GRACE = 5.0  # seconds that the keeper gives to what is left then
 _SECOND = 1_000_000_000
 
@@ -47,6 +49,7 @@ class Director:
         self.told = False  # the keeper, to end
         self._alarm: Timer | None = None
         self._limit: Timer | None = None
+        self.seconds, self.slots.alarm = limits(os.environ.get(_VARIABLE, ""))
         self._state = reason.read(f"{run}/system/state")
         if not self._state.get("begun"):
             for event in boot:
@@ -184,6 +187,8 @@ class Director:
             say(f"{event}: {'done' if status == 0 else f'failed (status {status})'}")
         if event in POWER and status != 0:
             self.end(event)
+            if status == SKIPPED:
+                self._tell()
 
     # -- the end
 
@@ -216,14 +221,16 @@ class Director:
 
     def _extend(self) -> None:
         """The limit begins anew: at the end, and when a person says so."""
-        if self.ending and not self.told:
+        if not self.ending:
+            self.slots.extend(time.monotonic())
+        elif not self.told:
             if self._limit is not None:
                 self._limit.cancel()
-            at = time.monotonic_ns() + int(_LIMIT * _SECOND)
+            at = time.monotonic_ns() + int(self.seconds * _SECOND)
             self._limit = self.loop.at(at, self._too_late)
 
     def _too_late(self) -> None:
-        say(f"not everything went down within {_LIMIT:.0f} s; the rest is killed")
+        say(f"not everything went down within {self.seconds:.0f} s; the rest is killed")
         self._tell()
 
     def _tell(self) -> None:
@@ -246,6 +253,17 @@ class Director:
 
     def _failed(self, error: Exception) -> None:
         say(f"a mistake of ours, contained: {type(error).__name__}: {error}")
+
+
+def limits(text: str) -> tuple[float, float | None]:
+    """Seconds for everything to go down, and for the target of an end before that (None: as any
+    job), as this says.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        return _LIMIT, None
+    return (seconds, seconds) if 0.0 < seconds < 1e6 else (_LIMIT, None)
 
 
 def main(words: list[str]) -> int:

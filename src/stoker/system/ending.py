@@ -8,9 +8,12 @@ from __future__ import annotations
 from stoker.errors import NoManager, NotYet, StokerError
 
 from .console import show
-from .job import connected
+from .job import connected, followed
+from .view import SKIPPED, watched
 
 __all__ = ["main"]
+
+_MOMENT = 0.5  # seconds between two looks
 
 
 def main(words: list[str]) -> int:
@@ -19,13 +22,11 @@ def main(words: list[str]) -> int:
     try:
         client = connected(run)
         body = {"verb": "down", "why": "the machine goes down"}
-        operation = client.post("/v1/operations", body)["operation"]
-        while not operation["outcome"]:
-            path = f"/v1/operations/{operation['number']}?wait=1"
-            operation = client.get(path, patience=10.0)["operation"]
+        number = client.post("/v1/operations", body)["operation"]["number"]
+        found = watched(client, lambda: followed(client, number, _MOMENT))
     except (NoManager, NotYet):
         return 3  # it has ended, or will not be heard: the keeper ends what is left
     except StokerError as error:
         show(f"down: {error}")
         return 1
-    return 0
+    return 0 if found is not None else SKIPPED

@@ -48,6 +48,7 @@ _PRIVATE = {"console": 0o600, "kmsg": 0o644}
 _OURS = ("/usr", "/var", "/var/lib", "/var/log")
 """Whatever of these has a file system of its own: state and logs of ours are below."""
 _NEVER_WRITABLE = {"squashfs", "erofs", "iso9660", "cramfs"}
+_TRIAL = 65536  # bytes: with less room nothing can be kept there
 _REPAIRED, _REBOOT, _LEFT = 1, 2, 4  # bits of fsck(8)'s status
 
 
@@ -111,12 +112,15 @@ def _devices() -> Iterator[str]:
 
 
 def writable(path: str) -> bool:
-    """Whether a directory is there, or can be made, and takes files."""
+    """Whether a directory is there, or can be made, and takes files with something in them."""
     trial = f"{path}/.stoker-{os.getpid()}"
     try:
         os.makedirs(path, 0o755, exist_ok=True)
-        os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        os.unlink(trial)
+        try:
+            with open(trial, "wb") as file:
+                file.write(bytes(_TRIAL))
+        finally:
+            os.unlink(trial)
     except OSError:
         return False
     return True

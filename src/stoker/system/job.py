@@ -16,11 +16,14 @@ from stoker.client import Client
 from stoker.errors import NoManager, NotYet, StokerError
 
 from .console import remark, show
+from .signals import POWER
+from .view import SKIPPED, watched
 
-__all__ = ["main", "start", "target_of"]
+__all__ = ["connected", "followed", "main", "start", "target_of"]
 
 _PATIENCE = 20.0  # seconds for which no manager is waited for
-_SLICE = 20.0
+_SOON = 2.0  # likewise, for one answer
+_SLICE, _MOMENT = 20.0, 0.5
 
 
 def target_of(event: str) -> str:
@@ -53,17 +56,28 @@ def main(words: list[str]) -> int:
 
 
 def connected(run: str) -> Client:
-    """A client of the machine's manager, as soon as there is one. Raises NoManager."""
+    """A client of the machine's manager, as soon as it answers. Raises NoManager."""
     client = Client(f"{run}/control")
     end = time.monotonic() + _PATIENCE
     while True:
+        if _given_up(run):
+            raise NoManager("no manager gets ready")
         try:
-            client.open()
+            client.get("/v1", patience=_SOON)
             return client
-        except NoManager:
+        except (NoManager, NotYet) as error:
             if time.monotonic() > end:
-                raise
+                raise NoManager(f"no manager answers: {error}") from None
         time.sleep(0.05)
+
+
+def _given_up(run: str) -> bool:
+    """Whether the keeper says so: its socket takes questions that nobody answers."""
+    try:
+        with open(f"{run}/keeper", encoding="utf-8", errors="replace") as file:
+            return "trouble manager" in file.read()
+    except OSError:
+        return False
 
 
 def start(run: str, event: str) -> int:
@@ -74,18 +88,35 @@ def start(run: str, event: str) -> int:
         "why": f"{event} was asked for",
     }
     client = connected(run)
-    operation = client.post(f"/v1/operations?wait={_SLICE:g}", body, patience=None)["operation"]
+    operation = client.post("/v1/operations", body)["operation"]
+    if event in POWER:
+        found = watched(client, lambda: followed(client, operation["number"], _MOMENT))
+        if found is None:
+            return SKIPPED
+        operation = found
     while not operation["outcome"]:
-        try:
-            path = f"/v1/operations/{operation['number']}?wait={_SLICE:g}"
-            operation = client.get(path, patience=None)["operation"]
-        except (NoManager, NotYet):
-            client = connected(run)
+        operation = followed(client, operation["number"], _SLICE)
     status = 0 if operation["outcome"] == "done" else 1
     for member in operation["members"]:
         if member["outcome"] != "done":
             show(f"{event}: {member['note'] or member['outcome']}")
     return status
+
+
+def followed(client: Client, number: int, seconds: float) -> dict[str, Any]:
+    """An operation, at its end or after some seconds, over the deaths of managers. Raises
+    StokerError.
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            path = f"/v1/operations/{number}?wait={seconds:g}"
+            found: dict[str, Any] = client.get(path, patience=seconds + 10.0)["operation"]
+            return found
+        except (NoManager, NotYet):
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .signals import POWER
+
 __all__ = ["ALARMS", "SLOTS", "Job", "Slots"]
 
 SLOTS: dict[str, tuple[str, ...]] = {
@@ -40,6 +42,8 @@ class Slots:
     def __init__(self) -> None:
         self.waiting: dict[str, None] = {}
         self.running: dict[str, Job] = {}
+        self.alarm: float | None = None
+        """Seconds for the targets of an end, where they are others."""
 
     def ask(self, event: str) -> bool:
         """Have a job run; False when there is no such job."""
@@ -61,8 +65,18 @@ class Slots:
     def started(self, event: str, pid: int, now: float) -> None:
         """A job runs."""
         slot = _SLOT_OF[event]
-        alarm = ALARMS.get(slot)
-        self.running[slot] = Job(event, pid, None if alarm is None else now + alarm)
+        self.running[slot] = Job(event, pid, self._deadline(event, now))
+
+    def _deadline(self, event: str, now: float) -> float | None:
+        own = self.alarm if event in POWER else None
+        alarm = ALARMS.get(_SLOT_OF[event]) if own is None else own
+        return None if alarm is None else now + alarm
+
+    def extend(self, now: float) -> None:
+        """A person gives the target of an end its time again."""
+        for slot, job in list(self.running.items()):
+            if job.event in POWER:
+                self.running[slot] = job._replace(deadline=self._deadline(job.event, now))
 
     def ended(self, pid: int) -> str:
         """A process has ended; returns the event of the job that it was, "" for none."""
@@ -78,6 +92,5 @@ class Slots:
 
     def next_alarm(self) -> float | None:
         """When the next alarm goes."""
-        return min(
-            (j.deadline for j in self.running.values() if j.deadline is not None), default=None
-        )
+        alarms = (job.deadline for job in self.running.values() if job.deadline is not None)
+        return min(alarms, default=None)
