@@ -18,6 +18,7 @@ import pytest
 from stoker.testing import Scenario
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scenario"))  # for what both share
+sys.path.insert(0, str(Path(__file__).parent))  # for `vm`
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 
