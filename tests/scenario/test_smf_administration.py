@@ -54,6 +54,10 @@ def test_t09_t10_t12_whom_it_means(place: Scenario, call: Call) -> None:
 
 
 def test_t69_t70_waiting_and_what_is_needed(place: Scenario, call: Call) -> None:
+    # Not even a temporary word brings anything along.
+    status, _, err = call("enable", "-st", "top")
+    assert status == 4 and "unsatisfied" in err
+    assert place.instance("base")["state"] == "disabled"
     status, _, err = call("enable", "-s", "top")
     assert status == 4 and "unsatisfied" in err
     assert call("enable", "-rs", "top")[0] == 0

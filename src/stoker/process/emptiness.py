@@ -8,6 +8,7 @@ that nobody knows has ended: the last process of a contract is always our child,
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from stoker.linux import Loop, Timer, inotify
 from stoker.linux import loop as epoll
@@ -19,6 +20,7 @@ from .runs import Run
 __all__ = ["Emptiness"]
 
 _SOONEST, _LATEST = 0.005, 10.0  # seconds between attempts to remove what is still dying
+_BRIEF, _TRIES = 0.002, 500  # seconds between looks for an end that is still to be heard; how many
 
 
 class Emptiness:
@@ -40,6 +42,10 @@ class Emptiness:
         self._orphans: dict[str, Contract] = {}
         self._timer: Timer | None = None
         self._pause = _SOONEST
+        self._tries: dict[Run, int] = {}
+        self.unheard: Callable[[Run], bool] = lambda _run: False
+        """Whether how the last process of a contract ended is still to be heard: the kernel calls
+        the contract empty a moment before that process can be reaped."""
 
     def check(self, run: Run, again: bool = False) -> None:
         """Look at it when this batch of happenings ends. `again`: tell even if told before."""
@@ -70,11 +76,17 @@ class Emptiness:
                 self._await(run)
                 # What became empty before the watch stood is seen by looking once more.
                 if run.watch >= 0 and not run.contract.populated():
-                    self._empty(run)
+                    self._empty(run, again)
             elif run.populated or again:
-                self._empty(run)
+                self._empty(run, again)
 
-    def _empty(self, run: Run) -> None:
+    def _empty(self, run: Run, again: bool) -> None:
+        tries = self._tries.pop(run, 0)
+        if tries < _TRIES and self.unheard(run):
+            self._tries[run] = tries + 1
+            soon = time.monotonic_ns() + int(_BRIEF * 1e9)
+            self._loop.at(soon, lambda: self.check(run, again))
+            return
         run.populated = run.killing = False
         self._unwatch(run)
         self._report.empty(run.fmri, run.number)
@@ -82,6 +94,7 @@ class Emptiness:
     def forget(self, run: Run) -> None:
         """Nobody waits for it any more."""
         self._checks.pop(run, None)
+        self._tries.pop(run, None)
         self._unwatch(run)
 
     # -- watching

@@ -81,6 +81,7 @@ class Executor:
         gone, stray = self.hearing.gone, self.hearing.stray
         self.reaper = Reaper(loop, contracts, report, gone, stray, spawning.ended)
         self.emptiness = Emptiness(loop, contracts, report)
+        self.emptiness.unheard = self.hearing.unheard
         self.helpers = Helpers(loop, spawning, surroundings, contracts, self.reaper, self.emptiness)
         self.looking = Looking(
             loop, report, self.helpers.of, await_log, self._base, self.hearing.become_main

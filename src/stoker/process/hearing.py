@@ -53,6 +53,20 @@ class Hearing:
         self._executor.report.exited(run.fmri, run.number, child.word, *end)
         self._executor.emptiness.check(run)
 
+    def unheard(self, run: Run) -> bool:
+        """Whether a process that a run's contract was empty of has ended, and nobody has said how:
+        what it died of may be the reason why others stop. Without cgroups a contract is only looked
+        at because an end was heard.
+        """
+        if run.definition.ends != "empty" or run.killing or run.contract.path is None:
+            return False
+        reaper, contracts = self._executor.reaper, self._executor.contracts
+        reaper.reap()
+        reaper.ask()
+        orphans = [*proc.children(os.getpid()), *proc.children(os.getppid())]
+        name = run.contract.name
+        return any(pid not in reaper.children and contracts.owner(pid) == name for pid in orphans)
+
     def run_of(self, pid: int) -> Run | None:
         """The run that a process belongs to; None when it is of no service."""
         return run_of(list(self._executor.runs.values()), pid)

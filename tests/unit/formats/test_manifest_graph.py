@@ -145,8 +145,13 @@ def test_t19_t20_t21_while_methods_run() -> None:
 def test_t22_a_refresh_is_a_transition_to_itself() -> None:
     m = Machine(a="")
     m.went()
+    before = m.world.engine.view(fmri("a"), m.world.now)
+    m.world.advance(5)
     m.ask("refresh", "a")
     assert m.went() == [("a", "online", "online"), ("a", "online", "")]
+    after = m.world.engine.view(fmri("a"), m.world.now)
+    assert after.state_time > before.state_time
+    assert after.since == before.since  # what `ls` shows
 
 
 def test_t23_t24_t25_what_is_required() -> None:

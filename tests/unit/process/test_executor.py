@@ -43,6 +43,17 @@ def test_emptiness_waits_for_what_main_left_behind(bench: Any) -> None:
     bench.heard("empty")
 
 
+def test_what_the_last_one_died_of_is_told_before_that_none_is_left(bench: Any) -> None:
+    script = "sleep 600 & echo $! > left; exec true"
+    bench.sh("a", script, ready=Ready("exit"), ends="empty")
+    left = int(bench.content("left"))
+    bench.heard("exited")
+    os.kill(left, signal.SIGKILL)
+    bench.heard("empty")
+    words = [one[0] for one in bench.told.all if one[0] in ("hurt", "empty")]
+    assert words == ["hurt", "empty"]
+
+
 def test_kill_reaches_grandchildren_in_sessions_of_their_own(bench: Any, alive: Any) -> None:
     inner = "(setsid sh -c 'echo $$ > two; exec sleep 600' &)"
     with open(bench.path("outer"), "w") as file:

@@ -147,7 +147,7 @@ class _Session:
             rows = self.tree.rows()
             ready = [name for name in names if rows[name]["state"] != "maintenance"]
             if ready:
-                self._ask("start", ready, "svcadm enable -t", flags)
+                self._ask("start", ready, "svcadm enable -t", flags, alone=True)
         else:
             self._ask("enable", names, "svcadm enable", flags)
         for name in names:
@@ -252,9 +252,9 @@ class _Session:
 
     # -- waiting
 
-    def _ask(self, verb: str, names: list[str], why: str, flags: set[str]) -> None:
+    def _ask(self, verb: str, names: list[str], why: str, flags: set[str], **more: object) -> None:
         """Ask; with -s, until the operation is over: then it is known how each stands."""
-        answer = self.tree.ask(verb, names, why=why)
+        answer = self.tree.ask(verb, names, why=why, **more)
         number = answer["operation"]["number"]
         while "s" in flags and not answer["operation"]["outcome"]:
             answer = self.tree.client.get(f"/v1/operations/{number}?wait=30", patience=90)
