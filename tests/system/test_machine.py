@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from machine import SOURCE, Machine
@@ -66,7 +65,8 @@ def test_it_comes_up_keeps_its_programs_and_goes_down_in_order(machine: Machine)
 
     machine.stoker("shutdown", "-r", "now", "a new kernel")
     assert machine.ended() == "restart"
-    told = json.loads((machine.root / "lib/stoker/last-end.json").read_text())
+    last = machine.root / "lib/stoker/last-end.json"
+    told = json.loads(last.read_text())
     assert (told["action"], told["why"], told["clean"]) == ("reboot", "a new kernel", True)
     assert (machine.root / "log/hook").exists(), "what the target wants runs"
     log = (machine.root / "log/stoker/stoker.log").read_text()
@@ -95,8 +95,13 @@ def test_rescue_has_a_shell_beside_what_sysinit_brings(machine: Machine) -> None
         'model = "transient"\nenabled = false\nexec_start = "true"\n'
         'wanted_by = ["target/sysinit"]\nbefore = ["target/sysinit"]\n',
     )
+    last = machine.root / "lib/stoker/last-end.json"
+    last.parent.mkdir()
+    last.write_text('{"action": "reboot", "who": "eve", "why": "a new kernel", "clean": true}\n')
     machine.boot("quiet", "single", container="test")
+    machine.expect("the end before this: reboot, asked for by eve: a new kernel")
     machine.expect("rescue shell")
+    assert json.loads(last.read_text())["clean"] is False
     assert state(machine, "early") == "online"
     assert state(machine, "web") == "offline"
     machine.signal(NUMBERS["normal"])
@@ -107,7 +112,7 @@ def test_rescue_has_a_shell_beside_what_sysinit_brings(machine: Machine) -> None
     machine.eventually(lambda: state(machine, "web") == "offline", "web goes on")
     machine.signal(NUMBERS["fast-halt"])
     assert machine.ended() == "exit 0", "a container just ends"
-    assert Path(machine.root / "lib/stoker/last-end.json").exists()
+    assert json.loads(last.read_text())["clean"] is True
 
 
 STUBBORN = """

@@ -12,6 +12,7 @@ no manager, the keeper is told to end all and to execute `finish`.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -55,6 +56,7 @@ class Director:
             for event in boot:
                 self.slots.ask(event)
             self._remember(begun=True)
+            self._tell_last()
         if self._state.get("ending"):  # the director before us had come so far
             self.end(str(self._state["ending"]))
 
@@ -240,6 +242,17 @@ class Director:
             self.channel.stop(0, _GRACE, self.ending)
 
     # -- what is kept
+
+    def _tell_last(self) -> None:
+        """What became of the machine before."""
+        try:
+            with open(f"{self.run_directory}/place.json", encoding="utf-8") as file:
+                text = reason.begun(self.run_directory, json.load(file)["state"])
+        except (OSError, ValueError, KeyError) as error:
+            remark(f"how it ended before is not known: {error}")
+            return
+        if text:
+            say(text)
 
     def _remember(self, **more: Any) -> None:
         self._state.update(more)

@@ -1,8 +1,8 @@
 """Why the machine goes down: written by who asks, kept for the next boot.
 
 RUN/system/request is what a command writes before it signals; RUN/system/going is what the director
-makes of it; STATE/last-end is what the next boot finds. Each is one JSON object: action, who, why,
-at (RFC 3339), clean.
+makes of it; STATE/last-end.json is what the next boot finds, and is kept as RUN/system/last while
+the machine runs. Each is one JSON object: action, who, why, at (seconds since 1970), clean.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import os
 import time
 from typing import Any
 
-__all__ = ["LAST", "read", "request", "taken", "write"]
+__all__ = ["GOING", "LAST", "begun", "last_end", "read", "request", "taken", "write"]
 
 REQUEST = "/system/request"
 GOING = "/system/going"
 LAST = "/last-end.json"
+LAST_KEPT = "/system/last"
 _RECENT = 60.0  # seconds for which a request explains a signal
 
 
@@ -43,6 +44,26 @@ def read(path: str) -> dict[str, Any]:
 def request(run: str, action: str, who: str, why: str) -> None:
     """Say why a signal is about to be sent. Raises OSError."""
     write(run + REQUEST, {"action": action, "who": who, "why": why, "at": time.time()})
+
+
+def last_end(told: dict[str, Any]) -> str:
+    """In words how the machine ended before; "" when nothing is known."""
+    if not told:
+        return ""
+    if told.get("clean") is not True:
+        return "the machine did not end in order before this"
+    why = f": {told['why']}" if told.get("why") else ""
+    return f"the end before this: {told.get('action')}, asked for by {told.get('who')}{why}"
+
+
+def begun(run: str, state: str) -> str:
+    """A machine has begun: keep how it ended before, and that it has not ended again. Returns the
+    first in words. Raises OSError.
+    """
+    told = read(state + LAST)
+    write(run + LAST_KEPT, told)
+    write(state + LAST, {"clean": False, "at": time.time()})
+    return last_end(told)
 
 
 def taken(run: str, action: str) -> dict[str, Any]:
