@@ -1,0 +1,105 @@
+"""The last steps: what is unmounted, in which order, and what is kept of why."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+from stoker.linux.mounts import Mount
+from stoker.system import finish, reason
+
+DISK, NONE = frozenset(("rw",)), frozenset[str]()
+
+
+def table() -> list[Mount]:
+    return [
+        Mount("/", "/", "ext4", "/dev/sda1", DISK),
+        Mount("/proc", "/", "proc", "proc", DISK),
+        Mount("/dev", "/", "devtmpfs", "dev", DISK),
+        Mount("/run", "/", "tmpfs", "tmpfs", DISK),
+        Mount("/srv", "/", "ext4", "/dev/sda2", DISK),
+        Mount("/srv/data", "/", "xfs", "/dev/sda3", DISK),
+        Mount("/sys/fs/cgroup", "/", "cgroup2", "cgroup2", DISK),
+        Mount("/dev/shm", "/", "tmpfs", "tmpfs", DISK),
+        Mount("/run/user/7", "/", "tmpfs", "tmpfs", DISK),
+    ]
+
+
+class World:
+    """A mount table that changes."""
+
+    def __init__(self, busy: tuple[str, ...] = (), stubborn: tuple[str, ...] = ()) -> None:
+        self.now, self.busy, self.stubborn = table(), busy, stubborn
+        self.done: list[str] = []
+
+    def unmount(self, point: str) -> None:
+        below = any(one.point.startswith(point + "/") for one in self.now)
+        if point in self.busy or below:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        self.now = [one for one in self.now if one.point != point]
+        self.done.append(f"unmount {point}")
+
+    def read_only(self, point: str) -> None:
+        if point in self.stubborn:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        self.done.append(f"read-only {point}")
+
+    def end(self) -> list[str]:
+        return finish.unmount_all(lambda: list(self.now), self.unmount, self.read_only)
+
+
+def test_the_last_mounted_goes_first_and_the_root_becomes_read_only() -> None:
+    world = World()
+    assert world.end() == []
+    assert world.done == [
+        "unmount /run/user/7",
+        "unmount /srv/data",
+        "unmount /srv",
+        "read-only /",
+    ]
+
+
+def test_what_is_busy_becomes_read_only() -> None:
+    world = World(busy=("/srv",))
+    assert world.end() == []
+    assert world.done[-2:] == ["read-only /srv", "read-only /"]
+
+
+def test_what_stays_writable_is_told() -> None:
+    world = World(busy=("/srv",), stubborn=("/srv",))
+    assert world.end() == ["/srv stays writable: Device or resource busy"]
+    assert world.done[-1] == "read-only /"
+
+
+def test_why_it_ended_is_kept_with_the_state(tmp_path: Path) -> None:
+    state, run = tmp_path / "state", tmp_path / "run"
+    state.mkdir()
+    (run / "system").mkdir(parents=True)
+    (run / "place.json").write_text(json.dumps({"state": str(state)}))
+    reason.write(f"{run}{reason.GOING}", {"action": "reboot", "who": "eve", "why": "disk"})
+    finish.keep_reason(str(run), "reboot")
+    told = reason.read(str(state) + reason.LAST)
+    assert (told["who"], told["why"], told["clean"]) == ("eve", "disk", True)
+    assert reason.begun(str(run), str(state)) == (
+        "the end before this: reboot, asked for by eve: disk"
+    )
+    assert reason.begun(str(run), str(state)) == "the machine did not end in order before this"
+
+
+def test_a_request_explains_one_signal_of_its_kind(tmp_path: Path) -> None:
+    (tmp_path / "system").mkdir()
+    run = str(tmp_path)
+    reason.request(run, "reboot", "eve", "a new kernel")
+    assert reason.taken(run, "halt")["who"] == "a signal to the first process"
+    assert reason.taken(run, "reboot") == {"action": "reboot", "who": "eve", "why": "a new kernel"}
+    assert reason.taken(run, "reboot")["who"] == "a signal to the first process"
+
+
+def test_what_cannot_be_read_is_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "it"
+    for text in ("", "[1]", "{", "\0\xff"):
+        path.write_text(text)
+        assert reason.read(str(path)) == {}
+    assert reason.last_end({}) == ""
