@@ -96,3 +96,52 @@ def test_a_service_becomes_programs_and_links(
 def test_what_cannot_be_converted_is_refused(tmp_path: Path, name: str, text: str) -> None:
     assert convert(tmp_path, name, text) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "target", "service", "early"),
+    [
+        ("", "/etc/service-bundles/targets", "../..", False),
+        ("--etc-bundle", "../../../targets", "/var/sv", True),
+        ("--local-bundle", "/etc/service-bundles/targets", "/var/sv", False),
+    ],
+)
+def test_where_it_lies_decides_what_links_lead_through(
+    tmp_path: Path, option: str, target: str, service: str, early: bool
+) -> None:
+    (tmp_path / "web.service").write_text(WEB)
+    words = [
+        "convert-systemd-units",
+        option,
+        "--bundle-root",
+        str(tmp_path),
+        f"{tmp_path}/web.service",
+    ]
+    assert run("system-control", [one for one in words if one]) == 0
+    bundle = tmp_path / "web"
+    assert os.readlink(bundle / "wanted-by" / "server") == f"{target}/server"
+    assert os.readlink(bundle / "wants" / "db") == f"{service}/db"
+    found = os.readlink(bundle / "supervise") if early else os.path.lexists(bundle / "supervise")
+    assert found == (early and "/run/service-bundles/early-supervise/web")
+
+
+def test_what_is_not_done_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "web.service").write_text(WEB)
+    words = ["convert-systemd-units", "--escape-instance", f"{tmp_path}/web.service"]
+    assert run("system-control", words) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "escaped"),
+    [
+        ("/dev/sd-a", "-dev-sd\\x2da"),
+        ("a b", "a\\x20b"),
+        ("--prefix mount@ /srv /var", "mount@-srv mount@-var"),
+        ("--alt-escape a/b-c a@b:c,d+e a\\b", "a\\x2fb-c a\\ab\\cc\\vd\\pe a\\\\b"),
+        ("--alt-escape --no-ext-escape a@b", "a\\x40b"),
+    ],
+)
+def test_names_are_escaped(line: str, escaped: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["a b"] if line == "a b" else line.split()
+    assert run("system-control", ["escape", *words]) == 0
+    assert capsys.readouterr().out == f"{escaped}\n"

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import os
 import shlex
+from typing import NamedTuple
 
 from stoker.errors import Failed, StokerError, UsageError
 from stoker.formats import Unit, command_lines, read_unit, roots, span
 
 from .bundles import complain, options
 
-__all__ = ["convert", "main"]
+__all__ = ["Where", "convert", "main"]
 
 PROGRAM = "convert-systemd-units"
 _SWITCHES = (
-    *("--user", "--etc-bundle", "--local-bundle", "--escape-instance", "--escape-prefix"),
-    *("--alt-escape", "--no-ext-escape", "--no-systemd-quirks", "--no-generation-comment"),
+    *("--user", "--etc-bundle", "--local-bundle", "--no-systemd-quirks"),
+    "--no-generation-comment",  # there is none
 )
+_EARLY = "/run/service-bundles/early-supervise"
+_SERVICES = "/var/sv"  # where those that lie elsewhere find the usual services
 _RELATIONS = {
     "wants": ("Requires", "Wants"),
     "requires": ("PartOf",),
@@ -42,9 +45,21 @@ _SAYS_NO = {
 _USED = {
     "Type", "ExecStart", "ExecStartPre", "ExecStopPost", "Restart", "RestartSec", "RemainAfterExit",
     "SendSIGHUP", "SendSIGKILL", "KillMode", "User", "Group", "WorkingDirectory", "UMask",
-    "Environment", "EnvironmentFile", "DefaultDependencies", "Description", "Documentation",
+    "Environment", "EnvironmentFile", "DefaultDependencies", "EarlySupervise", "Description",
+    "Documentation",
     *(key for keys in (*_RELATIONS.values(), *_INSTALLED.values()) for key in keys),
 }  # fmt: skip
+
+
+class Where(NamedTuple):
+    """Where a bundle is written, where it finds targets and other services, and whether its
+    supervise directory is elsewhere, because it cannot be written to.
+    """
+
+    root: str
+    targets: str
+    services: str
+    early: bool
 
 
 def main(arguments: list[str]) -> int:
@@ -53,11 +68,13 @@ def main(arguments: list[str]) -> int:
     given = options(words, {one: one for one in _SWITCHES}, {"--bundle-root": "root"})
     if len(words) != 1:
         raise UsageError(f"{PROGRAM} [OPTION…] UNIT")
-    user = "--user" in given
+    user, etc = "--user" in given, "--etc-bundle" in given
+    targets = "../../../targets" if etc else roots(user)["targets"][-1 if user else 2]
+    apart = not user and (etc or "--local-bundle" in given)
+    where = Where(given.get("root", "."), targets, _SERVICES if apart else "../..", etc)
     try:
         unit = read_unit(words[0])
-        quirks = "--no-systemd-quirks" not in given
-        unused = convert(unit, given.get("root", "."), user=user, quirks=quirks)
+        unused = convert(unit, where, quirks="--no-systemd-quirks" not in given)
     except StokerError as error:
         complain(PROGRAM, error)
         return 1
@@ -66,7 +83,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def convert(unit: Unit, root: str, *, user: bool, quirks: bool) -> list[str]:
+def convert(unit: Unit, where: Where, *, quirks: bool) -> list[str]:
     """Write the bundle of one unit; returns what of it has no effect. Raises Failed."""
     if unit.kind not in ("service", "target"):
         raise Failed(f"{unit.name}: only services and targets can be converted")
@@ -80,13 +97,15 @@ def convert(unit: Unit, root: str, *, user: bool, quirks: bool) -> list[str]:
         raise Failed(f"{unit.name}: KillMode={mode} cannot be converted")
     if unit.kind == "service" and not unit.all("Service", "ExecStart"):
         raise Failed(f"{unit.name} has no ExecStart")
-    bundle = f"{root}/{unit.stem}"
+    bundle = f"{where.root}/{unit.stem}"
     try:
         os.makedirs(f"{bundle}/service", 0o755)
         _programs(unit, f"{bundle}/service", quirks)
         for flag in _flags(unit, kind):
             open(f"{bundle}/service/{flag}", "wb").close()
-        _relations(unit, bundle, roots(user)["targets"][-1 if user else 2])
+        _relations(unit, bundle, where)
+        if unit.flag("Service", "EarlySupervise", where.early):
+            os.symlink(f"{_EARLY}/{unit.stem}", f"{bundle}/supervise")
     except OSError as error:
         raise Failed(f"{error.filename or bundle}: {error.strerror}") from None
     rows = [one for one in unit.settings if one.key not in _USED]
@@ -163,7 +182,7 @@ def _write(path: str, lines: list[str], *, strict: bool = True) -> None:
     os.chmod(path, 0o755)
 
 
-def _relations(unit: Unit, bundle: str, targets: str) -> None:
+def _relations(unit: Unit, bundle: str, where: Where) -> None:
     found: dict[str, list[str]] = {}
     for section, relations in (("Unit", _RELATIONS), ("Install", _INSTALLED)):
         for relation, keys in relations.items():
@@ -179,6 +198,6 @@ def _relations(unit: Unit, bundle: str, targets: str) -> None:
             if kind not in ("service", "target"):
                 continue
             os.makedirs(f"{bundle}/{relation}", 0o755, exist_ok=True)
-            to = f"{targets}/{stem}" if kind == "target" else f"../../{stem}"
+            to = f"{where.targets if kind == 'target' else where.services}/{stem}"
             if not os.path.lexists(f"{bundle}/{relation}/{stem}"):
                 os.symlink(to, f"{bundle}/{relation}/{stem}")

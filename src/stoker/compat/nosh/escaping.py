@@ -1,8 +1,10 @@
-"""Names as systemd escapes them, and nosh with it (systemd.unit(5), "String escaping")."""
+"""Names as systemd escapes them, and nosh with it (systemd.unit(5), "String escaping"); and nosh's
+other way, which leaves slashes and hyphens recognizable (nosh.md 9a).
+"""
 
 from __future__ import annotations
 
-__all__ = ["escape", "unescape"]
+__all__ = ["escape", "escape_otherwise", "unescape"]
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
 
@@ -18,6 +20,24 @@ def escape(text: str) -> str:
             found += char
         else:
             found += f"\\x{byte:02x}"
+    return found
+
+
+_SHORT = {"\\": "\\", ":": "c", ",": "v", "+": "p", "@": "a"}
+
+
+def escape_otherwise(text: str, short: bool = True) -> str:
+    """White space and ``\\ / @ : , +`` are escaped, and nothing else. `short`: in a letter where
+    there is one.
+    """
+    found = ""
+    for char in text:
+        if not char.isspace() and char not in "\\/@:,+":
+            found += char
+        elif short and char in _SHORT:
+            found += f"\\{_SHORT[char]}"
+        else:
+            found += f"\\x{ord(char):02x}"
     return found
 
 

@@ -21,7 +21,7 @@ from .supervised import command, is_supervised
 __all__ = ["main", "svscan"]
 
 PROGRAM = "service-dt-scanner"
-_PATIENCE = 60.0  # seconds for the service manager to have loaded something
+_PATIENCE = 60.0  # seconds in which the service manager loads nothing before that is said
 
 
 def main(arguments: list[str]) -> int:
@@ -117,6 +117,7 @@ class Scanner:
                     if time.monotonic() > end:
                         raise Failed(f"{bundle.path}: was not loaded")
                     time.sleep(0.01)
+                end = time.monotonic() + _PATIENCE  # thousands take their time
                 if bundle.has("down"):
                     continue
                 if by_input:

@@ -21,11 +21,13 @@ _SWITCHES = {
     "--color": "colour", "--no-systemd": "no-systemd", "--no-system": "no-systemd",
     "--no-rcconf": "no-rcconf", "--ttys": "ttys", "--fstab": "fstab", "--critical-if-below-min":
     "critical", "--no-legend": "quiet", "--no-pager": "quiet", "-o": "overwrite",
-    "--overwrite": "overwrite", "--etc-bundle": "etc", "--want-fsck": "fsck",
+    "--overwrite": "overwrite", "--etc-bundle": "etc", "--want-fsck": "fsck", "--alt-escape": "alt",
+    "--no-ext-escape": "long",
 }  # fmt: skip
 _VALUED = {
-    "--prefix": "prefix", "--rcconf-file": "rc", "--log-lines": "lines", "-s": "minimum",
-    "--min-seconds": "minimum", "--bundle-root": "root", "--mount-options": "options",
+    "--prefix": "prefix", "-p": "prefix", "--rcconf-file": "rc", "--log-lines": "lines",
+    "-s": "minimum", "--min-seconds": "minimum", "--bundle-root": "root",
+    "--mount-options": "options",
 }  # fmt: skip
 Given = dict[str, str]
 
@@ -254,11 +256,14 @@ def _nagios(_name: str, words: list[str], given: Given) -> int:
     return check(_bundles(words, given), least, "critical" in given)
 
 
-def _escape(_name: str, words: list[str], _given: Given) -> int:
-    from .escaping import escape
+def _escape(name: str, words: list[str], given: Given) -> int:
+    from .escaping import escape, escape_otherwise
 
-    for word in words:
-        print(escape(word))
+    if not words:
+        raise UsageError(f"{name} [--alt-escape [--no-ext-escape]] [--prefix TEXT] NAME…")
+    prefix = given.get("prefix", "")
+    one = partial(escape_otherwise, short="long" not in given) if "alt" in given else escape
+    print(" ".join(prefix + one(word) for word in words))
     return 0
 
 
