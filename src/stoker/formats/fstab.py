@@ -39,6 +39,14 @@ _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "ceph", "glusterfs", "sshfs", "9p", "a
 _UNCHECKED = _REMOTE | {"tmpfs", "proc", "sysfs", "devpts", "overlay", "btrfs", "fuse", "auto.bind"}
 _API = ("/proc", "/sys", "/dev", "/run")
 _EARLY = ("/usr", "/var", "/var/lib", "/var/log")
+_ABOVE = {
+    "local-fs": "target/sysinit",
+    "swapauto": "target/sysinit",
+    "remote-fs": "target/normal",
+}
+"""What wants those targets wants what is in them too: so all of it is on its way before they are,
+which would else be up at once, for want of something to come after.
+"""
 _ALREADY = "it is mounted before anything else is done"
 
 Says = tuple[str, str]  # what becomes of an option, and why
@@ -164,7 +172,7 @@ class _Fstab:
             "description": f"mounts {line.source} on / as fstab has it",
             **_work(["mount", "-o", "remount", "/"], "90s"),
             "enabled": False,
-            "wanted_by": ["target/local-fs"],
+            "wanted_by": ["target/local-fs", _ABOVE["local-fs"]],
             "before": ["target/local-fs", "target/local-fs-pre", "target/unmount"],
         }
         return values
@@ -176,7 +184,9 @@ class _Fstab:
             "description": f"mounts {line.point} as fstab has it",
             **_work(_there_or(point, f"exec mount {point}", "exec mount -o remount"), "90s"),
             "enabled": False,
-            **({} if line.has("noauto") else {"wanted_by": ["target/local-fs"]}),
+            **(
+                {} if line.has("noauto") else {"wanted_by": ["target/local-fs", _ABOVE["local-fs"]]}
+            ),
             "before": ["target/local-fs", "target/unmount"],
         }
 
@@ -190,13 +200,13 @@ class _Fstab:
             "description": f"mounts {line.source} on {line.point}",
             **_work(_there_or(point, f"{make}exec mount {point}"), _span(timeout)),
             "enabled": False,
-            "after": [f"target/{kind}-pre", *(["target/local-fs"] if late else ())],
+            **({"after": ["target/local-fs"]} if late else {}),
             "before": ["target/unmount"],
         }
         if line.point not in _EARLY:  # what is written last lies there
             values["exec_stop"] = f"mountpoint -q {point} || exit 0; exec umount {point}"
         if not line.has("noauto"):
-            values["wanted_by"] = [f"target/{kind}"]
+            values["wanted_by"] = [f"target/{kind}", _ABOVE[kind]]
             if not late and not line.has("nofail", "failok"):
                 values["before"] += [f"target/{kind}"]
         self._relations(line, values)
@@ -204,9 +214,7 @@ class _Fstab:
             values["system_dependencies"] = ["NETWORK"]
         if _is_checked(line):
             values["wants"] = [f"fsck/{self.names[line.number]}"]
-        groups = list(self._needs(line))
-        if groups:
-            values["dependency"] = groups
+        values["dependency"] = list(self._needs(line))
         return values
 
     def _swap(self, line: FstabLine) -> dict[str, Any]:
@@ -218,22 +226,20 @@ class _Fstab:
             **_work(["swapon", *words, line.source], "90s"),
             "exec_stop": ["swapoff", line.source],
             "enabled": False,
-            "after": ["target/local-fs-pre"],
             "before": ["target/unmount"],
         }
         if not line.has("noauto"):
-            values["wanted_by"] = ["target/swapauto"]
+            values["wanted_by"] = ["target/swapauto", _ABOVE["swapauto"]]
             if not line.has("nofail", "failok"):
                 values["before"] += ["target/swapauto"]
         self._relations(line, values)
-        groups = list(self._needs(line, swap=True))
-        if groups:
-            values["dependency"] = groups
+        values["dependency"] = list(self._needs(line, swap=True))
         return values
 
     # -- what is waited for
 
     def _needs(self, line: FstabLine, swap: bool = False) -> Iterable[dict[str, Any]]:
+        yield _begin(line)
         if line.device:
             yield _group("device", [f"file://{line.device}"])
         if not swap and _is_checked(line):
@@ -326,8 +332,7 @@ def _fsck(line: FstabLine) -> dict[str, Any]:
         "description": f"checks {line.source}",
         **_work(command, "never"),
         "enabled": False,
-        "after": ["target/local-fs-pre"],
-        "dependency": [_group("device", [f"file://{line.device}"])],
+        "dependency": [_begin(line), _group("device", [f"file://{line.device}"])],
     }
 
 
@@ -345,6 +350,12 @@ def _work(command: list[str] | str, timeout: str) -> dict[str, Any]:
 def _there_or(point: str, command: str, again: str = "") -> str:
     """Mount what is not mounted."""
     return f"mountpoint -q {point} && {f'{again} {point}' if again else 'exit 0'}; {command}"
+
+
+def _begin(line: FstabLine) -> dict[str, Any]:
+    """What is done before any file system is looked at: device nodes, for one."""
+    kind = "remote-fs" if line.remote and line.kind != "swap" else "local-fs"
+    return {"name": "begin", "targets": [f"target/{kind}-pre"]}
 
 
 def _group(name: str, targets: list[str]) -> dict[str, Any]:
