@@ -840,6 +840,67 @@ def test_only_the_manager_may_end_or_replace_the_keeper(place: Place) -> None:
     assert refused == ["STOP", "EXEC", "ACK"]
 
 
+# -- a machine -----------------------------------------------------------------------------------
+
+
+FINISH = "import os, sys; open(sys.argv[1], 'w').write(' '.join([str(os.getpid()), *sys.argv[2:]]))"
+
+
+def a_machine(place: Place) -> tuple[Puppet, Puppet, Puppet]:
+    """A keeper with a director, and what it executes at the end."""
+    director = [*place.manager[:-1], "director"]
+    finish = [*PYTHON, "-c", FINISH, f"{place.run}.end"]
+    programs = [place.manager, place.recorder, place.emergency, director, finish]
+    place.start(programs=[word for one in programs for word in (";", *one)][1:])
+    return place.next("manager"), place.next("recorder"), place.next("director")
+
+
+def test_a_director_gets_the_signals_and_the_last_word(place: Place) -> None:
+    manager, recorder, director = a_machine(place)
+    manager.talk.ready()
+    director.talk.ready()
+    os.kill(place.pid, signal.SIGPWR)
+    assert director.packet("SIGNAL").args == (str(int(signal.SIGPWR)), "1")
+
+    manager.talk.stop(0, 1.0)
+    assert director.packet("WANTED").args == ("STOP", "0", "1.0")
+    director.kill()
+    director = place.next("director")
+    assert director.packet("WANTED").args == ("STOP", "0", "1.0"), "told to each that has to know"
+    manager.talk.send("LIST", "")
+    assert not [one for one in manager.talk.wait(PATIENCE) if one.verb in ("SIGNAL", "REFUSED")]
+
+    recorder.talk.stop(0, 0.0)
+    assert "only the manager or director" in recorder.packet("REFUSED").args[1]
+    director.talk.stop(0, 0.0, "poweroff", "now")
+    for puppet in (manager, director, recorder):
+        puppet.gone()
+    assert place.ended() == 0
+    told = Path(f"{place.run}.end").read_text().split()
+    assert told == [str(place.pid), "poweroff", "now"], "the keeper itself became what ends it"
+
+
+def test_a_signal_that_a_dead_director_did_not_read_goes_to_the_next(place: Place) -> None:
+    _, _, director = a_machine(place)
+    director.talk.ready()
+    director.talk.list("nothing")
+    os.kill(place.pid, signal.SIGWINCH)
+    until(lambda: select.select([director.talk], [], [], 0)[0], "the signal is not passed on")
+    director.kill()
+    successor = place.next("director")
+    successor.talk.ready()
+    assert successor.packet("SIGNAL").args == (str(int(signal.SIGWINCH)), "1")
+
+
+def test_a_machine_is_not_ended_by_impatience(place: Place) -> None:
+    _, _, director = a_machine(place)
+    for _ in range(3):
+        os.kill(place.pid, signal.SIGTERM)
+    director.talk.ready()
+    assert director.packet("SIGNAL").args[0] == str(int(signal.SIGTERM))
+    assert place.process is not None and place.process.poll() is None
+
+
 # -- PID 1 ---------------------------------------------------------------------------------------
 
 
