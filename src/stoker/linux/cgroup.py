@@ -253,6 +253,10 @@ class Cgroup:
         """Bytes in use; None without the controller."""
         return self._number("memory.current")
 
+    def memory_kills(self) -> int:
+        """Processes that the kernel killed because memory was at its limit (memory.events)."""
+        return self._table("memory.events").get("oom_kill", 0)
+
     def tasks(self) -> int | None:
         """Threads in it and below; None without the pids controller."""
         return self._number("pids.current")

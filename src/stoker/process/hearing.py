@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from stoker.linux import proc
+from stoker.linux import cgroup, proc
 
 from .contracts import ctid_of
 from .readiness import sender_allowed
@@ -18,7 +19,17 @@ from .whose import run_of
 if TYPE_CHECKING:
     from .executor import Executor
 
-__all__ = ["Hearing"]
+__all__ = ["Hearing", "starved"]
+
+
+def starved(run: Run, end: End) -> bool:
+    """Whether the kernel ended a process because its contract's memory was at its limit: one more
+    than we know of has ended so. Without the controller nobody can tell.
+    """
+    if end[:2] != ("signal", signal.SIGKILL) or run.contract.path is None:
+        return False
+    known, run.starved = run.starved, cgroup.Cgroup(run.contract.path).memory_kills()
+    return run.starved > known
 
 
 class Hearing:
@@ -50,6 +61,10 @@ class Hearing:
             self._executor.emptiness.remove_later(child.contract)
         if run.released:
             return
+        if starved(run, end):
+            text = f"the kernel killed process {child.pid}: memory was at its limit"
+            self._executor.report.notified(run.fmri, run.number, "status", text, 0)
+            self._executor.report.trouble(f"{run.fmri}: {text}")
         self._executor.report.exited(run.fmri, run.number, child.word, *end)
         self._executor.emptiness.check(run)
 
@@ -80,7 +95,8 @@ class Hearing:
                 (one for one in self._executor.runs.values() if one.contract.name == owner), None
             )
             if run is not None and end.kind == "signal" and not run.killing:
-                self._executor.report.hurt(run.fmri, run.number, "core" if end.core else "signal")
+                kind = "core" if end.core else "oom" if starved(run, end) else "signal"
+                self._executor.report.hurt(run.fmri, run.number, kind)
         self._executor.emptiness.stray_ended()
 
     def allowed(self, run: Run) -> Callable[[int, int], bool]:

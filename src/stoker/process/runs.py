@@ -65,6 +65,7 @@ class Run(msgspec.Struct, eq=False):
     ready_pipe: ReadyPipe | None = None
     looks: dict[str, Look] = {}
     released: bool = False
+    starved: int = 0  # processes that the kernel killed for want of memory, as far as told
 
     def children(self) -> list[Child]:
         """Its processes that we know."""
