@@ -51,6 +51,7 @@ CALLS: list[tuple[list[str], str, str]] = [
     (["history"], "runs", ""),
     (["history", "--transitions"], "transitions", ""),
     (["history", "--operations"], "operations", ""),
+    (["boot"], "services", ""),
     (["contract", "ls"], "contracts", ""),
     (["contract", "stat", "web"], "contracts", ""),
     (["milestone"], "", ""),

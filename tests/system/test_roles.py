@@ -25,6 +25,7 @@ CALLS: dict[str, tuple[int, list[str]]] = {
     "wait": (READ, ["wait", "--for", "online", "web"]),
     "logs": (READ, ["logs", "web"]),
     "history": (READ, ["history", "web"]),
+    "boot": (READ, ["boot"]),
     "prop": (READ, ["prop", "get", "web"]),
     "snapshot": (READ, ["snapshot", "ls", "web"]),
     "export": (READ, ["export", "web"]),

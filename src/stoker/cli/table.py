@@ -334,6 +334,14 @@ VERBS: tuple[Verb, ...] = (
         statuses={1: "it cannot be read", 4: STATUSES[4]},
     ),
     Verb(
+        "boot", "show how the place came up: who waited, who was starting, what took longest",
+        "A bar for each service of the last start: · while it waited, ▒ while it was starting, █ "
+        "once it was up, × when it was given up; then the critical path. Also while no manager "
+        "runs.",
+        [SOME], [Option("--svg", "draw a picture (SVG) on standard output"), JSON],
+        statuses={1: "it cannot be read", 4: STATUSES[4]}, fast=False,
+    ),
+    Verb(
         "reload", "read the definitions again",
         "Only what changed is touched. Says what, and why.",
         options=[NO_WAIT, TIMEOUT, DRY_RUN, JSON],

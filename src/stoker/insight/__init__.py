@@ -2,7 +2,8 @@
 
 Decides nothing and keeps nothing. `explain` asks the engine's own gates; `plan` and `start_order`
 run the engine in its simulated world, on a copy or from nothing, so that what is foretold is what
-would be done. Nothing here changes the engine that is asked.
+would be done. Nothing here changes the engine that is asked. `boot_chart` looks back instead: at
+what the history tells of a start.
 
 Answers are plain data (they go out as JSON as they are). What the simulated world assumes, because
 nobody knows better: programs can be started, become ready at once, do not end by themselves, and
@@ -11,8 +12,20 @@ end when they are told to.
 
 from __future__ import annotations
 
+from .boot_drawing import boot_svg, boot_text
+from .booting import boot_chart, needs_of
 from .circles import draw_loop, loops
 from .explaining import explain
 from .planning import plan, start_order
 
-__all__ = ["draw_loop", "explain", "loops", "plan", "start_order"]
+__all__ = [
+    "boot_chart",
+    "boot_svg",
+    "boot_text",
+    "draw_loop",
+    "explain",
+    "loops",
+    "needs_of",
+    "plan",
+    "start_order",
+]

@@ -27,7 +27,7 @@ def explain(engine: Engine, fmri: str, now: Now) -> dict[str, Any]:
     The answer: {fmri, state, up, why: [{fmri, state, text, reason, depth}], would_change: [{text,
     command, at}]}. `why` is in the order of cause: each link says what is the matter with its own
     `fmri`; links that belong below another one follow it with a greater `depth`. `command` is what
-    to type, "" where no command helps; `at` when it happens by itself (RFC 3339), or "". Raises
+    to type, "" where no command helps; `at` when it happens by itself (RFC 3339), or None. Raises
     KeyError for an unknown instance.
     """
     engine.view(fmri, now)
@@ -58,7 +58,7 @@ class _Answer:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.why: list[Link] = []
-        self.changes: list[dict[str, str]] = []
+        self.changes: list[dict[str, str | None]] = []
         self.seen: set[str] = set()
 
     def link(self, name: str, state: str, text: str, reason: str, depth: int) -> None:
@@ -69,7 +69,7 @@ class _Answer:
 
     def change(self, text: str, command: str = "", at: str = "") -> None:
         """Something that would help, told once."""
-        one = {"text": text, "command": command, "at": at}
+        one = {"text": text, "command": command, "at": at or None}
         if one not in self.changes and len(self.changes) < _LONGEST:
             self.changes.append(one)
 

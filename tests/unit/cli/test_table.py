@@ -18,6 +18,7 @@ PROMISED = [
         "check",
         "up",
         "run",
+        "boot",
         "ls",
         "status",
         "explain",
