@@ -23,7 +23,7 @@ import pytest
 
 __all__ = ["DEADLINE", "Line", "Machine", "qemu"]
 
-DEADLINE = 180.0  # seconds: an emulated machine on a loaded one
+DEADLINE = 400.0  # seconds: an emulated machine on a loaded one
 QEMU = "qemu-system-x86_64"
 _PDEATHSIG = 1  # prctl(2)
 _libc = ctypes.CDLL(None)
@@ -136,7 +136,7 @@ class Machine:
         keep: bool = False,
         extra: tuple[str, ...] = (),
     ) -> None:
-        words = f"console=ttyS0 panic=-1 {append}".strip()
+        words = f"console=ttyS0 panic=-1 quiet {append}".strip()
         self.folder = Path(tempfile.mkdtemp(prefix="vm-", dir="/tmp"))  # short, for sockets
         argv = [qemu(), "-accel", "tcg", "-cpu", "max", "-machine", "q35", "-m", str(memory)]
         argv += ["-smp", str(processors), "-nodefaults", "-no-user-config", "-display", "none"]

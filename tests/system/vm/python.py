@@ -31,12 +31,14 @@ PROGRAM = os.path.realpath(sys.executable)
 """The interpreter, here and in the image."""
 
 _NOT_NEEDED = {
+    ".mypy_cache",
     "__pycache__",
     "dist-packages",
     "distutils",
     "ensurepip",
     "idlelib",
     "lib2to3",
+    "multiprocessing",
     "pydoc_data",
     "site-packages",
     "test",
@@ -46,6 +48,9 @@ _NOT_NEEDED = {
     "unittest",
     "venv",
 }
+
+_WITH_MUCH_BEHIND = ("_codecs_", "_curses", "_dbm", "_gdbm", "_test", "_tkinter", "nis", "readline")
+"""Beginnings of extensions that bring large libraries, or are large, and that nothing here uses."""
 
 
 def add_python(archive: Archive) -> None:
@@ -88,6 +93,8 @@ def _add_tree(archive: Archive, source: Path, path: str) -> list[str]:
         base = os.path.normpath(os.path.join(path, os.path.relpath(folder, source)))
         for name in sorted(files):
             real = os.path.join(folder, name)
+            if name.endswith(".so") and name.startswith(_WITH_MUCH_BEHIND):
+                continue
             if name.endswith(".so"):
                 extensions.append(real)
             archive.copy(real, f"{base}/{name}")

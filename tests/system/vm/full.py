@@ -1,0 +1,110 @@
+"""The full machine: a Debian root file system with real daemons on a disk of its own, whose init we
+are. Nobody's systemd comes along: the packages bring their unit files, and we import them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .kernel import Kernel
+
+__all__ = ["NETWORK", "PASSWORD", "UNITS", "full", "tree"]
+
+NETWORK = ("-netdev", "user,id=n,restrict=on", "-device", "virtio-net-pci,netdev=n")
+"""A network card, with nobody behind it."""
+
+PASSWORD = "boot"
+PACKAGES = (
+    *("python3", "udev", "kmod", "util-linux", "login", "iproute2", "ifupdown", "procps"),
+    *("netbase", "systemd-standalone-tmpfiles", "dbus", "rsyslog", "cron", "openssh-server"),
+    *("nginx-light", "postgresql"),
+)
+UNITS = (
+    *("dbus.socket", "dbus.service", "rsyslog.service", "cron.service", "ssh.service"),
+    *("nginx.service", "postgresql@15-main.service"),
+)
+_LEFT_OUT = ("doc", "man", "locale", "info", "lintian")
+_FILES = {
+    "etc/hostname": "vm\n",
+    "etc/hosts": "127.0.0.1 localhost vm\n",
+    "etc/fstab": (
+        "/dev/nvme0n1 / ext4 errors=remount-ro 0 1\n"
+        "tmpfs /srv/quick tmpfs size=16m 0 0\n"
+        "LABEL=absent /srv/absent ext4 nofail 0 2\n"
+        "/swapfile none swap sw 0 0\n"
+    ),
+    "etc/network/interfaces": (
+        "auto lo\niface lo inet loopback\n"
+        "auto eth0\niface eth0 inet static\n  address 10.0.2.15/24\n  gateway 10.0.2.2\n"
+    ),
+    "etc/modules": "loop\n",
+    "etc/sysctl.d/50-test.conf": "kernel.domainname = test.example\n",
+    "etc/tmpfiles.d/test.conf": "d /run/made-by-tmpfiles 0750 root root -\n",
+}
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a program of this machine. Raises AssertionError, with what it said, when it fails."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=1500,
+        check=False,
+        env={**os.environ, "LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+    )
+    assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def tree(folder: Path) -> Path:
+    """Debian with these packages in FOLDER/root; without an init. Skips where it cannot be made."""
+    for program in ("mmdebstrap", "mke2fs"):
+        if shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
+            pytest.skip(f"there is no {program} here")
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("Debian 12 has Python 3.11, and stoker runs by another one here")
+    root = folder / "root"
+    options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
+    include = f"--include={','.join(PACKAGES)}"
+    run("mmdebstrap", "--mode=root", "--variant=minbase", "--skip=cleanup/apt", include,
+        "--aptopt=APT::Install-Recommends false", *options, "bookworm", root)  # fmt: skip
+    return root
+
+
+def full(root: Path, kernel: Kernel, image: Path) -> Path:
+    """Make stoker the init of a tree, and a disk of it at IMAGE, which is returned."""
+    for name, text in _FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    modules = root / "usr/lib/modules" / kernel.release
+    if not modules.is_dir():
+        shutil.copytree(kernel.modules, modules, symlinks=True)
+    run("chroot", root, "/sbin/depmod", kernel.release)
+    run("chroot", root, "sh", "-c", f"echo root:{PASSWORD} | chpasswd")
+    # Not zeros: those would become holes on the disk, and swapon(8) refuses a file with holes.
+    run("dd", "if=/dev/urandom", f"of={root}/swapfile", "bs=1M", "count=16")
+    run("chroot", root, "sh", "-c", "chmod 600 /swapfile; /sbin/mkswap /swapfile")
+    code = "import sys; from stoker.cli import main; sys.exit(main())"
+    run(sys.executable, "-c", code, "system", "install", "--root", root)
+    run("chroot", root, "/usr/bin/stoker", "import", "systemd", *UNITS,
+        "--to", "/etc/stoker/services")  # fmt: skip
+    _agent(root)
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-m", "0",
+        "-d", root, image, "1200M")  # fmt: skip
+    return image
+
+
+def _agent(root: Path) -> None:
+    shutil.copy(Path(__file__).with_name("agent.py"), root / "usr/lib/agent.py")
+    (root / "etc/stoker/services/agent.toml").write_text(
+        'description = "runs commands for the tests"\n'
+        'exec_start = ["/usr/bin/python3", "-IS", "/usr/lib/agent.py", "/dev/ttyS1"]\n'
+    )
