@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["SuperviseDirectories"]
 
 _WHO = "supervise"
+_LAST = {ord("O"): "O", ord("_"): "d"}  # what is shown of a wish that it shall not run again
+_ENDING = (Stage.STOP, Stage.KILL, Stage.CLEANUP)
 _EACH = 3  # descriptors for a directory
 _OURS = 64  # descriptors of the manager itself
 
@@ -211,6 +213,7 @@ class SuperviseDirectories:
     def _obey(self, one: _Served, letters: bytes) -> None:
         for byte in letters:
             if byte in WORDS:
+                one.watch.last = _LAST.get(byte, "o")
                 self._word(one, WORDS[byte])
             elif byte in SIGNALS:
                 self._signal(one, *SIGNALS[byte])
@@ -221,6 +224,8 @@ class SuperviseDirectories:
             return
         if word == "unload":
             self.unload(one.fmri)
+        elif word == "once" and i.stage in _ENDING:
+            return  # that it runs once has come too late
         elif word != "last":
             self._ask(word, one, "")
         elif i.stage is not Stage.IDLE and i.effective:

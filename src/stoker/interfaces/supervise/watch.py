@@ -16,10 +16,13 @@ _START, _RUN, _RESTART = range(3)
 
 
 class Watch:
-    """`seen` is what was seen last. `before`: what a predecessor of ours wrote."""
+    """`seen` is what was seen last. `before`: what a predecessor of ours wrote. `last`: the letter
+    by which it was said that it shall not run again: `o`, `O`, or `d` for `_`.
+    """
 
     def __init__(self, before: Seen | None) -> None:
         self.paused = False
+        self.last = "O" if before is not None and before.wish == "O" else "o"
         self.seen = Seen(time.time_ns())
         self._before = before
         self._run = 0
@@ -44,7 +47,7 @@ class Watch:
             old.at if pid == old.pid else now,
             pid,
             self.paused and pid > 0,
-            _wish(i, state),
+            _wish(i, state, self.last),
             state,
             (one, two, three, four),
             i.stage in (Stage.UP, Stage.REFRESH),
@@ -108,11 +111,16 @@ def _pid(i: Any) -> int:
     return int(i.method_pid) if i.pending == "running" else 0
 
 
-def _wish(i: Any, state: int) -> str:
+def _wish(i: Any, state: int, last: str) -> str:
+    """What is pending, as nosh clears and keeps it (nosh.md 2.2)."""
+    override = i.override
     if state == STOPPED:
         return ""
-    if i.override is not None and i.override.value and i.override.once:
-        return "o"
+    if override is not None and ((override.value and override.once) or override.by == "once-done"):
+        return last
     if not i.effective:
-        return "d"
+        return "" if override is not None and override.by in _BY_ITSELF else "d"
     return "u" if state == STARTING else ""
+
+
+_BY_ITSELF = ("decider", "task-done", "skipped")  # nobody wished for it
