@@ -229,6 +229,7 @@ class Builder:
             umask=self.get("umask"),
             nice=self.get("nice"),
             oom_score_adj=self.get("oom_score_adj"),
+            capabilities=self.get("capabilities"),
             environment=self.get("environment", {}),
             environment_files=tuple(files),
             tokens=self.get("tokens", False),

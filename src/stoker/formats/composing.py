@@ -6,8 +6,8 @@ decide together: how a model of running is started, watched and stopped, the res
 context of each method. Tokens for properties (%{group/property}) are expanded here, because what
 counts is the configuration that is compiled; the others (%m, %i …) where the command is run.
 
-What Linux does not have is accepted and shown: projects, resource pools, privileges, security
-flags, profiles of exec_attr(5).
+What Linux does not have is accepted and shown: projects, resource pools, security flags, profiles
+of exec_attr(5). Privileges become capabilities where that is honest (`privileges`).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from stoker.model import (
 
 from .inetd import INETD, INETD_DEFAULTS, Unserved, served, without_program
 from .manifest_read import file_target
+from .privileges import capabilities_of
 from .services import Dependent
 
 __all__ = ["Doubt", "compose_definition", "dependency_of"]
@@ -315,11 +316,16 @@ class _Composer:
         }
         user = group_name = ""
         groups: tuple[str, ...] | None = None
+        capabilities: tuple[str, ...] | None = None
         if given.get("use_profile", ("",))[:1] == ("false",):
             user = _first(given.get("user"))
             group_name = _first(given.get("group"))
             named = _first(given.get("supp_groups"))
             groups = tuple(named.replace(",", " ").split()) if named else None
+            capabilities, unknown = capabilities_of(user, _first(given.get("privileges")))
+            if unknown:
+                shown = " ".join(unknown)
+                self.doubt(method, "privileges", f"nothing here stands for {shown}", "")
         elif given.get("use_profile"):
             self.doubt(method, "profile", "profiles are not known on Linux", "give a user")
         directory = _first(given.get("working_directory"), ":home")
@@ -334,6 +340,7 @@ class _Composer:
             working_directory=directory,
             environment=environment,
             tokens=True,
+            capabilities=capabilities,
         )
 
     # -- stopping and restarting

@@ -7,7 +7,15 @@ import re
 from typing import Any
 
 from stoker.errors import StokerError, UsageError
-from stoker.model import Rung, canonical, is_input, signal_number, size
+from stoker.model import (
+    CAPABILITIES,
+    Rung,
+    canonical,
+    did_you_mean,
+    is_input,
+    signal_number,
+    size,
+)
 
 from .kinds import BAD, Duration, Kind, Number, Size, Spot, Strings, Text, Whole, clean, told
 
@@ -15,6 +23,7 @@ __all__ = [
     "Account",
     "Accounts",
     "Address",
+    "Capabilities",
     "Command",
     "Environment",
     "FilePath",
@@ -105,6 +114,21 @@ class Url(Text):
         host = part[1]
         port = host if re.search(r":[0-9]*$", host) and not host.endswith("]") else f"{host}:80"
         return BAD if Address().read(port, spot) is BAD else found
+
+
+class Capabilities(Strings):
+    """Capabilities by name, with or without CAP_, in any case."""
+
+    words = 'a list of capabilities such as ["net_bind_service"]'
+
+    def one(self, item: Any, spot: Spot) -> Any:
+        found = super().one(item, spot)
+        name = found if found is BAD else found.lower().removeprefix("cap_")
+        if name is BAD or name in CAPABILITIES:
+            return name
+        near = did_you_mean(name[:60], CAPABILITIES)
+        hint = f"did you mean {near}?" if near else "capabilities(7) has them"
+        return spot.wrong(f'there is no capability "{name[:60]}"', hint)
 
 
 class Command(Kind):

@@ -16,6 +16,7 @@ TYPE_CHECKING = False  # not from typing, whose import costs the fast commands a
 if TYPE_CHECKING:
     from typing import Any
 
+    from .capabilities import CAPABILITIES, capability_mask
     from .compiled import Compiled, Mistaken, decode_compiled, encode_compiled
     from .definition import (
         LIVE_FIELDS,
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from .words import Class, Condition, Grouping, Phase, RestartOn, Stage, State
 
 _PARTS = {
+    "capabilities": ("CAPABILITIES", "capability_mask"),
     "compiled": ("Compiled", "Mistaken", "decode_compiled", "encode_compiled"),
     "digests": ("digest",),
     "definition": (
@@ -190,6 +192,8 @@ _PARTS = {
 _HOME = {name: part for part, names in _PARTS.items() for name in names}
 
 __all__ = [
+    "CAPABILITIES",
+    "capability_mask",
     "Activation",
     "Listen",
     "view",

@@ -43,7 +43,8 @@ class Context(Frozen, frozen=True):
 
     `environment` is added to the place's base environment, after `environment_files` (each
     NAME=VALUE a line; a leading "-" in the path: may be missing). `tokens`: SMF's %-tokens are
-    expanded in commands, environment and directory.
+    expanded in commands, environment and directory. `capabilities`: what its processes may beyond
+    the rights of their user; of root, all that they may. None: nothing is said.
     """
 
     user: str = ""
@@ -56,6 +57,7 @@ class Context(Frozen, frozen=True):
     environment: dict[str, str] = {}
     environment_files: tuple[str, ...] = ()
     tokens: bool = False
+    capabilities: tuple[str, ...] | None = None
 
 
 class Step(Frozen, frozen=True):

@@ -25,7 +25,8 @@ class Command(msgspec.Struct, frozen=True):
 
     ``env`` is the whole environment; its PATH finds an ``argv[0]`` without a slash. ``stdin``,
     ``stdout``, ``stderr``: a descriptor here, or -1 for /dev/null. ``groups`` None with a foreign
-    ``uid`` means no supplementary groups. ``nice`` is absolute. ``rlimits``: number
+    ``uid`` means no supplementary groups. ``capabilities``: a mask: what another user than root is
+    given, and all that root keeps. ``nice`` is absolute. ``rlimits``: number
     (`stoker.linux.limits.NAMES` has it) to (soft, hard), -1 unlimited. ``fds``: number in the child
     to descriptor here, for others than the first three. ``cgroup``: path of an existing cgroup2
     directory. ``mark``: what it and its descendants are known by (`limits.LOCKS`), 0 for as this
@@ -44,6 +45,7 @@ class Command(msgspec.Struct, frozen=True):
     umask: int | None = None
     nice: int | None = None
     oom_score_adj: int | None = None
+    capabilities: int | None = None
     rlimits: Mapping[int, tuple[int, int]] = {}
     fds: Mapping[int, int] = {}
     cgroup: str | None = None
@@ -67,6 +69,7 @@ class SpawnError(OSError):
 
     Steps: "exec" (the program itself), "interpreter" (what its ``#!`` line or ELF header names),
     "directory", "user", "group", "groups", "umask", "limits", "nice", "oom_score_adj", "cgroup",
+    "capabilities",
     "session", "descriptors", "environment", "fork" (no process to be had), "spawner" (ETIMEDOUT:
     the exec took too long and was given up).
     """
@@ -136,6 +139,7 @@ def order(command: Command, token: int) -> Order:
         tuple((number, *pair) for number, pair in wanted.items()),
         command.cgroup,
         tuple(command.descriptors),
+        command.capabilities,
     )
 
 

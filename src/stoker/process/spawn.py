@@ -156,6 +156,7 @@ class Spawning:
             and not command.rlimits
             and command.nice is None
             and command.oom_score_adj is None
+            and command.capabilities is None
             and (command.uid is None or (command.uid == self._uid and self._one_user))
             and (command.gid is None or (command.gid == self._gid and self._one_user))
             and (command.groups is None or self._groups == {*command.groups})

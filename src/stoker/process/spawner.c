@@ -17,7 +17,7 @@ enum {
   WRITE = 1, CLOSE = 3, FSTAT = 5, MMAP = 9, MUNMAP = 11, RT_SIGACTION = 13, RT_SIGPROCMASK = 14,
   PREAD = 17, DUP2 = 33, GETPID = 39, SENDTO = 44, RECVMSG = 47, EXECVE = 59, EXIT = 60, KILL = 62,
   FCNTL = 72, CHDIR = 80, UMASK = 95, SETSID = 112, SETGROUPS = 116, SETRESUID = 117,
-  SETRESGID = 119, SETPRIORITY = 141, EXIT_GROUP = 231, OPENAT = 257, PRLIMIT = 302, CLONE3 = 435,
+  SETRESGID = 119, CAPSET = 126, SETPRIORITY = 141, PRCTL = 157, EXIT_GROUP = 231, OPENAT = 257, PRLIMIT = 302, CLONE3 = 435,
 };
 enum { E_NOENT = 2, E_TOOBIG = 7, E_AGAIN = 11, E_NOMEM = 12, E_NOTDIR = 20, E_INVAL = 22 };
 enum { E_PERM = 1, E_NOSYS = 38, E_INTR = 4, UNBORN = 63, CLOEXEC = 02000000, NOSIGNAL = 0x4000 };
@@ -53,7 +53,8 @@ struct order {
   char **programs, **argv, **env;
   char *cwd, *cgroup;
   word uid, gid, umask, nice, oom;
-  int has_uid, has_gid, has_groups, has_umask, has_nice, has_oom;
+  unsigned long capabilities;
+  int has_uid, has_gid, has_groups, has_umask, has_nice, has_oom, has_capabilities;
   word group_count, limit_count, target_count;
   unsigned *groups;
   struct limit *limits;
@@ -152,7 +153,7 @@ static int maybe(word *value) {
 }
 static void read_order(struct order *o) {
   memset(o, 0, sizeof *o);
-  if (many() != 14) broken();
+  if (many() != 15) broken();
   o->token = integer(next());
   o->programs = texts();
   o->argv = texts();
@@ -184,6 +185,7 @@ static void read_order(struct order *o) {
   o->target_count = many();
   o->targets = take(o->target_count * sizeof *o->targets);
   for (word n = 0; n < o->target_count; n++) o->targets[n] = integer(next());
+  o->has_capabilities = maybe((word *)&o->capabilities);
 }
 
 /* -- answers */
@@ -254,6 +256,26 @@ static void descriptors(struct order *o) {
   for (word n = 0; n < o->target_count; n++)
     good("descriptors", call2(DUP2, born.descriptors[n], o->targets[n]));
 }
+static void bound(unsigned long mask, int leaving) {
+  /* as _bound of spawner.py */
+  if (leaving) {
+    good("capabilities", call(PRCTL, 8, 1, 0, 0, 0, 0));
+    return;
+  }
+  for (word n = 0; n < 64; n++)
+    if (!(mask >> n & 1)) {
+      word r = call(PRCTL, 24, n, 0, 0, 0, 0);
+      if (r == -E_INVAL) return;
+      good("capabilities", r);
+    }
+}
+static void take_along(unsigned long mask) {
+  unsigned head[2] = {0x20080522, 0}, low = mask, high = mask >> 32;
+  unsigned sets[6] = {low, low, low, high, high, high};
+  good("capabilities", call2(CAPSET, head, sets));
+  for (word n = 0; n < 64; n++)
+    if (mask >> n & 1) good("capabilities", call(PRCTL, 47, 2, n, 0, 0, 0));
+}
 static void execute(struct order *o) {
   word told = 0, last = -E_NOENT;
   for (char **one = o->programs; *one; one++) {
@@ -301,7 +323,10 @@ __attribute__((noreturn, used)) static void child(void) {
   if (o->has_umask) call1(UMASK, o->umask);
   if (o->has_groups) good("groups", call2(SETGROUPS, o->group_count, o->groups));
   if (o->has_gid) good("group", call3(SETRESGID, o->gid, o->gid, o->gid));
+  int other = o->has_uid && o->uid;
+  if (o->has_capabilities) bound(o->capabilities, other);
   if (o->has_uid) good("user", call3(SETRESUID, o->uid, o->uid, o->uid));
+  if (o->has_capabilities && other) take_along(o->capabilities);
   if (o->cwd) good("directory", call1(CHDIR, o->cwd)); /* as the user */
   execute(o);
   __builtin_unreachable();

@@ -45,6 +45,9 @@ UNBORN = signal.SIGRTMAX - 1
 
 _clean = False  # the spawner's own signals are as its children's shall be
 
+_KEEPCAPS, _BOUND_DROP, _AMBIENT, _RAISE = 8, 24, 47, 2  # of prctl(2)
+_CAPABILITY_VERSION = 0x20080522  # of capset(2)
+
 _CLONE_PARENT = 0x8000
 _CLONE_INTO_CGROUP = 0x200000000
 _CLONE3 = 435
@@ -70,6 +73,7 @@ class Order:
         "limits",  # sequence of (resource, soft, hard)
         "cgroup",  # path or None
         "targets",  # the numbers that the descriptors get in the child, in their sequence
+        "capabilities",  # a mask
     )
 
     token: int
@@ -86,6 +90,7 @@ class Order:
     limits: Sequence[tuple[int, int, int]]
     cgroup: str | None
     targets: Sequence[int]
+    capabilities: int | None
 
     def __init__(self, *fields: Any) -> None:
         for name, value in zip(self.__slots__, fields, strict=True):
@@ -233,15 +238,55 @@ def _steps(order: Order, move: str | None) -> list[tuple[str, Callable[[], objec
     if order.umask is not None:
         steps.append(("umask", lambda: os.umask(order.umask or 0)))
     gid, uid, groups, cwd = order.gid, order.uid, order.groups, order.cwd
+    capabilities = order.capabilities
     if groups is not None:
         steps.append(("groups", lambda: os.setgroups(groups)))
     if gid is not None:
         steps.append(("group", lambda: os.setresgid(gid, gid, gid)))
+    if capabilities is not None:
+        steps.append(("capabilities", lambda: _bound(capabilities, bool(uid))))
     if uid is not None:
         steps.append(("user", lambda: os.setresuid(uid, uid, uid)))
+    if capabilities is not None and uid:
+        steps.append(("capabilities", lambda: _take_along(capabilities)))
     if cwd is not None:  # as the user: what he may not enter is no directory for him
         steps.append(("directory", lambda: os.chdir(cwd)))
     return steps
+
+
+def _bound(mask: int, leaving: bool) -> None:
+    """Before the user is changed: root keeps these alone; who is left for another keeps what he has
+    until `_take_along`.
+    """
+    if leaving:
+        _prctl(_KEEPCAPS, 1)
+        return
+    for number in range(64):
+        if not mask >> number & 1:
+            try:
+                _prctl(_BOUND_DROP, number)
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise
+                return  # the last one that this kernel has was the one before
+
+
+def _take_along(mask: int) -> None:
+    """As another user: these, and whatever is executed has them too."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    head = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    if libc.capset(head, (ctypes.c_uint32 * 6)(low, low, low, high, high, high)):
+        raise OSError(ctypes.get_errno(), "")
+    for number in range(64):
+        if mask >> number & 1:
+            _prctl(_AMBIENT, _RAISE, number)
+
+
+def _prctl(*words: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(*(ctypes.c_ulong(word) for word in (*words, 0, 0, 0, 0)[:5])):
+        raise OSError(ctypes.get_errno(), "")
 
 
 def _session() -> None:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from stoker.linux import limits
-from stoker.model import Context, Definition, Step, service_of, split
+from stoker.model import Context, Definition, Step, capability_mask, service_of, split
 
 from . import activator
 from .command import Command, SpawnError
@@ -202,6 +202,7 @@ class Surroundings(msgspec.Struct):
             umask=context.umask,
             nice=context.nice,
             oom_score_adj=context.oom_score_adj,
+            capabilities=_capabilities(context),
             rlimits=_rlimits(definition),
             stdin=stdin,
             stdout=stdout,
@@ -249,6 +250,18 @@ def activated(definition: Definition, argv: tuple[str, ...]) -> tuple[str, ...]:
     words += [f"copies={how.copies}", f"rate={how.rate}", f"pause={how.pause}"]
     words += [f"failures={how.failures}", f"within={how.within}"]
     return (sys.executable, "-I", "-S", activator.__file__, *words, "--", *argv)
+
+
+def _capabilities(context: Context) -> int | None:
+    """What it may beyond its user's rights, as a mask; None where nothing is said."""
+    if context.capabilities is None or (not context.capabilities and os.geteuid() != 0):
+        return None
+    if os.geteuid() != 0:
+        raise _refuse(errno.EPERM, "no capabilities can be given: the manager is not root")
+    try:
+        return capability_mask(context.capabilities)
+    except KeyError as wrong:
+        raise _refuse(errno.EINVAL, f"there is no capability {wrong}") from None
 
 
 def _rlimits(definition: Definition) -> dict[int, tuple[int, int]]:

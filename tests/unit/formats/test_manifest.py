@@ -364,3 +364,24 @@ def test_a_profile_is_not_read_as_services(xml: Box) -> None:
     assert xml.read() == {}
     assert xml.errors() == []
     assert any("is a profile" in text for text in xml.warnings())
+
+
+@pytest.mark.parametrize(
+    ("user", "privileges", "capabilities", "told"),
+    [
+        ("daemon", "basic,net_privaddr", ("net_bind_service",), ""),
+        ("daemon", "basic !proc_info proc_setid", ("setuid", "setgid"), "!proc_info"),
+        ("daemon", "basic,sys_devices,net_rawaccess", ("net_raw",), "sys_devices"),
+        ("root", "basic,file_chown", ("chown",), ""),
+        ("root", "basic,sys_devices", None, "sys_devices"),
+        ("root", "zone", None, ""),
+        ("daemon", ":default", None, ""),
+    ],
+)
+def test_privileges(
+    xml: Box, user: str, privileges: str, capabilities: tuple[str, ...] | None, told: str
+) -> None:
+    given = f"<method_credential user='{user}' privileges='{privileges}'/>"
+    d = xml.only(f"<method_context>{given}</method_context>\n" + METHODS + INSTANCE)
+    assert d.context.capabilities == capabilities
+    assert xml.warnings() == ([f"nothing here stands for {told}"] if told else [])

@@ -429,6 +429,15 @@ def test_sockets(box: Any) -> None:
     assert one.activation == Activation("each", copies=3, rate=40, pause=60.0, stderr="socket")
 
 
+def test_capabilities(box: Any) -> None:
+    one = box.read(START + 'user = "nobody"\ncapabilities = ["CAP_NET_RAW", "chown"]\n')
+    assert one.context.capabilities == ("net_raw", "chown")
+    assert box.read(START + "capabilities = []\n").context.capabilities == ()
+    box.toml("it", START + 'capabilities = ["net_row"]\n')
+    (wrong,) = box.compile().errors
+    assert (wrong.key, wrong.hint) == ("capabilities[0]", "did you mean net_raw?")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

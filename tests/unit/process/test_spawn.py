@@ -412,3 +412,24 @@ def test_who_listens_is_told_its_own_number(run: Callable[..., str]) -> None:
     env = {**ENV, "LISTEN_PID": OWN_PID, "LISTEN_FDS": "0"}
     own, told = run("sh", "-c", "echo $$; printenv LISTEN_PID", env=env).split("\n")[:2]
     assert told == own
+
+
+BIND, RAW = 1 << 10, 1 << 13  # CAP_NET_BIND_SERVICE, CAP_NET_RAW
+
+
+@Able
+@pytest.mark.skipif(not ROOT, reason="only root has capabilities to give")
+def test_another_user_is_given_capabilities(run: Callable[..., str]) -> None:
+    shown = table(run("cat", "/proc/self/status", uid=65534, gid=65534, capabilities=BIND | RAW))
+    sets = [int(shown[f"Cap{name}"], 16) for name in ("Inh", "Prm", "Eff", "Amb")]
+    assert sets == [BIND | RAW] * 4
+    assert shown["Uid"].split() == ["65534"] * 4
+    shown = table(run("cat", "/proc/self/status", uid=65534, gid=65534, capabilities=0))
+    assert int(shown["CapEff"], 16) == 0
+
+
+@Able
+@pytest.mark.skipif(not ROOT, reason="only root has capabilities to give")
+def test_root_keeps_those_alone(run: Callable[..., str]) -> None:
+    shown = table(run("cat", "/proc/self/status", capabilities=BIND))
+    assert [int(shown[f"Cap{name}"], 16) for name in ("Prm", "Eff", "Bnd")] == [BIND] * 3

@@ -190,7 +190,7 @@ def test_a_child_that_was_not_reported_never_runs() -> None:
     reader, writer = os.pipe()
     order = spawner.Order(
         0, [b"/bin/sh"], (b"sh", b"-c", b"echo ran"), {}, None, None, None, None, None, None, None,
-        (), None, (0, 1, 2),
+        (), None, (0, 1, 2), None,
     )  # fmt: skip
     null = os.open("/dev/null", os.O_RDWR)
     pid, channel = spawner.launch(order, [null, writer, null], lambda _cgroup: os.fork())
