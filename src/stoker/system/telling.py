@@ -68,13 +68,17 @@ def tell(event: str, why: str = "", *, who: str = "") -> None:
         raise Failed(f"the first process: {error.strerror}") from None
 
 
-def tell_user(event: str) -> None:
-    """The same for the manager of a user: one byte to its FIFO. Raises Failed."""
+def _user_control() -> str:
     import pwd
 
+    return f"/run/user/{pwd.getpwuid(os.getuid()).pw_name}/per-user-manager/control"
+
+
+def tell_user(event: str, path: str = "") -> None:
+    """The same for the manager of a user: one byte to its FIFO. Raises Failed."""
     if event in ("rescue", "emergency"):
         raise Failed(f"a user's manager has no {event} mode")
-    path = f"/run/user/{pwd.getpwuid(os.getuid()).pw_name}/per-user-manager/control"
+    path = path or _user_control()
     try:
         fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     except OSError as error:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
 from stoker.compat import run
 from stoker.compat.machine.shutdown import Order, moment, understand, warnings
-from stoker.errors import UsageError
-from stoker.system import is_first
+from stoker.errors import Failed, UsageError
+from stoker.system import is_first, tell_user
 
 NOW = 1_000_000_000.0
 
@@ -60,6 +62,22 @@ def test_a_machine_with_another_init_is_left_alone(
     name, *arguments = words.split()
     assert run(name, arguments) == 1
     assert "stoker" in capsys.readouterr().err
+
+
+def test_a_users_manager_is_told_by_one_byte(tmp_path: Path) -> None:
+    path = tmp_path / "control"
+    with pytest.raises(Failed):
+        tell_user("halt", str(path))
+    os.mkfifo(path)
+    with pytest.raises(Failed):
+        tell_user("halt", str(path))
+    end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    for event in ("halt", "fast-reboot", "normal"):
+        tell_user(event, str(path))
+    with pytest.raises(Failed):
+        tell_user("rescue", str(path))
+    assert os.read(end, 10) == b"hRn"
+    os.close(end)
 
 
 def test_words_that_nobody_knows_do_nothing(capsys: pytest.CaptureFixture[str]) -> None:
