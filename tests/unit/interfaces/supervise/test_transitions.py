@@ -1,6 +1,6 @@
 """The table of nosh's service manager, cell by cell (nosh.md 2.2): what a byte in `control` does in
-each state, and what `status` shows then. Read from a bundle's files, decided by the engine, shown in
-its supervise directory; only the processes are simulated.
+each state, and what `status` shows then. Read from a bundle's files, decided by the engine, shown
+in its supervise directory; only the processes are simulated.
 """
 
 from __future__ import annotations
