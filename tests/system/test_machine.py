@@ -63,7 +63,7 @@ def test_it_comes_up_keeps_its_programs_and_goes_down_in_order(machine: Machine)
     assert pids[0] == pids[1] != 0
     assert machine.text.count("sysinit: done") == 1, "a new director does not boot again"
 
-    machine.stoker("shutdown", "-r", "now", "a new kernel")
+    machine.stoker("shutdown", "-r", "now", "a new kernel", check=False)
     assert machine.ended() == "restart"
     last = machine.root / "lib/stoker/last-end.json"
     told = json.loads(last.read_text())
@@ -127,7 +127,7 @@ def test_what_the_end_waits_for_is_shown_and_keys_are_heard(machine: Machine) ->
     machine.boot()
     machine.expect("normal: done")
     machine.stoker("wait", "--for", "online", "deaf")
-    machine.stoker("poweroff")
+    machine.stoker("poweroff", check=False)
     machine.expect("waiting for deaf")
     machine.type("e")
     machine.expect("the limit begins anew")
@@ -144,7 +144,7 @@ def test_a_person_need_not_wait(machine: Machine) -> None:
     machine.boot()
     machine.expect("normal: done")
     machine.stoker("wait", "--for", "online", "deaf")
-    machine.stoker("reboot")
+    machine.stoker("reboot", check=False)
     machine.expect("waiting for deaf")
     machine.type("s")
     assert machine.ended() == "restart"
@@ -156,10 +156,54 @@ def test_there_is_a_limit_to_all_waiting(machine: Machine) -> None:
     machine.boot(STOKER_SHUTDOWN_LIMIT="2")
     machine.expect("normal: done")
     machine.stoker("wait", "--for", "online", "deaf")
-    machine.stoker("halt")
+    machine.stoker("halt", check=False)
     machine.expect("halt: took too long, and is killed")
     machine.expect("not everything went down within 2 s; the rest is killed")
     assert machine.ended() == "off"
+
+
+@pytest.mark.long
+def test_a_hung_manager_holds_up_no_end(machine: Machine) -> None:
+    machine.define("web", SERVICE)
+    machine.boot()
+    machine.expect("normal: done")
+    machine.run("kill", "-STOP", str(processes(machine)["manager"]))
+    machine.signal(NUMBERS["reboot"])
+    assert machine.ended() == "restart"
+
+
+@pytest.mark.long
+def test_programs_are_replaced_and_a_shutdown_is_taken_back(machine: Machine) -> None:
+    machine.define("web", SERVICE)
+    machine.boot()
+    machine.expect("normal: done")
+    machine.stoker("wait", "--for", "online", "web")
+    before = processes(machine)
+    pid = json.loads(machine.stoker("ls", "--json", "web").stdout)["instances"][0]["pid"]
+    machine.stoker("reexec")
+    machine.eventually(
+        lambda: processes(machine)["manager"] not in (0, before["manager"]), "no other manager"
+    )
+    assert processes(machine)["director"] == before["director"]
+    assert json.loads(machine.stoker("ls", "--json", "web").stdout)["instances"][0]["pid"] == pid
+
+    assert "shutdown -c" in machine.stoker("shutdown", "+60", "nothing").stdout
+    machine.eventually(
+        lambda: machine.run("cat", "/run/stoker/system/shutdown").stdout, "nobody waits"
+    )
+    waits = machine.run("cat", "/run/stoker/system/shutdown").stdout.strip()
+    machine.stoker("shutdown", "-c")
+    machine.eventually(
+        lambda: machine.run("kill", "-0", waits, check=False).returncode, "it goes on waiting"
+    )
+    assert machine.stoker("shutdown", "-c", check=False).returncode == 1
+
+    machine.define("more", SERVICE)
+    machine.stoker("telinit", "q")
+    machine.eventually(lambda: state(machine, "more") == "online", "nothing was read again")
+    machine.stoker("--system", "down", check=False)
+    assert machine.ended() == "off"
+    assert json.loads((machine.root / "lib/stoker/last-end.json").read_text())["action"] == "halt"
 
 
 NO_CONSOLE = "mkdir /dev/console"
@@ -224,5 +268,5 @@ def test_there_is_a_shell_when_no_manager_lives(machine: Machine) -> None:
     machine.expect("emergency shell")
     machine.type("echo it is $((40+2))\n")
     machine.expect("it is 42")
-    machine.stoker("reboot", "--force")
+    machine.stoker("reboot", "--force", check=False)
     assert machine.ended() == "restart"

@@ -15,19 +15,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from stoker.linux import Loop, Timer, acpi, channel
 from stoker.linux import loop as epoll
 
 from . import reason
 from .console import remark, say
-from .programs import program
 from .signals import FAST, POWER, event_named
 from .slots import Slots
-from .view import SKIPPED
+from .view import NO_MANAGER, SKIPPED
 
 __all__ = ["Director", "main"]
 
@@ -148,18 +146,36 @@ class Director:
         remark(f"{event} begins")
         try:
             pid = self._spawn(event)
-        except OSError as error:
+        except OSError as error:  # no process or memory to be had
             say(f"{event}: {error.strerror}")
             self._over(event, 127)
             return
         self.slots.started(event, pid, time.monotonic())
 
     def _spawn(self, event: str) -> int:
-        argv = [*program("stoker.system.job"), self.run_directory, event]
-        default = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
-        return os.posix_spawn(
-            argv[0], argv, os.environ, setsid=True, setsigmask=(), setsigdef=default
-        )
+        """A fork of us: another interpreter would take longer to start than most jobs last."""
+        pid = os.fork()
+        if pid == 0:
+            self._be(event)
+        return pid
+
+    def _be(self, event: str) -> NoReturn:
+        """In the child: the job, in a session of its own."""
+        status = 70
+        try:
+            os.setsid()
+            os.close(self.channel.fileno())
+            signal.set_wakeup_fd(-1)
+            for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            from .job import main as job
+
+            status = job([self.run_directory, event])
+        except BaseException as error:  # nobody above us would say it
+            say(f"{event}: {type(error).__name__}: {error}")
+        finally:
+            os._exit(status)
 
     def _kill(self, pid: int) -> None:
         """A job and what it started: it leads a session and a group of its own."""
@@ -189,7 +205,7 @@ class Director:
             say(f"{event}: {'done' if status == 0 else f'failed (status {status})'}")
         if event in POWER and status != 0:
             self.end(event)
-            if status == SKIPPED:
+            if status in (SKIPPED, NO_MANAGER):
                 self._tell()
 
     # -- the end
@@ -292,7 +308,3 @@ def main(words: list[str]) -> int:
     except (LookupError, OSError, EOFError) as error:
         say(f"the director cannot begin: {error}")
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,7 @@ from stoker.errors import NoManager, NotYet, StokerError
 
 from .console import show
 from .job import connected, followed
-from .view import SKIPPED, watched
+from .view import NO_MANAGER, SKIPPED, watched
 
 __all__ = ["main"]
 
@@ -25,7 +25,7 @@ def main(words: list[str]) -> int:
         number = client.post("/v1/operations", body)["operation"]["number"]
         found = watched(client, lambda: followed(client, number, _MOMENT))
     except (NoManager, NotYet):
-        return 3  # it has ended, or will not be heard: the keeper ends what is left
+        return NO_MANAGER  # it has ended, or will not be heard: the keeper ends what is left
     except StokerError as error:
         show(f"down: {error}")
         return 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable
 
@@ -146,7 +145,3 @@ def _to_go(table: list[mounts.Mount]) -> list[mounts.Mount]:
 
 def _api(point: str) -> bool:
     return point.startswith(("/dev/", "/proc/", "/sys/"))
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,8 +7,6 @@ is a shell. Exit status: 0 done, 1 failed, 3 no manager.
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from typing import Any
 
@@ -17,7 +15,7 @@ from stoker.errors import NoManager, NotYet, StokerError
 
 from .console import remark, show
 from .signals import POWER
-from .view import SKIPPED, watched
+from .view import NO_MANAGER, SKIPPED, watched
 
 __all__ = ["connected", "followed", "main", "start", "target_of"]
 
@@ -49,7 +47,7 @@ def main(words: list[str]) -> int:
         return start(run, event)
     except NoManager as error:
         remark(f"{event}: {error}")
-        return 3
+        return NO_MANAGER
     except (StokerError, OSError) as error:
         show(f"{event}: {error}")
         return 1
@@ -117,8 +115,3 @@ def followed(client: Client, number: int, seconds: float) -> dict[str, Any]:
             if time.monotonic() > end:
                 raise
         time.sleep(0.05)
-
-
-if __name__ == "__main__":
-    os.umask(0o022)
-    sys.exit(main(sys.argv[1:]))

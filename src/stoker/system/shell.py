@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import sys
 import termios
 from collections.abc import Callable, Mapping
 
@@ -78,7 +77,3 @@ def take_console() -> None:
         for target in (0, 1, 2):
             os.dup2(fd, target)
         return
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -22,10 +22,10 @@ from stoker.errors import StokerError
 
 from .console import CONSOLE
 
-__all__ = ["SKIPPED", "View", "line", "waited_for", "watched"]
+__all__ = ["NO_MANAGER", "SKIPPED", "View", "line", "waited_for", "watched"]
 
-SKIPPED = 9
-"""Exit status of a job that a person said not to wait for."""
+SKIPPED, NO_MANAGER = 9, 3
+"""Exit statuses of a job that a person said not to wait for, and of one that nobody heard."""
 
 _FIRST = 1.0  # seconds before anything is shown
 _MOST = 3  # names on a line

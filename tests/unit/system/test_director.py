@@ -13,7 +13,7 @@ import pytest
 from stoker.system import NUMBERS, reason
 from stoker.system import director as module
 from stoker.system.director import Director, limits
-from stoker.system.view import SKIPPED
+from stoker.system.view import NO_MANAGER, SKIPPED
 
 
 class Keeper:
@@ -105,7 +105,7 @@ def test_an_end_takes_everything_down_and_then_the_keeper_is_told(tmp_path: Path
     assert (told["action"], told["who"], told["why"]) == ("poweroff", "eve", "it is late")
 
 
-@pytest.mark.parametrize(("status", "at_once"), [(1, False), (3, False), (SKIPPED, True)])
+@pytest.mark.parametrize(("status", "at_once"), [(1, False), (NO_MANAGER, True), (SKIPPED, True)])
 def test_an_end_whose_target_fails_is_had_all_the_same(
     tmp_path: Path, status: int, at_once: bool
 ) -> None:
