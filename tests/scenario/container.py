@@ -31,6 +31,7 @@ class Container:
         self.uid = NOBODY
         self.copy: dict[str, str] = {}
         self.tmpfs = {RUN: TMPFS}
+        self.files: dict[str, str] = {}
         self.read_only = True
         self.environment = {"PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"}
         self.bind = [sys.prefix, str(REPOSITORY)]
@@ -46,6 +47,7 @@ class Container:
             "root": str(root),
             "bind": [path for path in self.bind if not path.startswith("/usr/")],
             "copy": self.copy,
+            "files": self.files,
             "tmpfs": self.tmpfs,
             "read_only": self.read_only,
             "env": self.environment,

@@ -2,8 +2,8 @@
 this machine has, give up everything that the test says, and become the command.
 
     container_root.py JSON: {"argv": [...], "uid": N, "root": DIR, "bind": [paths],
-                             "copy": {to: from}, "tmpfs": {path: options}, "read_only": bool,
-                             "env": {...}, "cwd": DIR}
+                             "copy": {to: from}, "files": {to: from}, "tmpfs": {path: options},
+                             "read_only": bool, "env": {...}, "cwd": DIR}
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def build(asked: dict[str, Any]) -> None:
             bind(f"/{name}", root)
     for path in ("/usr", "/etc", *asked["bind"]):
         bind(path, root)
+    for to, source in asked["files"].items():
+        mount("--bind", source, root + to)
     for to, source in asked["copy"].items():
         shutil.copytree(source, root + to)
     for name in ("dev", "proc", "run", "srv", "tmp"):

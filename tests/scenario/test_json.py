@@ -70,7 +70,17 @@ CALLS: list[tuple[list[str], str, str]] = [
 ]
 # One object a line; and what is tried elsewhere, because it changes files of the machine.
 LINES = {"logs", "events"}
-ELSEWHERE = {"up", "run", "new", "import", "doctor", "install", "uninstall", "install-commands"}
+ELSEWHERE = {
+    "up",
+    "run",
+    "user",
+    "new",
+    "import",
+    "doctor",
+    "install",
+    "uninstall",
+    "install-commands",
+}
 
 
 def faults(value: Any, rule: dict[str, Any], parts: dict[str, Any], at: str) -> Iterator[str]:

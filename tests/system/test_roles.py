@@ -48,7 +48,7 @@ CALLS: dict[str, tuple[int, list[str]]] = {
 
 # These ask no manager: they read or write files of the asker, under the modes of those files.
 LOCAL = {
-    *("up", "run", "check", "new", "schema", "completion", "help", "version"),
+    *("up", "run", "user", "check", "new", "schema", "completion", "help", "version"),
     *("doctor", "install", "uninstall", "install-commands"),
     "import",  # needs a manifest: tried with the commands of SMF
 }

@@ -460,6 +460,17 @@ VERBS: tuple[Verb, ...] = (
         statuses={0: "nothing was found", 1: "something was found"}, fast=False,
     ),
     Verb(
+        "user", "have a manager for each user, kept by the machine's manager",
+        "linger: his services run from boot on; unlinger: only while he is logged in. session is "
+        "for pam_exec(8), which says who (PAM_USER) comes or goes (PAM_TYPE); run is what the "
+        "service user:NAME executes.",
+        [Argument("action", "what to do", kind="choice",
+                  choices=("linger", "unlinger", "session", "run")),
+         Argument("name", "the user; of session: who PAM says", many="?", kind="word")],
+        [JSON],
+        statuses={0: "done", 1: "it could not be done; a file there is not ours"}, fast=False,
+    ),
+    Verb(
         "install", "have the host's init start the manager at boot",
         "systemd, OpenRC, sysvinit or runit. With --user the user's manager, with --system the "
         "machine's. A file that is not ours is never overwritten.",

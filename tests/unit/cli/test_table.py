@@ -19,6 +19,7 @@ PROMISED = [
         "up",
         "run",
         "boot",
+        "user",
         "ls",
         "status",
         "explain",
