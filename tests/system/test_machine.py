@@ -263,6 +263,18 @@ def test_it_comes_up_with_a_broken_definition(machine: Machine) -> None:
     comes_up_all_the_same(machine)
 
 
+@pytest.mark.long
+def test_there_is_a_shell_when_even_the_place_cannot_be_written(machine: Machine) -> None:
+    machine.boot(before="mount -o remount,ro /run", STOKER_FORCE_SHELL="1")
+    machine.expect("emergency shell")
+    machine.type("echo it is $((40+2))\n")
+    machine.expect("it is 42")
+    machine.type("exit\n")
+    machine.expect("emergency shell", 2)
+    machine.stoker("reboot", "-ff", check=False)
+    assert machine.ended() == "restart"
+
+
 def test_there_is_a_shell_when_no_manager_lives(machine: Machine) -> None:
     machine.boot(before=NO_MANAGER.format(source=SOURCE), STOKER_FORCE_SHELL="1")
     machine.expect("emergency shell")

@@ -135,7 +135,8 @@ def open_disks() -> Iterator[str]:
     entry = table.get("/")
     closed = root is not None and "ro" in root.options and root.kind not in _NEVER_WRITABLE
     if closed and (entry is None or "ro" not in entry.options):
-        yield from _check("/")
+        if entry is not None:
+            yield from _check("/")
         yield from _run("mount", "-o", "remount,rw", "/")
     for point in _OURS:
         if point in table and "noauto" not in table[point].options and mounted(point) is None:

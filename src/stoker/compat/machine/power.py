@@ -12,11 +12,12 @@ __all__ = ["halt", "init", "powercycle", "poweroff", "reboot", "telinit"]
 _SWITCHES = {
     "-f": "force", "--force": "force", "--halt": "halt", "-p": "poweroff",
     "--poweroff": "poweroff", "--reboot": "reboot", "-w": "record", "--wtmp-only": "record",
-    "-d": "", "--no-wtmp": "", "-n": "", "-i": "", "--no-wall": "quiet",
+    "-ff": "force", "-d": "", "--no-wtmp": "", "-n": "", "-i": "", "--no-wall": "quiet",
 }  # fmt: skip
 _HELP = """usage: {name} [-f] [-p] [--no-wall]
 
--f, --force     at once: without the target of that name, and without waiting for services
+-f, --force     at once: without the target of that name
+-ff             by the kernel itself, whatever runs: nothing is stopped, and nothing unmounted
 -p, --poweroff  switch the power off
 --reboot        start anew instead
 --no-wall       tell nobody who is logged in
@@ -73,6 +74,7 @@ def _end(name: str, arguments: list[str]) -> int:
     except UsageError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 1
+    forced = sum(word in ("-f", "--force") or 2 * (word == "-ff") for word in arguments)
     if "record" in said:
         from stoker.system import record_end
 
@@ -83,9 +85,29 @@ def _end(name: str, arguments: list[str]) -> int:
             return 1
         return 0
     action = next((one for one in ("halt", "poweroff", "reboot") if one in said), name)
+    if forced > 1:
+        return _by_the_kernel(name, action)
     if "quiet" not in said and "force" not in said:
         _wall(action)
     return _told(name, f"fast-{action}" if "force" in said else action)
+
+
+def _by_the_kernel(name: str, action: str) -> int:
+    """For a machine whose first process does nothing more."""
+    from stoker.linux import machine
+    from stoker.system import is_first
+
+    commands = {"halt": machine.HALT, "poweroff": machine.POWER_OFF}
+    if not is_first():
+        print(f"{name}: the machine has another system manager than stoker", file=sys.stderr)
+        return 1
+    os.sync()
+    try:
+        machine.reboot(commands.get(action, machine.RESTART))
+    except OSError as error:
+        print(f"{name}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _switch(name: str, word: str) -> str:
