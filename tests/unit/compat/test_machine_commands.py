@@ -52,7 +52,8 @@ def test_people_are_told_again_as_it_comes_nearer() -> None:
 @pytest.mark.parametrize(
     "words",
     ["halt", "poweroff -f", "reboot", "reboot -ff", "halt -f -f", "powercycle", "shutdown now",
-     "shutdown -c", "init 6", "telinit 1", "telinit q", "system-control reboot", "system-control emergency"],
+     "shutdown -c", "init 6", "telinit 1", "telinit q", "system-control reboot",
+     "system-control emergency"],
 )  # fmt: skip
 def test_a_machine_with_another_init_is_left_alone(
     words: str, capsys: pytest.CaptureFixture[str]
