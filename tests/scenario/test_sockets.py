@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,29 @@ from stoker.testing import Scenario
 SERVER = """
 import os, socket
 assert int(os.environ["LISTEN_PID"]) == os.getpid()
-assert os.environ["LISTEN_FDNAMES"] == "calls:served"
+assert os.environ["LISTEN_FDNAMES"] == "calls:" + os.environ["STOKER_FMRI"][5:-8]
 held = socket.socket(fileno=3)
 while True:
     taken, _ = held.accept()
     taken.sendall(b"%d" % os.getpid())
     taken.close()
 """
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Scenario]:
+    """One place for all tests here, each with a service of its own."""
+    with Scenario() as made:
+        made.toml("other", 'exec_start = ["sleep", "infinity"]\n')
+        made.up()
+        yield made
+
+
+def define(place: Scenario, service: str, text: str, state: str = "online") -> None:
+    """A new service, and wait until it is so."""
+    place.toml(service, text)
+    assert place.stoker("reload").status in (0, 1)  # 1 where something is in maintenance
+    place.wait_for(service, state)
 
 
 @pytest.fixture
@@ -45,10 +62,11 @@ def call(name: str) -> str:
         return caller.makefile().read()
 
 
-def server(place: Scenario, name: str, more: str = "") -> None:
+def server(place: Scenario, service: str, name: str, more: str = "", state: str = "online") -> None:
     program = place.file("server.py", SERVER)
-    place.toml(
-        "served",
+    define(
+        place,
+        service,
         f"""
         exec_start = ["{sys.executable}", "-I", "-S", "{program}"]
         {more}
@@ -59,17 +77,16 @@ def server(place: Scenario, name: str, more: str = "") -> None:
         address = "@{name}.2"
         type = "datagram"
         """,
+        state,
     )
 
 
 def test_nobody_is_refused_while_it_or_we_begin_again(place: Scenario, name: str) -> None:
     gate = place.file("gate", "")
     before = f"until [ -e {gate} ]; do sleep 0.05; done"
-    server(place, name, f'exec_start_pre = "{before}"\nexec_start_pre_timeout = "5min"')
-    place.up()
-    place.wait_for("served", "online")
+    server(place, "held", name, f'exec_start_pre = "{before}"\nexec_start_pre_timeout = "5min"')
     first = call(name)
-    assert int(first) == place.pid("served")
+    assert int(first) == place.pid("held")
     gate.unlink()
     os.kill(int(first), signal.SIGKILL)
     place.gone(int(first))
@@ -79,29 +96,28 @@ def test_nobody_is_refused_while_it_or_we_begin_again(place: Scenario, name: str
         os.kill(place.manager(), signal.SIGKILL)
         gate.touch()
         second = waiting.makefile().read()
-    place.wait_for("served", "online")
-    assert int(second) == place.pid("served") != int(first)
-    place.stoker("stop", "served").ok()
+    place.wait_for("held", "online")
+    assert int(second) == place.pid("held") != int(first)
+    place.stoker("stop", "held").ok()
     with pytest.raises(ConnectionRefusedError):
         call(name)
-    place.stoker("start", "served").ok()
-    assert int(call(name)) == place.pid("served")
+    place.stoker("start", "held").ok()
+    assert int(call(name)) == place.pid("held")
 
 
 def test_who_comes_first_starts_it(place: Scenario, name: str) -> None:
-    server(place, name, 'activation = "first"')
-    place.up()
-    place.wait_for("served", "online")
-    main = place.pid("served")
+    server(place, "first", name, 'activation = "first"')
+    main = place.pid("first")
     assert "activator" in Path(f"/proc/{main}/cmdline").read_text()
     assert call(name) == str(main), "it became the program"
     os.kill(main, signal.SIGKILL)
-    again = place.until(lambda: (pid := place.instance("served")["pid"]) != main and pid)
+    again = place.until(lambda: (pid := place.instance("first")["pid"]) != main and pid)
     assert int(call(name)) == again
 
 
 def test_a_process_for_every_connection(place: Scenario, loopback: str) -> None:
-    place.toml(
+    define(
+        place,
         "echo",
         f"""
         exec_start = "echo $REMOTE_ADDR ${{LISTEN_FDS-none}}; exec cat"
@@ -110,8 +126,6 @@ def test_a_process_for_every_connection(place: Scenario, loopback: str) -> None:
         address = "{loopback}:17018"
         """,
     )
-    place.up()
-    place.wait_for("echo", "online")
     calls = [socket.create_connection((loopback, 17018), 60) for _ in range(3)]
     files = [one.makefile("rw") for one in calls]
     for one in files[:2]:
@@ -133,7 +147,8 @@ def test_one_process_at_a_time_with_the_socket(place: Scenario, name: str) -> No
         "import os, socket\nheld = socket.socket(fileno=0)\nword, who = held.recvfrom(99)\n"
         "held.sendto(b'%d ' % os.getpid() + word, who)\n",
     )
-    place.toml(
+    define(
+        place,
         "once",
         f"""
         exec_start = ["{sys.executable}", "-I", "-S", "{program}"]
@@ -145,8 +160,6 @@ def test_one_process_at_a_time_with_the_socket(place: Scenario, name: str) -> No
         limit = 0
         """,
     )
-    place.up()
-    place.wait_for("once", "online")
     answers = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as caller:
         caller.bind("")  # a name of the kernel's choice
@@ -165,8 +178,6 @@ def test_an_address_that_is_taken_is_told(place: Scenario, name: str) -> None:
     with socket.socket(socket.AF_UNIX) as theirs:
         theirs.bind(f"\0{name}")
         theirs.listen()
-        server(place, name, "restart = { limit = 0 }")
-        place.up(status=1)
-        place.wait_for("served", "maintenance")
-    said = place.stoker("explain", "served").out
+        server(place, "taken", name, "restart = { limit = 0 }", "maintenance")
+    said = place.stoker("explain", "taken").out
     assert f"cannot listen on @{name}: Address already in use" in said
