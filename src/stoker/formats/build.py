@@ -78,7 +78,7 @@ class Builder:
 
     def references(self) -> Iterator[tuple[str, Path]]:
         """Every service that is named as a target, and where."""
-        for key in ("after", "before", "wants", "wanted_by", "conflicts"):
+        for key in ("after", "before", "wants", "wanted_by", "conflicts", "part_of"):
             for at, target in enumerate(self.get(key, ())):
                 yield target, self.where(key, at)
         for at, told in enumerate(self.get("dependency", ())):
@@ -135,6 +135,7 @@ class Builder:
             wants=self.get("wants", ()),
             wanted_by=self.get("wanted_by", ()),
             conflicts=self.get("conflicts", ()),
+            part_of=self.get("part_of", ()),
             health=self.health(),
             gives=self.get("gives", ()),
             context=context,

@@ -262,6 +262,8 @@ DEFINITION = Table(
     Key("wants", Targets(), "are started along with it", "[]", "wants"),
     Key("wanted_by", Targets(), "it is started along with these", "[]", "wanted_by"),
     Key("conflicts", Targets(), "are stopped when it is started", "[]", "conflicts"),
+    Key("part_of", Targets(), "whoever stops or restarts these does so with it, too", "[]",
+        "part_of"),
     Key("listen", Many(LISTEN), "sockets that are opened for it and outlive its restarts, each a "
         "[[listen]]", field="listen"),
     Key("activation", ACTIVATION, "when what has the sockets is started; a word alone may stand "

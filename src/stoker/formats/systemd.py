@@ -26,11 +26,14 @@ from .toml_text import definition_text
 __all__ = ["Converted", "Row", "convert_unit", "native_name"]
 
 _CONDITIONS = {
-    **dict.fromkeys(("network.target", "network-online.target"), "NETWORK"),
+    "network-online.target": "NETWORK",
     **dict.fromkeys(("time-sync.target", "time-set.target"), "TIME"),
     **dict.fromkeys(("local-fs.target", "remote-fs.target", "local-fs-pre.target"), "MOUNTS"),
 }
-"""Targets of systemd that are conditions of the machine here."""
+"""Targets of systemd that are conditions of the machine here, for what comes after them. What
+comes before one, or only wants it, is what brings it about. Nothing waits for network.target there
+either: it orders the way down.
+"""
 
 
 class Converted(msgspec.Struct):
@@ -87,6 +90,7 @@ class _Conversion:
         self.values: dict[str, Any] = {}
         self.said: dict[tuple[str, str], tuple[str, str]] = {}
         self.pre: list[str] = []
+        self.changes_itself = False  # "+" or "!" before its command
 
     def report(self) -> list[Row]:
         """Every line of the unit, with what became of it."""
@@ -165,9 +169,7 @@ class _Conversion:
                     self.say(key, APPROXIMATED, "waits for it instead of failing", "Unit")
         found = self._targets("Unit", "PartOf", waits)
         if found:
-            group = {"targets": found, "grouping": "optional_all", "restart_on": "restart"}
-            self.values.setdefault("dependency", []).append({**group, "name": "part_of"})
-            self.say("PartOf", APPROXIMATED, "as an optional dependency that restarts it", "Unit")
+            self.values["part_of"] = found
         wanted = self._targets("Install", "WantedBy", {}) + self._targets(
             "Install", "RequiredBy", {}
         )
@@ -190,8 +192,10 @@ class _Conversion:
         for name in names:
             if name.endswith((".service", ".target")) and name in self.known:
                 found.append(self._instance(name))
-            elif name in _CONDITIONS and key in ("After", "Wants", "Requires"):
+            elif name in _CONDITIONS and key == "After":
                 waits[_CONDITIONS[name]] = None
+            elif name in _CONDITIONS and name in self.unit.names("Unit", "After"):
+                continue
             else:
                 left.append(name)
         ours = {one.name for one, _ in self.sockets.said} if self.sockets is not None else set()
@@ -239,6 +243,10 @@ class _Conversion:
                 self.say("Type", APPROXIMATED, "it is up, not down, when it has done its work")
         elif kind in ("dbus", "idle"):
             self.say("Type", APPROXIMATED, "up once it is executed")
+            if kind == "dbus" and "dbus.service" in self.known:
+                group = {"targets": ["dbus"], "restart_on": "none", "name": "bus"}
+                self.values.setdefault("dependency", []).append(group)
+                self.say("BusName")
         elif kind not in ("simple", "exec"):
             raise Failed(f"Type={kind} is not known")
 
@@ -263,6 +271,7 @@ class _Conversion:
 
     def _commands(self) -> None:
         starts = self._lines("ExecStart")
+        self.changes_itself = any(sign in prefixes for prefixes, _ in starts for sign in "+!")
         if len(starts) > 1:
             self.values["exec_start"] = " && ".join(map(shell, starts))
         else:
@@ -305,8 +314,9 @@ class _Conversion:
                     del words[1]
                 lines.append((prefixes, words))
         if lines:
-            told = {"@": "its argv[0] is that of the program", "+": "not with more rights",
-                    "!": "not with more rights"}  # fmt: skip
+            told = {"@": "its argv[0] is that of the program"}
+            if key != "ExecStart":
+                told |= dict.fromkeys("+!", "not with more rights")
             why = [text for sign, text in told.items() if any(sign in p for p, _ in lines)]
             if key == "ExecStart" and any("-" in prefixes for prefixes, _ in lines):
                 why.append("its failure counts")
@@ -318,7 +328,10 @@ class _Conversion:
     def _surroundings(self) -> None:
         for key, name in (("User", "user"), ("Group", "group")):
             if value := self.text(key):
-                self.values[name] = value
+                if self.changes_itself:
+                    self.say(key, APPROXIMATED, "it begins as root, and changes by itself")
+                else:
+                    self.values[name] = value
         if groups := self.unit.names("Service", "SupplementaryGroups"):
             self.values["supplementary_groups"] = groups
             self.say("SupplementaryGroups")

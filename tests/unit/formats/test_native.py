@@ -231,13 +231,14 @@ def test_relations(box: Any) -> None:
     box.toml(
         "it",
         START + 'wants = ["a"]\nwanted_by = ["b"]\nconflicts = ["c"]\n'
-        'after = ["d:x"]\nbefore = ["svc:/a"]\n',
+        'after = ["d:x"]\nbefore = ["svc:/a"]\npart_of = ["b"]\n',
     )
     compiled = box.compile()
     assert compiled.mistakes == []
     (one,) = [one for one in compiled.definitions if one.fmri == "svc:/it:default"]
     assert (one.wants, one.wanted_by, one.conflicts) == (("svc:/a",), ("svc:/b",), ("svc:/c",))
     assert (one.after, one.before) == (("svc:/d:x",), ("svc:/a",))
+    assert one.part_of == ("svc:/b",)
 
 
 def test_dependencies(box: Any) -> None:

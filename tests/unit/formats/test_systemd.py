@@ -35,7 +35,7 @@ WEB = """\
 [Unit]
 Description=A web server
 Documentation=man:web(8)
-After=network.target db.service nothing.service
+After=network.target network-online.target db.service nothing.service
 Requires=db.service
 ConditionPathExists=/etc/web
 
@@ -87,7 +87,8 @@ def test_what_a_service_comes_to(tmp_path: Path, box: Any) -> None:
         {"targets": ["db"], "restart_on": "restart", "name": "requires"}
     ]
     assert said["Description"] == ("taken", "")
-    assert said["After"] == ("approximated", "without nothing.service: not there")
+    why = "without network.target nothing.service: not there"
+    assert said["After"] == ("approximated", why)
     assert said["ProtectSystem"] == ("ignored", "there is no sandboxing here")
     assert said["ConditionPathExists"][0] == "ignored"
     assert said["KillMode"][0] == "approximated"
@@ -258,8 +259,7 @@ def test_a_unit_beside_instances_is_meant_alone(tmp_path: Path, box: Any) -> Non
     unit(tmp_path, "db@.service",
          "[Unit]\nPartOf=db.service\nBefore=db.service\n[Service]\nExecStart=/bin/x\n")  # fmt: skip
     values, _ = convert(tmp_path, "db@main.service", "db.service")
-    assert values["before"] == ["db:default"]
-    assert values["dependency"][0]["targets"] == ["db:default"]
+    assert values["before"] == values["part_of"] == ["db:default"]
     assert convert(tmp_path, "db.service")[0]["model"] == "transient"
 
 
@@ -269,3 +269,28 @@ def test_a_link_in_what_a_target_wants_enables_it(tmp_path: Path) -> None:
     (tmp_path / "basic.target.wants").mkdir()
     (tmp_path / "basic.target.wants" / "a.service").symlink_to("../a.service")
     assert convert(tmp_path, "a.service")[0]["enabled"] is True
+
+
+def test_what_changes_its_account_itself_begins_as_root(tmp_path: Path) -> None:
+    unit(tmp_path, "a.service", "[Service]\nUser=www\nExecStart=!/bin/x\nExecStartPre=+/bin/y\n")
+    values, said = convert(tmp_path, "a.service")
+    assert "user" not in values
+    assert said["User"] == ("approximated", "it begins as root, and changes by itself")
+    assert said["ExecStart"] == ("taken", "")
+    assert said["ExecStartPre"] == ("approximated", "not with more rights")
+
+
+def test_conditions_are_waited_for_by_what_comes_after_them_alone(tmp_path: Path) -> None:
+    text = "[Unit]\nWants=time-sync.target network-online.target\nBefore=time-sync.target\n"
+    unit(tmp_path, "a.service", f"{text}After=network-online.target\n[Service]\nExecStart=/bin/x\n")
+    values, said = convert(tmp_path, "a.service")
+    assert values["system_dependencies"] == ["NETWORK"]
+    assert said["After"] == ("taken", "")
+    assert said["Wants"] == ("approximated", "without time-sync.target: not there")
+
+
+def test_what_is_on_the_bus_needs_it(tmp_path: Path) -> None:
+    unit(tmp_path, "a.service", "[Service]\nType=dbus\nBusName=org.a\nExecStart=/bin/x\n")
+    (group,) = convert(tmp_path, "a.service", "dbus.service")[0]["dependency"]
+    assert group["targets"] == ["dbus"]
+    assert "dependency" not in convert(tmp_path, "a.service")[0]

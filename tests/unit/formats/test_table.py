@@ -43,7 +43,8 @@ def test_the_keys_that_are_promised_exist() -> None:
         "id exec_start_pre exec_start_pre_timeout exec_start shutdown_timeout system_dependencies "
         "description enabled model exec_stop exec_refresh exec_stop_post start_timeout stop_signal "
         "user group supplementary_groups working_directory umask nice oom_score_adj environment "
-        "environment_files essential wants wanted_by conflicts after before tokens instances"
+        "environment_files essential wants wanted_by conflicts part_of after before "
+        "tokens instances"
     )
     assert {("", name) for name in top.split()} <= names
     for table, words in (
