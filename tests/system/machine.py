@@ -23,7 +23,7 @@ import msgspec
 
 import stoker
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 SOURCE = str(Path(stoker.__file__).parents[1])
 PATHS = [SOURCE, str(Path(str(msgspec.__file__)).parents[1])]
 START = (

@@ -12,6 +12,8 @@ from machine import SOURCE, Machine
 
 from stoker.system import NUMBERS
 
+pytestmark = pytest.mark.timeout(600)
+
 SERVICE = 'exec_start = ["/bin/sleep", "1000"]\n'
 
 
@@ -215,6 +217,7 @@ for each in lib log; do
 done
 """
 NO_MANAGER = ": >empty; mount --bind empty {source}/stoker/daemon.py"
+NO_DIRECTOR = ": >empty; mount --bind empty {source}/stoker/system/director.py"
 
 
 def comes_up_all_the_same(machine: Machine, *, said: str = "") -> None:
@@ -271,6 +274,16 @@ def test_there_is_a_shell_when_even_the_place_cannot_be_written(machine: Machine
     machine.expect("it is 42")
     machine.type("exit\n")
     machine.expect("emergency shell", 2)
+    machine.stoker("reboot", "-ff", check=False)
+    assert machine.ended() == "restart"
+
+
+@pytest.mark.long
+def test_there_is_a_shell_when_no_director_lives(machine: Machine) -> None:
+    machine.boot(before=NO_DIRECTOR.format(source=SOURCE), STOKER_FORCE_SHELL="1")
+    machine.expect("no director gets ready")
+    machine.type("echo it is $((40+2))\n")
+    machine.expect("it is 42")
     machine.stoker("reboot", "-ff", check=False)
     assert machine.ended() == "restart"
 

@@ -19,8 +19,9 @@ from .view import NO_MANAGER, SKIPPED, watched
 
 __all__ = ["connected", "followed", "main", "start", "target_of"]
 
-_PATIENCE = 20.0  # seconds for which no manager is waited for
-_SOON = 2.0  # likewise, for one answer
+_PATIENCE = 30.0  # seconds for which an end waits for a manager that does not answer
+_FOR_EVER = 1e9  # what comes up has no other choice than to wait; its alarm bounds that
+_SOON = 5.0  # seconds for one answer
 _SLICE, _MOMENT = 20.0, 0.5
 
 
@@ -53,10 +54,10 @@ def main(words: list[str]) -> int:
         return 1
 
 
-def connected(run: str) -> Client:
+def connected(run: str, seconds: float = _PATIENCE) -> Client:
     """A client of the machine's manager, as soon as it answers. Raises NoManager."""
     client = Client(f"{run}/control")
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + seconds
     while True:
         if _given_up(run):
             raise NoManager("no manager gets ready")
@@ -85,7 +86,7 @@ def start(run: str, event: str) -> int:
         "names": [target_of(event)],
         "why": f"{event} was asked for",
     }
-    client = connected(run)
+    client = connected(run, _PATIENCE if event in POWER else _FOR_EVER)
     operation = client.post("/v1/operations", body)["operation"]
     if event in POWER:
         found = watched(client, lambda: followed(client, operation["number"], _MOMENT))
@@ -93,7 +94,7 @@ def start(run: str, event: str) -> int:
             return SKIPPED
         operation = found
     while not operation["outcome"]:
-        operation = followed(client, operation["number"], _SLICE)
+        operation = followed(client, operation["number"], _SLICE, _FOR_EVER)
     status = 0 if operation["outcome"] == "done" else 1
     for member in operation["members"]:
         if member["outcome"] != "done":
@@ -101,11 +102,13 @@ def start(run: str, event: str) -> int:
     return status
 
 
-def followed(client: Client, number: int, seconds: float) -> dict[str, Any]:
+def followed(
+    client: Client, number: int, seconds: float, patience: float = _PATIENCE
+) -> dict[str, Any]:
     """An operation, at its end or after some seconds, over the deaths of managers. Raises
     StokerError.
     """
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + patience
     while True:
         try:
             path = f"/v1/operations/{number}?wait={seconds:g}"
