@@ -128,6 +128,7 @@ class Builder:
             ends={"child": "main", "contract": "empty", "transient": "never"}[model],
             ladder=self.ladder(),
             restart=self.restart(),
+            ignore=self.get("ignore", ()),
             essential=self.get("essential", False),
             dependencies=self.dependencies(),
             after=self.get("after", ()),

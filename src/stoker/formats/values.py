@@ -35,6 +35,7 @@ __all__ = [
     "Processors",
     "Resource",
     "Signals",
+    "Statuses",
     "Targets",
     "Throttles",
     "Url",
@@ -204,6 +205,19 @@ class Signals(Kind):
             return signal_number(value if isinstance(value, str) else f"{min(max(value, 0), 999)}")
         except UsageError as wrong:
             return spot.wrong(wrong.message, wrong.hint)
+
+
+class Statuses(Kind):
+    """Exit statuses."""
+
+    python = tuple[int, ...]
+    words = "a list of exit statuses such as [95, 96]"
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        found = self.plain(value, spot)
+        if found is not BAD and not all(0 < one < 256 for one in found):
+            return spot.wrong("an exit status is from 1 to 255")
+        return found
 
 
 class Ladder(Kind):

@@ -462,3 +462,15 @@ def test_sockets_that_cannot_be(box: Any, text: str, message: str) -> None:
     box.toml("it", f"{START}{text}\n")
     (wrong,) = box.compile().errors
     assert message in wrong.message
+
+
+def test_what_smf_says_of_failures(box: Any) -> None:
+    one = box.read(
+        START + 'ignore = ["core"]\n[restart]\nfailures = 3\nfatal_exits = [95, 96]\n'
+        'rate_count = 5\nrate_period = "10min"\n'
+    )
+    assert one.ignore == ("core",)
+    assert one.restart == Restart(failures=3, fatal_exits=(95, 96), rate_count=5, rate_period=600.0)
+    box.toml("it", START + "[restart]\nfatal_exits = [0]\n")
+    (wrong,) = box.compile().errors
+    assert (wrong.key, wrong.message) == ("restart.fatal_exits", "an exit status is from 1 to 255")
