@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from . import early, filesystems
 from .console import CONSOLE, remark, say
 from .modes import event_of, steps
+from .programs import keeper_argv, program
 
 __all__ = ["RUN", "main"]
 
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _boot(words: list[str]) -> None:
     begun = time.monotonic()
     _surroundings()
-    _try("API mounts", lambda: filesystems.mount_api())
+    _try("API mounts", filesystems.mount_api)
     _try("console", _console)
     event, unknown = event_of(words)
     say(f"system manager: {event or 'normal'} ({' '.join(words) or 'no words'})")
@@ -112,15 +113,13 @@ def _prepared(events: Iterable[str]) -> list[str]:
     logs = LOGS if filesystems.writable(LOGS) else f"{RUN}/logs"
     if state != STATE or logs != LOGS:
         say(f"{STATE} or {LOGS} cannot be written: what is chosen and logged is lost at the end")
-    argv = [*ours("stoker.system.prepare"), RUN, state, logs, *events]
+    argv = [*program("stoker.system.prepare"), RUN, state, logs, *events]
     told = _output(argv, _PREPARING)
     try:
         found = json.loads(told)
         return [str(word) for word in found["keeper"]]
     except (ValueError, KeyError, TypeError):
         say("the place of the machine could not be prepared; going on without definitions")
-    from .programs import keeper_argv
-
     return keeper_argv(RUN, f"{logs}/stoker.log", events)
 
 
@@ -139,13 +138,6 @@ def _output(argv: list[str], limit: float) -> bytes:
         child.kill()
         say(f"reading definitions took longer than {limit:.0f} s")
         return child.communicate()[0]
-
-
-def ours(module: str) -> list[str]:
-    """The command that runs the `main` of a module of ours, as we ourselves were found."""
-    from .programs import program
-
-    return program(module)
 
 
 def _shells() -> None:

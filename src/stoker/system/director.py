@@ -16,6 +16,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from stoker.linux import Loop, Timer, acpi, channel
@@ -76,10 +77,12 @@ class Director:
 
     def _keeper_said(self, _events: int) -> None:
         try:
-            packets = self.channel.receive()
+            self.hear(self.channel.receive())
         except EOFError:
             self.loop.stop()  # no keeper, no machine: nothing is left for us to do
-            return
+
+    def hear(self, packets: Iterable[channel.Packet]) -> None:
+        """What the keeper says."""
         for packet in packets:
             packet.close()
             if packet.verb == "SIGNAL":
@@ -168,6 +171,7 @@ class Director:
             signal.set_wakeup_fd(-1)
             for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
                 signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as Python has it: an error instead
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             from .job import main as job
 
@@ -301,10 +305,10 @@ def main(words: list[str]) -> int:
     os.umask(0o022)
     try:
         keeper = channel.Channel.from_environment()
-        for packet in keeper.wait(10.0):
-            if packet.verb not in ("HELLO", "TAKEN"):
-                keeper._aside.append(packet)
-        return Director(run, boot, keeper).run()
+        greeting = keeper.wait(10.0)  # perhaps with what was wanted before us
+        director = Director(run, boot, keeper)
+        director.hear(greeting)
+        return director.run()
     except (LookupError, OSError, EOFError) as error:
         say(f"the director cannot begin: {error}")
         return 1

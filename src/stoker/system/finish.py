@@ -39,7 +39,7 @@ def main(words: list[str]) -> int:
     run, action = words[0], words[1] if len(words) > 1 else "halt"
     signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
     kind = early.kind()
-    _guarded("processes", lambda: end_processes())
+    _guarded("processes", end_processes)
     _guarded("reason", lambda: keep_reason(run, action))
     os.sync()
     if kind == "machine":

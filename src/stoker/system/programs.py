@@ -6,23 +6,18 @@ import os
 import sys
 from collections.abc import Iterable
 
-__all__ = ["command", "keeper_argv", "program"]
+__all__ = ["keeper_argv", "program"]
 
 _TEXT = (
     "import sys; sys.modules['typing_extensions'] = None; sys.path[:0] = {path!r}; "
-    "from {module} import {function} as main; sys.exit(main({words}sys.argv[1:]))"
+    "from {module} import main; sys.exit(main(sys.argv[1:]))"
 )
 
 
-def program(module: str, function: str = "main", words: str = "") -> list[str]:
-    """The command that runs a function of ours with the words that follow it."""
-    text = _TEXT.format(path=_path(), module=module, function=function, words=words)
+def program(module: str) -> list[str]:
+    """The command that runs the `main` of a module of ours with the words that follow it."""
+    text = _TEXT.format(path=_path(), module=module)
     return [sys.executable or "/usr/bin/python3", "-I", "-S", "-c", text]
-
-
-def command(name: str, *words: str) -> list[str]:
-    """The command that runs one of other systems' commands (`stoker.compat`)."""
-    return [*program("stoker.compat", "run", f"{name!r}, "), *words]
 
 
 def keeper_argv(run: str, log: str, events: Iterable[str]) -> list[str]:
