@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 import pytest
+from terminal import CTRL_C, terminal
 
 from stoker.testing import Scenario
 
@@ -244,3 +245,22 @@ def test_what_cannot_be_written_is_named(place: Scenario) -> None:
     assert status == 1
     assert "/proc/nothing" in err
     assert "STOKER_RUNTIME_DIR" in err
+
+
+def test_at_a_terminal_the_command_has_it_whole(place: Scenario) -> None:
+    place.script("web", HELLO)
+    script = (
+        "trap 'echo pressed; exit 9' INT; test -t 0 && test -t 1 && test -t 2 && tty; "
+        "printf 'name? '; read name; echo hello $name; "
+        "while :; do sleep 60 & wait $!; done"
+    )
+    with terminal(place, "run", str(place.directory), "--", "sh", "-c", script) as person:
+        person.expect("web: hello")
+        person.expect("/dev/pts/")
+        person.expect("name? ")
+        person.press(b"ada\n")
+        person.expect("hello ada")
+        person.press(CTRL_C)
+        person.expect("pressed")
+        assert person.status() == 9
+    assert "command: " not in person.seen.replace("command: maintenance", "")

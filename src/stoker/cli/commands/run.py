@@ -12,6 +12,7 @@ import sys
 
 from stoker.errors import Busy, Failed, Refused, StokerError, UsageError
 
+from .. import terminal
 from ..call import Call
 from ..say import complain
 from ..settling import say_mistakes
@@ -133,7 +134,7 @@ def _define(place: Place, command: list[str], plain: bool) -> None:
     text = definition_text(
         {
             "description": "what stands behind `stoker run --`",
-            "exec_start": command,
+            "exec_start": terminal.taking(command) if terminal.is_there() else command,
             "working_directory": os.getcwd(),
             "stdin": "inherit",
             "essential": True,
@@ -178,6 +179,8 @@ def _become(place: Place, launch: Launch, command: bool) -> NoReturn:
             _see(place, launch, keeper)
         finally:
             os._exit(0)
+    if command and terminal.is_there():
+        terminal.give_up()
     numbers = (0, 1, 2) if command else (1, 2)
     exec_keeper(place, {f"stdio/{number}": number for number in numbers})
 
