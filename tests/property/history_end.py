@@ -62,7 +62,7 @@ class Ending:
                 raise Broken(f"{name} was beyond hope, and came up by itself")
 
     def excused(self, i: Any) -> bool:
-        """It came although it was beyond hope, and that is right: it, or what it depends on, is
+        """It came although it was beyond hope, and that is right: it, or what it waits for, is
         wanted along by one that a person let start again at a set time; waits for a task to
         complete; or cannot run beside another, which SMF takes for hopeless while that runs
         (smf.md 3.2), though that one may fail.
@@ -73,7 +73,7 @@ class Ending:
                 return True
             if any(g.excludes or g.dependency.condition == "completed" for g in one.groups):
                 return True
-            around += [o for o in hard_targets(one) if o not in around]
+            around += [o for o in (*hard_targets(one), *one.earlier) if o not in around]
         return False
 
     def rest(self) -> bool:

@@ -10,7 +10,7 @@ from .graph import RESTART_RANK, calm_for
 from .lanes import is_starting, is_stopping
 from .values import STALLED, distance, propagate
 
-__all__ = ["finish", "set_leaving"]
+__all__ = ["finish", "look_calm", "set_leaving"]
 
 SOON = 1_000_000  # nanoseconds; a second try within one turn would never let the turn end
 
@@ -36,7 +36,7 @@ def finish(core: Core, i: Instance) -> None:
     if i.watchers:
         propagate(core, i)
     if i.later:
-        _set_calm(core, i, i.settled or stuck or (idle and distance(core, i) <= STALLED))
+        look_calm(core, i)
     resting = idle or (stage is Stage.UP and not i.parting)
     if not i.settled:
         i.rested = False
@@ -63,8 +63,11 @@ def finish(core: Core, i: Instance) -> None:
         evaluate(core, i)
 
 
-def _set_calm(core: Core, i: Instance, calm: bool) -> None:
+def look_calm(core: Core, i: Instance) -> None:
     """Orderings: those that come after i may go on when it has settled, or cannot move."""
+    stuck = i.fault is not None and i.fault.word == "stuck"
+    idle = i.stage is Stage.IDLE
+    calm = i.settled or stuck or (idle and distance(core, i) <= STALLED)
     if calm == i.calm and i.settled == i.quiet:
         return
     before = [calm_for(i, other) for other in i.later]

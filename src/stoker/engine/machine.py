@@ -9,6 +9,7 @@ from typing import Any
 from stoker.model import InputView, InstanceView, OperationView, Stage
 
 from . import closures, gates, hope, inputs, operations, views
+from .aftermath import look_calm
 from .apply import apply
 from .basics import shut_down
 from .core import Core
@@ -58,16 +59,13 @@ class Engine(Core):
         self._hurry()
         self.tangled = bool(self.looped)
         self._change_minds()
-        self._settle()
-        while self.rebuild:
-            self._rebuild()
-            self._settle()
+        self._settle_all()
         if self.looped or self.opens:
             hope.notice(self)
         operations.run_out(self)
         operations.settle_operations(self)
         if self.queue:
-            self._settle()
+            self._settle_all()
         self._exit()
         self.wake()
         return effects
@@ -83,24 +81,43 @@ class Engine(Core):
                 if i.watchers:
                     self.flow.append(i)
 
+    def _settle_all(self) -> None:
+        self._settle()
+        while self.rebuild:
+            self._rebuild()
+            self._settle()
+
     def _settle(self) -> None:
-        queue, flow = self.queue, self.flow
-        while queue or self.tangled:
+        """Decide about everybody, or until the graph must be made anew: what is left of a circle of
+        which a member is gone knows nothing true of it. Others that are to go go before that.
+        """
+        queue, flow, later = self.queue, self.flow, []
+        while queue or (self.tangled and not self.rebuild):
             while flow:
                 propagate(self, flow.pop())
-            if self.tangled:
+            if self.tangled and not self.rebuild:
                 hope.look(self)
                 continue
             i = queue.popleft()
+            if self.rebuild and not i.removed:
+                later.append(i)
+                continue
             i.dirty = False
             decide(self, i)
+        queue.extend(later)
 
     def _rebuild(self) -> None:
         self.rebuild = False
         for i in list(self.instances.values()):
             if i.restored:
                 adopt(self, i, Adopted(i.fmri))
+        freed = self.looped
         build(self)
+        while self.flow:
+            propagate(self, self.flow.pop())
+        for i in freed:
+            if i.later and i.fmri in self.instances:
+                look_calm(self, i)  # as far as it hung on others of its circle
         self.tangled = bool(self.looped)
 
     def _hurry(self) -> None:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from stoker.engine import Behaviour, NotSaved, Outcome, Save, Signal, Spawn, Status
+from stoker.engine import (
+    Behaviour,
+    Defined,
+    Engine,
+    NotSaved,
+    Now,
+    Outcome,
+    Removed,
+    Save,
+    Signal,
+    Spawn,
+    Status,
+)
 from stoker.model import Ready, Restart, RestartOn, Rung, Step
 
 SECOND = 10**9
@@ -473,6 +485,27 @@ def test_whoever_is_asked_to_stop_now_does_not_wait_for_its_turn(bench):
 
 
 # -- hope that ends
+
+
+def test_nobody_is_decided_about_while_a_circle_falls_apart(bench):
+    """Nothing is known of the file yet. Without d there is no ordering loop, and a is next: e,
+    which waits for a if that can come, must not take it for hopeless in between.
+    """
+    b, now = bench(), Now(SECOND, SECOND)
+    optional = {"grouping": "optional_all"}
+    engine = Engine()
+    services = (
+        b.service("a"),
+        b.service("b"),
+        b.service("c", after=(b.name("a"),), before=(b.name("b"),)),
+        b.service("d", dependencies=(b.needs("file:///one", "b", **optional),)),
+        b.service("e", dependencies=(b.needs("a", **optional),)),
+        b.service("g", dependencies=(b.needs("d"),), before=(b.name("a"),)),
+    )
+    found = engine.handle([Defined(one) for one in services], now)
+    assert not [e for e in found if isinstance(e, Spawn)]
+    found = engine.handle([Removed(b.name("d"))], now)
+    assert [e.fmri for e in found if isinstance(e, Spawn)] == [b.name("a")]
 
 
 def test_a_start_is_over_when_the_circle_that_it_hoped_for_does_not_open(bench):
