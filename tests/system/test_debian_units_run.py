@@ -123,7 +123,8 @@ def root() -> Iterator[Path]:
             "bookworm", folder / "root", timeout=5400)  # fmt: skip
         yield folder / "root"
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        # If its making was cut short, something may still be mounted there.
+        subprocess.run(["rm", "-rf", "--one-file-system", folder], check=False)
 
 
 def test_they_are_up_together_and_answer(root: Path) -> None:
