@@ -10,7 +10,7 @@ from __future__ import annotations
 from stoker.model import Class, Definition, Stage
 
 from . import causes, decider, gates, methods
-from .aftermath import SOON, finish, set_leaving
+from .aftermath import SOON, finish, look_calm, set_leaving
 from .basics import (
     begin_start,
     enter_stage,
@@ -89,6 +89,8 @@ def _flip(core: Core, i: Instance, now_effective: bool) -> None:
     i.effective = now_effective
     i.settled = False
     core.touch(i)
+    if i.later:
+        look_calm(core, i)  # those that come after it may be decided about before it is
     if i.stage is Stage.IDLE and i.fault is None:
         if first:
             i.reason = "per_configuration"

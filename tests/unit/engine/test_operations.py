@@ -484,6 +484,23 @@ def test_whoever_is_asked_to_stop_now_does_not_wait_for_its_turn(bench):
     assert b.order() == ["a", "b"]
 
 
+# -- orderings among what is started along
+
+
+@pytest.mark.parametrize("verb", ["start", "enable"])
+def test_what_is_wanted_along_comes_up_in_its_order(bench, verb):
+    b = bench(pre=Behaviour(ready_after=5.0))
+    b.define(
+        fs={"enabled": False, "wanted_by": (b.name("all"),)},
+        pre={**NOTIFY, "enabled": False, "wanted_by": (b.name("all"),), "before": (b.name("fs"),)},
+        all={"enabled": False},
+    )
+    b.ask(verb, "all")
+    assert "fs" not in b.order("started")
+    b.world.advance(10)
+    assert b.order("started").index("pre") < b.order("started").index("fs")
+
+
 # -- hope that ends
 
 
