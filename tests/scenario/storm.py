@@ -28,7 +28,9 @@ PATIENCE = 90.0
 
 SERVICE = r"""
 B=$1 NAME=$2 KIND=$3
-exec 9>>"$B/lock.$NAME"
+# Who looks whether it lives takes the first of these for a moment, and is waited for.
+exec 8>>"$B/lives.$NAME" 9>>"$B/lock.$NAME"
+flock -s 8
 flock -n 9 || echo "$NAME $$" >>"$B/twice"
 for S in HUP INT QUIT USR1 USR2 CONT; do trap "echo $S >>'$B/signals.$NAME'" $S; done
 trap 'echo TERM >>"$B/signals.$NAME"; echo "end $N"; exit 0' TERM
@@ -134,9 +136,9 @@ class Storm:
 
     def held(self, name: str) -> bool:
         """Whether any process of that service lives."""
-        if not (self.notes / f"lock.{name}").exists():
+        if not (self.notes / f"lives.{name}").exists():
             return False
-        with open(self.notes / f"lock.{name}", "a") as file:
+        with open(self.notes / f"lives.{name}", "a") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -273,7 +275,8 @@ class Storm:
     def check(self) -> None:
         """Nothing was lost, and nothing doubled. Ends with everything down."""
         place = self.place
-        assert not self.problems, "\n".join(self.problems[:5]) + place.manager_log()
+        twice = self.noted("twice")
+        assert not self.problems, "\n".join([*self.problems[:5], twice, place.manager_log()])
         everyone = (*self.steady, *self.counting, *self.crashing, *self.commanded, *self.edited)
         rows = {}
         for name in everyone:
