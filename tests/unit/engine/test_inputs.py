@@ -144,14 +144,19 @@ def test_a_service_that_crashes_while_the_system_sleeps_stays_down_until_the_wak
     assert world.state("web") == "online"
 
 
-def test_concurrency_a_limit_on_how_many_starts_run_at_once() -> None:
+def test_concurrency_a_limit_on_how_many_starts_and_stops_run_at_once() -> None:
     several = [service(f"s{n}", ready="notify") for n in range(6)]
-    slow = {f"s{n}": Behaviour(ready_after=1.0) for n in range(6)}
+    slow = {f"s{n}": Behaviour(ready_after=1.0, dies_after=1.0) for n in range(6)}
     world = World(*several, cap=2, behaviour=slow)
     world.advance(0.5)
     assert list(world.states().values()).count("offline/online") == 2
     world.settle()
     assert set(world.states().values()) == {"online"}
+    world.ask("sleep")
+    world.advance(0.5)
+    assert list(world.states().values()).count("online/offline") == 2
+    world.settle()
+    assert set(world.states().values()) == {"offline"}
 
 
 # -- sleep and wake
