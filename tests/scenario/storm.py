@@ -297,8 +297,10 @@ class Storm:
         for name in everyone:
             assert str(rows[name]["pid"]) == self.runs(name)[-1][0], (rows[name], self.runs(name))
         log = (place.directory / ".stoker/logs/stoker.log").read_text(errors="replace")
+        # What was killed while it wrote leaves half a record at the end: that was never acted upon.
+        told = log.replace("state log: 0 damaged records passed over, ", "")
         for word in ("a mistake of ours", "Traceback", "set aside", "state log:"):
-            assert word not in log, log
+            assert word not in told, log
         if self.exact and self.history:
             self.check_history()
         place.down()
