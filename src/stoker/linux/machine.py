@@ -1,4 +1,4 @@
-"""Calls that concern the whole machine: mount(2), umount2(2), reboot(2), the console's keys.
+"""Calls that concern the whole machine: mount(2), umount2(2), swapoff(2), reboot(2), the keys.
 
 Who may not, or has no such thing, gets an OSError with its errno; nothing is decided here.
 """
@@ -26,6 +26,7 @@ __all__ = [
     "alt_up_spawns",
     "mount",
     "reboot",
+    "swap_off",
     "unmount",
 ]
 
@@ -53,6 +54,12 @@ def unmount(target: str, flags: int = 0) -> None:
     """umount2(2). Raises OSError."""
     if _libc.umount2(os.fsencode(target), flags) != 0:
         _fail(target)
+
+
+def swap_off(path: str) -> None:
+    """swapoff(2). Raises OSError."""
+    if _libc.swapoff(os.fsencode(path)) != 0:
+        _fail(path)
 
 
 def reboot(command: int) -> None:

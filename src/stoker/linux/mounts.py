@@ -46,6 +46,12 @@ def mounts() -> list[Mount]:
     return parse_mountinfo((data or b"").decode(errors="surrogateescape"))
 
 
+def swaps(path: str = "/proc/swaps") -> list[str]:
+    """The devices and files that memory is swapped to (proc(5)); empty without /proc."""
+    lines = (files.read(path) or b"").decode(errors="surrogateescape").splitlines()[1:]
+    return [_plain(line.split()[0]) for line in lines if line.strip()]
+
+
 class Entry(NamedTuple):
     """One line of fstab."""
 

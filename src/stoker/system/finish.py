@@ -1,9 +1,9 @@
 """The end of a machine, executed by its keeper in its own place: `finish RUN ACTION`.
 
-Kill what is left, unmount or make read-only, synchronise, then the power state. Everything that is
-needed is loaded before the first file system goes. A container has neither disks nor power: the
-process just ends. Of a bare pid namespace reboot(2) ends the first process alone, which its parent
-sees as SIGHUP (a restart) or SIGINT.
+Kill what is left, swap no more, unmount or make read-only, synchronise, then the power state.
+Everything that is needed is loaded before the first file system goes. A container has neither disks
+nor power: the process just ends. Of a bare pid namespace reboot(2) ends the first process alone,
+which its parent sees as SIGHUP (a restart) or SIGINT.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from stoker.linux import machine, mounts
 from . import early, reason
 from .console import say
 
-__all__ = ["COMMANDS", "main", "unmount_all"]
+__all__ = ["COMMANDS", "main", "swap_off_all", "unmount_all"]
 
 COMMANDS = {
     "halt": machine.HALT,
@@ -43,6 +43,7 @@ def main(words: list[str]) -> int:
     _guarded("reason", lambda: keep_reason(run, action))
     os.sync()
     if kind == "machine":
+        _guarded("swap", lambda: _tell(swap_off_all()))
         _guarded("file systems", lambda: _tell(unmount_all()))
         os.sync()
     say(f"{action}: the end")
@@ -102,6 +103,22 @@ def keep_reason(run: str, action: str) -> None:
 
         state = json.load(file)["state"]
     reason.write(state + reason.LAST, {**told, "action": action, "clean": True, "at": time.time()})
+
+
+def swap_off_all(
+    swaps: Callable[[], list[str]] = mounts.swaps,
+    swap_off: Callable[[str], object] = machine.swap_off,
+) -> list[str]:
+    """Swap no more: a file that is swapped to keeps its file system busy. Returns what is
+    still swapped to, and why.
+    """
+    stays = []
+    for path in swaps():
+        try:
+            swap_off(path)
+        except OSError as error:
+            stays.append(f"{path}: {error.strerror}")
+    return stays
 
 
 def unmount_all(

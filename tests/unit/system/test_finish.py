@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from stoker.linux import mounts
 from stoker.linux.mounts import Mount
 from stoker.system import finish, reason
 
@@ -71,6 +72,26 @@ def test_what_stays_writable_is_told() -> None:
     world = World(busy=("/srv",), stubborn=("/srv",))
     assert world.end() == ["/srv stays writable: Device or resource busy"]
     assert world.done[-1] == "read-only /"
+
+
+def test_nothing_is_swapped_to_in_the_end(tmp_path: Path) -> None:
+    table = tmp_path / "swaps"
+    table.write_text(
+        "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
+        "/dev/sda2                               partition\t1048572\t\t0\t\t-2\n"
+        "/a\\040file                               file\t\t16380\t\t0\t\t-3\n"
+    )
+    asked: list[str] = []
+
+    def swap_off(path: str) -> None:
+        asked.append(path)
+        if path == "/dev/sda2":
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    told = finish.swap_off_all(lambda: mounts.swaps(str(table)), swap_off)
+    assert asked == ["/dev/sda2", "/a file"]
+    assert told == ["/dev/sda2: Cannot allocate memory"]
+    assert mounts.swaps(str(tmp_path / "none")) == []
 
 
 def test_why_it_ended_is_kept_with_the_state(tmp_path: Path) -> None:
