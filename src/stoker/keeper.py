@@ -71,6 +71,8 @@ MOST_EXITS = 100_000  # remembered; then the oldest go, and `exits-lost` is said
 MOST_NAMES, LONGEST = 50, 1000  # names in an ITEM, bytes of a name: what fits one packet
 MOST_WAITING = 64  # packets that a program does not read, before we stop listening to it
 ASIDE, GIVEN_UP = 4, 8  # deaths before READY
+MOST_DRAINS = 3  # recorders that do not get ready at the end, until we go on without
+RECORDERS = ("lock", "log/", "rec/", "stdio/", "link/recorder")  # what a recorder needs to the end
 HEALTHY = 60.0  # seconds after READY that make good for earlier deaths
 TICK, STUCK = 0.05, 10.0  # seconds: between looks while stopping; after KILL until we go on without
 WALL = 0x40000000  # __WALL of waitid(2): children with any exit signal
@@ -300,6 +302,7 @@ class Keeper:
         self.impatience = 0  # how often we had TERM and INT
         self.step: int | None = None  # of STEPS; None: nobody has said STOP
         self.status, self.deadline, self.grace = 0, 0.0, 0.0  # of that
+        self.patience = 0.0  # until when, at the end, a recorder may take to begin
         self.asked: set[tuple[int, int]] = set()  # who had its TERM: pid and start time
         self.successor: tuple[list[str], list[str]] | None = None  # what EXEC said
         self.more = False  # the next turn is to come at once
@@ -563,7 +566,7 @@ class Keeper:
         how = f"status {status}" if status >= 0 else f"signal {-status}"
         when = "" if served is not None else f" before it was ready ({program.failures} in a row)"
         self.say(f"{program.role} {pid} ended with {how}{when}")
-        if self.step is None or (program is self.recorder and self.step < 2):
+        if self.step is None or (program is self.recorder and self.drains(status)):
             program.restart_at = now() + wait
             if program is not self.recorder and program.failures >= GIVEN_UP:
                 self.call_for_help(program, wait)
@@ -793,6 +796,8 @@ class Keeper:
     def advance(self, step: int) -> None:
         """TERM to whoever is to go and has not been asked; KILL after the grace; then the next."""
         family, late = self.family(step), now() - self.deadline
+        if step == 2 and late < 0 and not self.asking(family):
+            return
         if family and late < STUCK:
             for pid, start in family.items():
                 if late >= 0:
@@ -805,10 +810,12 @@ class Keeper:
             self.say(f"cannot be ended, left behind: {' '.join(map(str, sorted(family)))}")
         self.step, self.more = step + 1, True
         if self.step == 2:  # nothing writes now but us: let the recorder see the ends of it
-            self.recorder.restart_at = None
-            for name in [n for n in self.held if n != "lock"]:
+            for name in [n for n in self.held if not n.startswith(RECORDERS)]:
                 os.close(self.held.pop(name))
+            self.patience = now() + 5.0
             self.deadline = now() + max(self.grace, 5.0)
+        elif self.step == 3:
+            self.recorder.restart_at = None
         elif self.step == len(self.STEPS):
             for path in (self.socket_path, os.path.join(self.run_directory, "keeper")):
                 try:
@@ -816,6 +823,19 @@ class Keeper:
                 except OSError:
                     pass  # gone already, or a read-only place: nothing depends on it
             self.say("stopped")
+
+    def asking(self, family: dict[int, int]) -> bool:
+        """May the recorder be asked to end? One that has only just begun has read nothing yet."""
+        if self.recorder.restart_at is not None:
+            return False
+        return not family or self.recorder.ready_at is not None or now() >= self.patience
+
+    def drains(self, status: int) -> bool:
+        """Is a successor of this recorder, while all stops, to read what it left unread?"""
+        assert self.step is not None
+        if self.step == 2:
+            return bool(status) and now() < self.deadline and self.recorder.failures < MOST_DRAINS
+        return self.step < 2
 
     def family(self, step: int) -> dict[int, int]:
         """Who is to go in this step: pid and start time."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -78,6 +79,38 @@ def test_what_appears_is_started_once_and_what_goes_goes_on(place: Scenario) -> 
     finally:
         if scanner.poll() is None:
             end(scanner)
+
+
+def test_what_goes_is_unloaded_if_that_is_asked_for(place: Scenario) -> None:
+    """Its link, itself, or altogether. Its log has its last words."""
+    place.up()
+    scanned, kept = place.base / "scanned", place.base / "kept"
+    scanned.mkdir()
+    linked = bundle(place.base / "linked", run="trap 'echo bye; exit' TERM; sleep 600 & wait")
+    bundle(linked / "log", run=f"exec cat >> {kept}")
+    (scanned / "link").symlink_to(linked)
+    moved = bundle(scanned / "moved", run=FOREVER)
+    gone = bundle(scanned / "gone", run=FOREVER)
+    stays = bundle(scanned / "stays", run=FOREVER)
+    scanner = begin(place, "service-dt-scanner", "--unload", scanned)
+    try:
+        for one in (linked, moved, gone, stays):
+            place.until(lambda one=one: running(one), "running")
+        pids = {one: pid(one) for one in (linked, moved, gone, stays)}
+        late = bundle(place.base / "late", run=FOREVER)
+        late.rename(scanned / "late")
+        place.until(lambda: running(scanned / "late"), "all before it has been looked at")
+        (scanned / "link").unlink()
+        moved.rename(place.base / "moved")
+        shutil.rmtree(gone.rename(place.base / "gone"))
+        place.until(lambda: sorted(place.instances()) == sorted({"late", "stays"}), "unloaded")
+        assert [Path(f"/proc/{each}").exists() for each in pids.values()] == [False] * 3 + [True]
+        assert not served(linked) and not served(linked / "log")
+        assert lines(kept) == ["bye"]
+        (scanned / "again").symlink_to(linked)
+        place.until(lambda: running(linked), "loaded anew")
+    finally:
+        end(scanner)
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["listen_fds", "plain"])

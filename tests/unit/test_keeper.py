@@ -541,6 +541,7 @@ def test_stop_ends_everything_below_and_the_recorder_last(place: Place) -> None:
     recorder.do(f"others = {[child, stubborn, manager.pid]}")
     recorder.do("alive = lambda pid: os.path.exists(f'/proc/{pid}')")
     recorder.do(witness)
+    recorder.talk.ready()
     manager.talk.stop(7, 0.5)
     assert place.ended() == 7
     for fd in pidfds:
@@ -556,6 +557,45 @@ def ignores_term(pid: int) -> bool:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     (mask,) = (int(line.split()[1], 16) for line in lines if line.startswith("SigIgn"))
     return bool(mask >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_recorder_that_dies_while_all_stops_has_a_successor_that_is_asked_when_ready(
+    place: Place,
+) -> None:
+    manager, recorder = place.both()
+    manager.talk.ready()
+    recorder.talk.ready()
+    reader, writer = os.pipe()
+    os.write(writer, b"the last line\n")
+    os.close(writer)
+    manager.talk.put({"log/a": reader, "in/a": reader, "rec/a": reader})
+    recorder.do("signal.signal(15, signal.SIG_IGN)")
+    manager.talk.stop(7, 600)
+    until(lambda: set(recorder.talk.list("in/").items) == set(), "the last step does not come")
+    recorder.kill()
+    successor = place.next("recorder")
+    items = successor.talk.list().items
+    assert set(items) == {"lock", "link/recorder", "log/a", "rec/a"}
+    assert os.read(items["log/a"], 99) == b"the last line\n"
+    successor.do("signal.signal(15, lambda *_: os._exit(0))")
+    assert place.process is not None and place.process.poll() is None
+    successor.talk.ready()
+    assert place.ended() == 7
+    assert f"recorder {successor.pid} ended with status 0" in place.log.read_text()
+    os.close(reader)
+
+
+def test_no_recorder_can_be_had_at_the_end_and_it_comes_all_the_same(place: Place) -> None:
+    manager, recorder = place.both()
+    manager.talk.ready()
+    recorder.talk.ready()
+    recorder.do("signal.signal(15, signal.SIG_IGN)")
+    manager.talk.stop(7, 600)
+    manager.gone()
+    recorder.kill()
+    for _ in range(keeper_module.MOST_DRAINS):
+        place.next("recorder").kill()
+    assert place.ended() == 7
 
 
 def test_a_second_request_while_stopping_ends_the_grace(place: Place) -> None:

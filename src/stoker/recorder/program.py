@@ -115,7 +115,7 @@ class Recorder:
         self._send("hello", self.generation)
         self.readers.listen()
         self.loop.watch(keeper.fileno(), select.EPOLLIN, self._keeper_said)
-        self.loop.signals([signal.SIGTERM], lambda _: self.loop.stop())
+        self.loop.signals([signal.SIGTERM], lambda _: self._told_to_end())
         self.loop.signals([signal.SIGCHLD], lambda _: self.children.reap())
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
@@ -132,6 +132,11 @@ class Recorder:
         self.ledger.close()
         self.shelf.close_all()
         self.readers.close()
+
+    def _told_to_end(self) -> None:
+        if self.link is not None:
+            self.link.hear()  # the last that a manager said may have come in this very turn
+        self.loop.stop()
 
     def _after(self) -> None:
         self.ledger.commit()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from stoker.cli.machine import LIST, File, Placing, contents
+from stoker.cli.machine import LIST, File, Placing, contents, is_machine
 from stoker.errors import Failed
 from stoker.formats import compile_place
-from stoker.model import project_place
+from stoker.model import project_place, system_place
 
 PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 TOOLS = (
@@ -92,6 +92,27 @@ def test_the_shipped_services_are_good_definitions(root: Path) -> None:
     assert [one for one in compiled.mistakes if one.level == "error"] == []
     names = {one.fmri for one in compiled.definitions}
     assert {"svc:/boot/udev:default", "svc:/getty:console", "svc:/mount/srv:default"} <= names
+
+
+def test_a_machine_is_known_by_its_manager_or_by_its_init(root: Path, tmp_path: Path) -> None:
+    place = system_place({}, 0, runtime=str(tmp_path / "run"))
+    init = str(root / "usr/lib/stoker/init")
+    assert not is_machine(place, init)
+    install(root)
+    assert is_machine(place, init)
+    assert not is_machine(project_place(str(root), {}, 0), init)
+    # With its targets every shipped service finds what it names.
+    place.machine = True
+    place.directories = [f"{root}/etc/stoker/services", f"{root}/usr/lib/stoker/services"]
+    assert [one.message for one in compile_place(place).mistakes if "target/" in one.message] == []
+    # A manager that is up, as another init's service, knows better.
+    place.machine = False
+    (tmp_path / "run").mkdir()
+    Path(place.file).write_text(place.to_json())
+    assert not is_machine(place, init)
+    place.machine = True
+    Path(place.file).write_text(place.to_json())
+    assert is_machine(place, str(tmp_path / "none"))
 
 
 def test_only_logins_and_networks_come_up_by_themselves(root: Path) -> None:

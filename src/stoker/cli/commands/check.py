@@ -17,7 +17,12 @@ __all__ = ["look_over", "run"]
 
 def run(call: Call) -> int:
     """Read everything as `up` would; start nothing."""
-    return look_over(call, call.defined_place())
+    place = call.defined_place()
+    if place.kind == "system":
+        from ..machine import is_machine
+
+        place.machine = is_machine(place)
+    return look_over(call, place)
 
 
 def look_over(call: Call, place: Place) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from .belonging import Contents, contents
 from .changing import change_root
+from .knowing import is_machine
 from .placing import LIST, Act, File, Placing
 
-__all__ = ["LIST", "Act", "Contents", "File", "Placing", "change_root", "contents"]
+__all__ = ["LIST", "Act", "Contents", "File", "Placing", "change_root", "contents", "is_machine"]
