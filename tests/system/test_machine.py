@@ -254,7 +254,7 @@ def test_it_comes_up_without_randomness(machine: Machine) -> None:
 def test_it_comes_up_on_a_full_disk(machine: Machine) -> None:
     machine.define("web", SERVICE)
     machine.boot(before=FULL_DISK)
-    comes_up_all_the_same(machine, said="what is chosen and logged is lost at the end")
+    comes_up_all_the_same(machine, said="what would be kept in /var/lib/stoker is lost at the end")
 
 
 @pytest.mark.long

@@ -59,6 +59,8 @@ class Entry(NamedTuple):
     point: str
     kind: str
     options: frozenset[str]
+    checked: bool = False
+    """Whether fsck(8) is to look at it: its last field is a number, and not 0."""
 
     @property
     def automatic(self) -> bool:
@@ -81,7 +83,8 @@ def fstab(path: str = "/etc/fstab") -> list[Entry]:
             options = frozenset(fields[3].split(","))
             point = _plain(fields[1])
             point = point.rstrip("/") or point
-            found.append(Entry(_plain(fields[0]), point, fields[2], options))
+            checked = len(fields) > 5 and fields[5].isdigit() and int(fields[5]) > 0
+            found.append(Entry(_plain(fields[0]), point, fields[2], options, checked))
     return found
 
 

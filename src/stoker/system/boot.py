@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from . import early, filesystems
+from .children import output_of
 from .console import CONSOLE, remark, say
 from .modes import event_of, steps
 from .programs import keeper_argv, program
@@ -24,6 +25,7 @@ RUN = "/run/stoker"
 """The runtime directory of the machine."""
 
 STATE, LOGS = "/var/lib/stoker", "/var/log/stoker"
+_CHOICES = ("repository.db", "repository.db-wal", "layer.json")  # what people chose, of STATE
 _PREPARING = 120.0  # seconds that the definitions may take to be read
 
 
@@ -109,35 +111,28 @@ def _prepared(events: Iterable[str]) -> list[str]:
     directories = {RUN: 0o700, f"{RUN}/system": 0o700}
     for path, mode in directories.items():
         _try(path, lambda path=path, mode=mode: os.makedirs(path, mode, exist_ok=True))  # type: ignore[misc]
-    state = STATE if filesystems.writable(STATE) else f"{RUN}/state"
-    logs = LOGS if filesystems.writable(LOGS) else f"{RUN}/logs"
-    if state != STATE or logs != LOGS:
-        say(f"{STATE} or {LOGS} cannot be written: what is chosen and logged is lost at the end")
-    argv = [*program("stoker.system.prepare"), RUN, state, logs, *events]
-    told = _output(argv, _PREPARING)
+    state, logs = _kept(STATE, f"{RUN}/state"), _kept(LOGS, f"{RUN}/logs")
+    if state != STATE:  # what was chosen before counts nevertheless, if it can be read
+        _try("choices", lambda: filesystems.carry(_CHOICES, STATE, state))
+    argv = (*program("stoker.system.prepare"), RUN, state, logs, *events)
     try:
-        found = json.loads(told)
+        found = json.loads(output_of(argv, _PREPARING))
         return [str(word) for word in found["keeper"]]
+    except OSError as error:
+        say(f"{argv[0]}: {error.strerror}")
     except (ValueError, KeyError, TypeError):
         say("the place of the machine could not be prepared; going on without definitions")
     return keeper_argv(RUN, f"{logs}/stoker.log", events)
 
 
-def _output(argv: list[str], limit: float) -> bytes:
-    """What a program writes to its standard output within a limit of seconds."""
-    import subprocess
-
-    try:
-        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    except OSError as error:
-        say(f"{argv[0]}: {error.strerror}")
-        return b""
-    try:
-        return child.communicate(timeout=limit)[0]
-    except subprocess.TimeoutExpired:
-        child.kill()
-        say(f"reading definitions took longer than {limit:.0f} s")
-        return child.communicate()[0]
+def _kept(path: str, instead: str) -> str:
+    """Where something is kept: in its directory on disk, or in memory while that cannot be had."""
+    point = filesystems.lacking(path)
+    if not point and filesystems.writable(path):
+        return path
+    why = f"{point} is not mounted" if point else f"{path} cannot be written"
+    say(f"{why}: what would be kept in {path} is lost at the end")
+    return instead
 
 
 def _shells() -> None:
@@ -145,9 +140,12 @@ def _shells() -> None:
     from .shell import shell_argv
 
     while True:
+        begun = time.monotonic()
         try:
             pid = os.posix_spawn("/bin/sh", shell_argv(), os.environ, setsigmask=(), setsid=True)
             while os.wait()[0] != pid:
                 pass
         except OSError:
             time.sleep(60.0)
+        if time.monotonic() - begun < 1.0:
+            time.sleep(1.0)  # there is no console for it

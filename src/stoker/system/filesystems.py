@@ -1,19 +1,24 @@
 """The file systems that every program takes for granted, and the root file system's own state.
 
 API mounts as nosh has them (nosh.md 6.4), with cgroup2 on /sys/fs/cgroup and /dev/shm as a mount. A
-point where something is mounted already keeps it; only the options of the mount itself are renewed.
+point where something is mounted already (by an initramfs, say) keeps it as it is.
+
+What fsck(8) leaves errors on is not written to: the root file system then stays read-only, another
+one is not mounted.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from typing import NamedTuple
 
 from stoker.linux import machine, mounts
 
-__all__ = ["API", "Api", "mount_api", "mounted", "open_disks", "writable"]
+from .children import status_of
+
+__all__ = ["API", "Api", "carry", "lacking", "mount_api", "mounted", "open_disks", "writable"]
 
 _SAFE = machine.NOSUID | machine.NODEV | machine.NOEXEC
 _DEVICES = machine.NOSUID | machine.STRICT_TIMES
@@ -50,6 +55,8 @@ _OURS = ("/usr", "/var", "/var/lib", "/var/log")
 _NEVER_WRITABLE = {"squashfs", "erofs", "iso9660", "cramfs"}
 _TRIAL = 65536  # bytes: with less room nothing can be kept there
 _REPAIRED, _REBOOT, _LEFT = 1, 2, 4  # bits of fsck(8)'s status
+_MOUNTING = 600.0  # seconds: a journal may be long, another machine may never answer
+_MOST = 64 << 20  # bytes of a file that are carried into memory
 
 
 def mounted(point: str) -> mounts.Mount | None:
@@ -126,6 +133,42 @@ def writable(path: str) -> bool:
     return True
 
 
+def lacking(
+    path: str,
+    table: Iterable[mounts.Entry] | None = None,
+    there: Collection[str] | None = None,
+) -> str:
+    """The mount point above a path that fstab has and where nothing is mounted; "" for none. What
+    is written below it would be hidden as soon as something is mounted there.
+    """
+    now = {one.point for one in mounts.mounts()} if there is None else there
+    for one in mounts.fstab() if table is None else table:
+        above = one.point in _OURS and f"{path}/".startswith(one.point + "/")
+        if above and "noauto" not in one.options and one.point not in now:
+            return one.point
+    return ""
+
+
+def carry(names: Iterable[str], source: str, target: str) -> Iterator[str]:
+    """Copy files that are there from one directory into another, which is made. Yields what goes
+    wrong.
+    """
+    for name in names:
+        try:
+            with open(f"{source}/{name}", "rb") as file:
+                data = file.read(_MOST + 1)
+            if len(data) > _MOST:
+                raise OSError(errno.EFBIG, "too large to be kept in memory")
+            os.makedirs(target, 0o755, exist_ok=True)
+            fd = os.open(f"{target}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(fd, "wb") as file:
+                file.write(data)
+        except FileNotFoundError:
+            pass  # nothing was chosen yet, or it is where nothing is mounted
+        except OSError as error:
+            yield f"{source}/{name}: {error.strerror}"
+
+
 def open_disks() -> Iterator[str]:
     """Check the root file system and make it writable, unless fstab has it otherwise; mount those
     that we keep our own state and logs on. Yields what is to be said.
@@ -135,37 +178,50 @@ def open_disks() -> Iterator[str]:
     entry = table.get("/")
     closed = root is not None and "ro" in root.options and root.kind not in _NEVER_WRITABLE
     if closed and (entry is None or "ro" not in entry.options):
-        if entry is not None:
-            yield from _check("/")
-        yield from _run("mount", "-o", "remount,rw", "/")
+        if entry is None or (yield from _sound(entry)):
+            yield from _run("mount", "-o", "remount,rw", "/")
+        else:
+            yield "/ stays read-only"
     for point in _OURS:
         if point in table and "noauto" not in table[point].options and mounted(point) is None:
-            yield from _check(point)
-            yield from _run("mount", point)
+            if (yield from _sound(table[point])):
+                yield from _run("mount", point)
+            else:
+                yield f"{point} is not mounted"
 
 
-def _check(point: str) -> Iterator[str]:
-    status = _status("fsck", "-a", "-T", point)
-    if status is None or status <= _REPAIRED:
-        return
-    if status & _REBOOT and not status & _LEFT:
-        yield f"fsck {point}: repaired; the machine is started anew"
+def _sound(entry: mounts.Entry) -> Generator[str, None, bool]:
+    """Whether a file system may be written to, as far as fsck(8) knows."""
+    if not entry.checked:
+        return True
+    try:
+        status = status_of(("fsck", "-a", "-T", entry.point))
+    except FileNotFoundError:
+        return True  # a machine without fsck(8) has no file system that needs it
+    except OSError as error:
+        yield f"fsck: {error.strerror}"
+        return True
+    if status in (0, _REPAIRED):
+        return True
+    if status > 0 and status & _REBOOT and not status & _LEFT:
+        yield f"fsck {entry.point}: repaired; the machine is started anew"
         os.sync()
         machine.reboot(machine.RESTART)
-    yield f"fsck {point}: errors are left (status {status})"
+    # Killed, misused, or there is no such device: it says nothing about the file system.
+    left = status > 0 and bool(status & _LEFT)
+    yield f"fsck {entry.point}: {'errors are left' if left else 'it failed'} (status {status})"
+    return not left
 
 
 def _run(*words: str) -> Iterator[str]:
-    status = _status(*words)
+    """mount(8); without that program a root file system is made writable all the same."""
+    try:
+        status = status_of(words, _MOUNTING)
+    except OSError as error:
+        if words[1] == "-o":
+            machine.mount("", "/", "", machine.REMOUNT)
+        else:
+            yield f"{words[0]}: {error.strerror}"
+        return
     if status:
         yield f"{' '.join(words)}: status {status}"
-    elif status is None and words[0] == "mount" and words[1:2] == ("-o",):
-        machine.mount("", "/", "", machine.REMOUNT)  # a root without mount(8)
-
-
-def _status(*words: str) -> int | None:
-    """The exit status of a program; None when there is no such program."""
-    try:
-        return subprocess.run(words, stdin=subprocess.DEVNULL, check=False).returncode
-    except FileNotFoundError:
-        return None
