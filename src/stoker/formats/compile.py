@@ -103,7 +103,7 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     if previous is not None:
         _uncover(found, directories, previous)
         kept = _keep(found, previous, mistakes)
-    mistakes += _missing(found, kept)
+    mistakes += _missing(found, [*(one.fmri for one in kept), *_targets(place)])
     ours, wrong = watchers([*found.definitions, *kept], settings, surroundings)
     mistakes += wrong
     if not (found.stems or found.gone or found.mistakes or place.machine):
@@ -272,9 +272,20 @@ def _keep(found: Found, previous: Compiled, mistakes: list[Mistaken]) -> list[De
     return kept
 
 
-def _missing(found: Found, kept: Iterable[Definition]) -> list[Mistaken]:
-    """Targets that nothing stands for: a warning each, where they are named (to SMF: absent)."""
-    instances = {*found.claims, *(one.fmri for one in kept)}
+def _targets(place: Place) -> list[str]:
+    """FMRIs of what a machine has without a definition of its own."""
+    if not place.machine:
+        return []
+    from .machine import shipped_targets
+
+    return shipped_targets()
+
+
+def _missing(found: Found, besides: Iterable[str]) -> list[Mistaken]:
+    """Targets that nothing stands for: a warning each, where they are named (to SMF: absent).
+    `besides`: instances that were not found, and are there all the same.
+    """
+    instances = {*found.claims, *besides}
     services: dict[str, list[str]] = {}
     for name in instances:
         services.setdefault(service_of(name), []).append(name)

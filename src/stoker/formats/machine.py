@@ -23,7 +23,7 @@ from stoker.model import Definition, Dependency, Mistaken, RestartOn
 
 from .entry import Surroundings
 
-__all__ = ["BASIC", "SHUTDOWN", "UNMOUNT", "machine_services"]
+__all__ = ["BASIC", "SHUTDOWN", "UNMOUNT", "machine_services", "shipped_targets"]
 
 BASIC, SHUTDOWN, UNMOUNT = (
     f"svc:/target/{name}:default" for name in ("basic", "shutdown", "unmount")
@@ -88,16 +88,29 @@ def _shipped(surroundings: Surroundings) -> tuple[list[Definition], list[Mistake
     from .shipped import runnable
     from .toml import Toml
 
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    folder = os.path.join(here, "system", "targets")
     around = Surroundings("/", surroundings.log, surroundings.exists)
     found: list[Definition] = []
     mistakes: list[Mistaken] = []
-    for name in sorted(os.listdir(folder)):
-        if name.endswith(".toml"):
-            file = Toml(os.path.join(folder, name))
-            file.load()
-            reading = read_definition(file, f"target/{name.removesuffix('.toml')}", around)
-            found += [runnable(one) for one in reading.definitions]
-            mistakes += reading.mistakes
+    for name, path in _files().items():
+        file = Toml(path)
+        file.load()
+        reading = read_definition(file, f"target/{name}", around)
+        found += [runnable(one) for one in reading.definitions]
+        mistakes += reading.mistakes
     return found, mistakes
+
+
+def shipped_targets() -> list[str]:
+    """FMRIs of the targets that every machine has."""
+    return [f"{_TARGETS}{name}:default" for name in _files()]
+
+
+def _files() -> dict[str, str]:
+    """The shipped targets' files by name."""
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    folder = os.path.join(here, "system", "targets")
+    return {
+        name.removesuffix(".toml"): os.path.join(folder, name)
+        for name in sorted(os.listdir(folder))
+        if name.endswith(".toml")
+    }
