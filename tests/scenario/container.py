@@ -30,9 +30,11 @@ class Container:
         self.scratch = scratch
         self.uid = NOBODY
         self.copy: dict[str, str] = {}
+        self.ignored: list[str] = []  # names that are not copied
         self.tmpfs = {RUN: TMPFS}
         self.files: dict[str, str] = {}
         self.read_only = True
+        self.alone = True  # without this machine's network
         self.environment = {"PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"}
         self.bind = [sys.prefix, str(REPOSITORY)]
         self.cwd = "/"
@@ -47,14 +49,17 @@ class Container:
             "root": str(root),
             "bind": [path for path in self.bind if not path.startswith("/usr/")],
             "copy": self.copy,
+            "ignored": self.ignored,
             "files": self.files,
             "tmpfs": self.tmpfs,
             "read_only": self.read_only,
+            "alone": self.alone,
             "env": self.environment,
             "cwd": self.cwd,
         }
         inside = str(Path(__file__).with_name("container_root.py"))
-        namespaces = ["--pid", "--fork", "--mount", "--ipc", "--uts", "--net", "--kill-child"]
+        namespaces = ["--pid", "--fork", "--mount", "--ipc", "--uts", "--kill-child"]
+        namespaces += ["--net"] if self.alone else []
         return ["unshare", *namespaces, sys.executable, "-I", inside, json.dumps(asked)]
 
     def begin(self, *argv: str) -> subprocess.Popen[str]:
@@ -91,6 +96,12 @@ def instructions(path: Path) -> list[tuple[str, Any]]:
         name, _, rest = line.strip().partition(" ")
         found.append((name, json.loads(rest) if rest.startswith("[") else rest.strip()))
     return found
+
+
+def ignored(path: Path) -> list[str]:
+    """The names that a .dockerignore leaves out, wherever they are."""
+    lines = path.read_text().splitlines()
+    return [line.rpartition("/")[2] for line in lines if line and not line.startswith("#")]
 
 
 def words_of(given: list[str] | str) -> list[str]:

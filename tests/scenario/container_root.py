@@ -2,8 +2,11 @@
 this machine has, give up everything that the test says, and become the command.
 
     container_root.py JSON: {"argv": [...], "uid": N, "root": DIR, "bind": [paths],
-                             "copy": {to: from}, "files": {to: from}, "tmpfs": {path: options},
-                             "read_only": bool, "env": {...}, "cwd": DIR}
+                             "copy": {to: from}, "ignored": [patterns], "files": {to: from},
+                             "tmpfs": {path: options}, "read_only": bool, "alone": bool,
+                             "env": {...}, "cwd": DIR}
+
+"alone": without any network but its own loopback.
 """
 
 from __future__ import annotations
@@ -52,22 +55,23 @@ def build(asked: dict[str, Any]) -> None:
         bind(path, root)
     for to, source in asked["files"].items():
         mount("--bind", source, root + to)
+    for path, options in asked["tmpfs"].items():
+        os.makedirs(root + path, exist_ok=True)
+        mount("-t", "tmpfs", "-o", options, "tmpfs", root + path)
     for to, source in asked["copy"].items():
-        shutil.copytree(source, root + to)
+        shutil.copytree(source, root + to, ignore=shutil.ignore_patterns(*asked["ignored"]))
     for name in ("dev", "proc", "run", "srv", "tmp"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
     mount("--rbind", "/dev", f"{root}/dev")
     mount("-t", "proc", "proc", f"{root}/proc")
-    for path, options in asked["tmpfs"].items():
-        os.makedirs(root + path, exist_ok=True)
-        mount("-t", "tmpfs", "-o", options, "tmpfs", root + path)
     if asked["read_only"]:
         mount("-o", "remount,ro", root)
 
 
 def main() -> None:
     asked = json.loads(sys.argv[1])
-    loopback()
+    if asked["alone"]:
+        loopback()
     build(asked)
     os.chroot(asked["root"])
     os.chdir(asked["cwd"])

@@ -16,6 +16,7 @@ from container import (
     Container,
     assignments,
     container,
+    ignored,
     instructions,
     words_of,
 )
@@ -161,6 +162,9 @@ def run_dockerfile(container: Container, installs: bool) -> None:
     if installs:
         container.environment |= {k: v for k, v in os.environ.items() if k.startswith("PIP_")}
         container.bind = []
+        container.ignored = ignored(REPOSITORY / ".dockerignore")
+        container.alone = False  # pip fetches what is needed
+        container.tmpfs["/usr/src"] = "mode=755"
     build: list[str] = []
     for name, given in steps:
         if name == "ENV":
