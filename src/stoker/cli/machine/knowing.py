@@ -1,4 +1,4 @@
-"""Whether the system's place is a machine's, of which we are the init, or another init's service."""
+"""Whether the system's place is a machine's, whose init we are, or a service of another init's."""
 
 from __future__ import annotations
 
