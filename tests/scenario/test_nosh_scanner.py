@@ -103,7 +103,8 @@ def test_what_goes_is_unloaded_if_that_is_asked_for(place: Scenario) -> None:
         (scanned / "link").unlink()
         moved.rename(place.base / "moved")
         shutil.rmtree(gone.rename(place.base / "gone"))
-        place.until(lambda: sorted(place.instances()) == sorted({"late", "stays"}), "unloaded")
+        left = {f"bundle{scanned}/{name}" for name in ("late", "stays")}
+        place.until(lambda: place.instances().keys() == left, "unloaded")
         assert [Path(f"/proc/{each}").exists() for each in pids.values()] == [False] * 3 + [True]
         assert not served(linked) and not served(linked / "log")
         assert lines(kept) == ["bye"]
