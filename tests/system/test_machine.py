@@ -278,6 +278,34 @@ def test_there_is_a_shell_when_even_the_place_cannot_be_written(machine: Machine
     assert machine.ended() == "restart"
 
 
+STALE = """
+mkdir -p /run/stoker/system
+echo '{"begun": true, "ending": "halt"}' >/run/stoker/system/state
+"""
+NO_DEFINITIONS = ": >empty; mount --bind empty {source}/stoker/formats/compile.py"
+
+
+@pytest.mark.long
+def test_a_container_whose_run_outlived_it_boots_anew(machine: Machine) -> None:
+    machine.boot(before=STALE)
+    machine.expect("normal: done")
+    machine.signal(NUMBERS["poweroff"])
+    assert machine.ended() == "off"
+
+
+@pytest.mark.long
+def test_there_is_a_shell_when_no_definition_can_be_read(machine: Machine) -> None:
+    machine.boot(before=NO_DEFINITIONS.format(source=SOURCE), STOKER_FORCE_SHELL="1")
+    machine.expect("going on without definitions")
+    machine.expect("sysinit: emergency instead")
+    machine.expect("emergency shell")
+    machine.type("echo it is $((40+2))\n")
+    machine.expect("it is 42")
+    machine.signal(signal.SIGINT)
+    machine.expect("secure-attention-key: reboot instead")
+    assert machine.ended() == "restart"
+
+
 @pytest.mark.long
 def test_there_is_a_shell_when_no_director_lives(machine: Machine) -> None:
     machine.boot(before=NO_DIRECTOR.format(source=SOURCE), STOKER_FORCE_SHELL="1")

@@ -1,11 +1,12 @@
-"""prctl(2): who gets the orphans."""
+"""prctl(2): who gets the orphans, and who does not outlive whom."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 
-_SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER = 36, 37
+_SET_PDEATHSIG, _SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER = 1, 36, 37
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -26,3 +27,10 @@ def get_subreaper() -> bool:
     value = ctypes.c_int()
     _prctl(_GET_CHILD_SUBREAPER, ctypes.byref(value))
     return bool(value.value)
+
+
+def die_with_parent() -> None:
+    """Be killed when the thread that made this process ends; not inherited by children. Raises
+    OSError.
+    """
+    _prctl(_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))

@@ -111,6 +111,7 @@ def _prepared(events: Iterable[str]) -> list[str]:
     directories = {RUN: 0o700, f"{RUN}/system": 0o700}
     for path, mode in directories.items():
         _try(path, lambda path=path, mode=mode: os.makedirs(path, mode, exist_ok=True))  # type: ignore[misc]
+    _try("what was before", lambda: _emptied(f"{RUN}/system"))
     state, logs = _kept(STATE, f"{RUN}/state"), _kept(LOGS, f"{RUN}/logs")
     if state != STATE:  # what was chosen before counts nevertheless, if it can be read
         _try("choices", lambda: filesystems.carry(_CHOICES, STATE, state))
@@ -123,6 +124,14 @@ def _prepared(events: Iterable[str]) -> list[str]:
     except (ValueError, KeyError, TypeError):
         say("the place of the machine could not be prepared; going on without definitions")
     return keeper_argv(RUN, f"{logs}/stoker.log", events)
+
+
+def _emptied(folder: str) -> None:
+    """What the director knew belongs to the life before, where /run outlives its machine: that of
+    a container that is started again.
+    """
+    for name in os.listdir(folder):
+        os.unlink(f"{folder}/{name}")
 
 
 def _kept(path: str, instead: str) -> str:

@@ -2,8 +2,10 @@
 
 It gets the signals of the first process and runs what they ask for, as processes in slots
 (`slots`). The events on its command line are those by which the machine boots; a director that is
-started again finds in RUN/system/state what was already begun. It asks nothing of the manager
-itself, so a manager that hangs or is not there holds up nothing but the job that asked it.
+started again finds in RUN/system/state which events are not over, and begins those once more: to
+ask for a target twice does no harm. It asks nothing of the manager itself, so a manager that hangs
+or is not there holds up nothing but the job that asked it; and what keys are for, and a shell, are
+had without a manager and without targets too (`slots.INSTEAD`).
 
 An end (`fast-…`, which the targets of the same names ask for at last, and what replaces such a
 target that fails): everything is taken down by the manager, within a limit; then, or when there is
@@ -19,14 +21,14 @@ import time
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from stoker.linux import Loop, Timer, acpi, channel
+from stoker.linux import Loop, Timer, acpi, channel, prctl
 from stoker.linux import loop as epoll
 
 from . import reason
 from .console import remark, say
 from .signals import FAST, POWER, event_named
-from .slots import Slots
-from .view import NO_MANAGER, SKIPPED
+from .slots import INSTEAD, MODES, Slots
+from .view import MISSING, NO_MANAGER, SKIPPED
 
 __all__ = ["Director", "main"]
 
@@ -52,10 +54,13 @@ class Director:
         self.seconds, self.slots.alarm = limits(os.environ.get(_VARIABLE, ""))
         self._state = reason.read(f"{run}/system/state")
         if not self._state.get("begun"):
+            self._tell_last()
             for event in boot:
                 self.slots.ask(event)
-            self._remember(begun=True)
-            self._tell_last()
+            self._remember(begun=True, open=self.slots.open())
+        else:
+            for event in self._state.get("open", ()):
+                self.slots.ask(str(event))
         if self._state.get("ending"):  # the director before us had come so far
             self.end(str(self._state["ending"]))
 
@@ -133,6 +138,11 @@ class Director:
     def _go_on(self) -> None:
         for event in self.slots.due() if not self.ending else ():
             self._start(event)
+        self._end_the_late()
+        if self.slots.open() != self._state.get("open"):
+            self._remember(open=self.slots.open())
+
+    def _end_the_late(self) -> None:
         for job in self.slots.late(time.monotonic()):
             say(f"{job.event}: took too long, and is killed")
             self._kill(job.pid)
@@ -167,6 +177,8 @@ class Director:
         status = 70
         try:
             os.setsid()
+            if event != "emergency":  # a person's shell goes on; what else is begun is begun again
+                prctl.die_with_parent()
             os.close(self.channel.fileno())
             signal.set_wakeup_fd(-1)
             for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
@@ -182,11 +194,12 @@ class Director:
             os._exit(status)
 
     def _kill(self, pid: int) -> None:
-        """A job and what it started: it leads a session and a group of its own."""
-        try:
-            os.killpg(pid, signal.SIGKILL)
-        except OSError:
-            pass  # gone meanwhile
+        """A job and what it started: it leads a session and a group of its own, or is about to."""
+        for kill in (os.killpg, os.kill):
+            try:
+                kill(pid, signal.SIGKILL)
+            except OSError:
+                pass  # gone meanwhile, or no leader yet
 
     def _reap(self) -> None:
         while True:
@@ -211,6 +224,17 @@ class Director:
             self.end(event)
             if status in (SKIPPED, NO_MANAGER):
                 self._tell()
+        elif status == MISSING or (status == NO_MANAGER and event not in MODES):
+            self._instead(event)
+
+    def _instead(self, event: str) -> None:
+        """There is no target for it, or (for keys) nobody who could start that. Where no manager
+        gets ready for what a machine comes up to, the keeper gives a person a shell.
+        """
+        other = INSTEAD.get(event, "")
+        if other and other not in [job.event for job in self.slots.running.values()]:
+            say(f"{event}: {other} instead")
+            self.ask(other)
 
     # -- the end
 

@@ -2,7 +2,7 @@
 
 A target is started by asking the manager; that it is not there yet, or is replaced meanwhile, is
 waited out (the director's alarm ends what takes too long). What a machine needs without a manager
-is a shell. Exit status: 0 done, 1 failed, 3 no manager.
+is a shell. Exit status: 0 done, 1 failed, 3 no manager, 4 no such target.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import time
 from typing import Any
 
 from stoker.client import Client
-from stoker.errors import NoManager, NotYet, StokerError
+from stoker.errors import NoManager, NoSuchService, NotYet, StokerError
 
 from .console import remark, show
 from .signals import POWER
-from .view import NO_MANAGER, SKIPPED, watched
+from .slots import MODES
+from .view import MISSING, NO_MANAGER, SKIPPED, watched
 
 __all__ = ["connected", "followed", "main", "start", "target_of"]
 
-_PATIENCE = 30.0  # seconds for which an end waits for a manager that does not answer
+_PATIENCE = 30.0  # seconds for which an end or a key waits for a manager that does not answer
 _FOR_EVER = 1e9  # what comes up has no other choice than to wait; its alarm bounds that
 _SOON = 5.0  # seconds for one answer
 _SLICE, _MOMENT = 20.0, 0.5
@@ -49,6 +50,9 @@ def main(words: list[str]) -> int:
     except NoManager as error:
         remark(f"{event}: {error}")
         return NO_MANAGER
+    except NoSuchService as error:
+        show(f"{event}: {error}")
+        return MISSING
     except (StokerError, OSError) as error:
         show(f"{event}: {error}")
         return 1
@@ -86,8 +90,17 @@ def start(run: str, event: str) -> int:
         "names": [target_of(event)],
         "why": f"{event} was asked for",
     }
-    client = connected(run, _PATIENCE if event in POWER else _FOR_EVER)
-    operation = client.post("/v1/operations", body)["operation"]
+    patience = _FOR_EVER if event in MODES else _PATIENCE
+    end = time.monotonic() + patience
+    while True:
+        client = connected(run, patience)
+        try:
+            operation = client.post("/v1/operations", body)["operation"]
+            break
+        except (NoManager, NotYet):  # it died, or is busy, just now; to ask twice does no harm
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.05)
     if event in POWER:
         found = watched(client, lambda: followed(client, operation["number"], _MOMENT))
         if found is None:

@@ -11,7 +11,6 @@ import os
 import sys
 
 from stoker.client import Launch, prepare
-from stoker.formats import compile_place
 from stoker.model import Compiled, Place, encode_compiled, system_place
 
 from .console import say
@@ -33,6 +32,8 @@ def main(words: list[str]) -> int:
     place = machine_place(run, state, logs)
     with Launch(place):
         prepare(place, encode_compiled(Compiled()))
+        from stoker.formats import compile_place  # only now: not even this may hinder the first
+
         compiled = compile_place(place)
         for one in compiled.mistakes:
             if one.level == "error":

@@ -24,11 +24,15 @@ _RECENT = 60.0  # seconds for which a request explains a signal
 def write(path: str, told: dict[str, Any]) -> None:
     """Replace a file as a whole. Raises OSError."""
     fresh = f"{path}.{os.getpid()}"
-    with open(fresh, "w", encoding="utf-8") as file:
-        file.write(json.dumps(told) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
+    try:
+        with open(fresh, "w", encoding="utf-8") as file:
+            file.write(json.dumps(told) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    except OSError:
+        _forget(fresh)  # half of it, on a full disk
+        raise
 
 
 def read(path: str) -> dict[str, Any]:
@@ -58,12 +62,24 @@ def last_end(told: dict[str, Any]) -> str:
 
 def begun(run: str, state: str) -> str:
     """A machine has begun: keep how it ended before, and that it has not ended again. Returns the
-    first in words. Raises OSError.
+    first in words, however often it is asked. Raises OSError.
     """
+    if os.path.exists(run + LAST_KEPT):
+        return last_end(read(run + LAST_KEPT))
     told = read(state + LAST)
     write(run + LAST_KEPT, told)
-    write(state + LAST, {"clean": False, "at": time.time()})
+    try:
+        write(state + LAST, {"clean": False, "at": time.time()})
+    except OSError:
+        _forget(state + LAST)  # a full disk: nothing is less wrong than what is out of date
     return last_end(told)
+
+
+def _forget(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # it is not there, or cannot be changed at all
 
 
 def taken(run: str, action: str) -> dict[str, Any]:
@@ -75,8 +91,5 @@ def taken(run: str, action: str) -> dict[str, Any]:
         recent = False
     if not recent or found.get("action") != action:
         return {"action": action, "who": "a signal to the first process", "why": ""}
-    try:
-        os.unlink(run + REQUEST)
-    except OSError:
-        pass  # gone already
+    _forget(run + REQUEST)
     return {"action": action, "who": str(found.get("who", "")), "why": str(found.get("why", ""))}

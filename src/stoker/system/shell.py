@@ -12,6 +12,7 @@ import fcntl
 import os
 import signal
 import termios
+import time
 from collections.abc import Callable, Mapping
 
 from .console import CONSOLE, show
@@ -45,6 +46,7 @@ def main(words: list[str]) -> int:
     show(f"{mode or 'a'} shell; when it ends the machine goes on to normal (or: reboot, poweroff)")
     environment = {**os.environ, "HOME": "/root", "TERM": os.environ.get("TERM", "linux")}
     argv = login_argv()
+    begun = time.monotonic()
     try:
         pid = os.posix_spawn(
             argv[0], argv, environment, setsigmask=(), setsigdef=signal.valid_signals()
@@ -53,6 +55,8 @@ def main(words: list[str]) -> int:
         show(f"{argv[0]}: {error.strerror}")
         return 127
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if time.monotonic() - begun < 1.0:
+        time.sleep(1.0)  # it had no terminal, say: no shell that comes again at once
     if mode and status >= 0:
         os.kill(1, NUMBERS["sysinit"])
         os.kill(1, NUMBERS["normal"])

@@ -10,7 +10,20 @@ from typing import NamedTuple
 
 from .signals import POWER
 
-__all__ = ["ALARMS", "SLOTS", "Job", "Slots"]
+__all__ = ["ALARMS", "INSTEAD", "MODES", "SLOTS", "Job", "Slots"]
+
+MODES = ("sysinit", "normal", "rescue", "update")
+"""What a machine comes up to."""
+
+INSTEAD = {
+    **dict.fromkeys((*MODES, "kbrequest"), "emergency"),
+    "secure-attention-key": "reboot",
+    "power-button": "poweroff",
+    "powerfail": "poweroff",
+}
+"""Event to what the targets of these names do where nobody wrote others: for a machine that has no
+targets (none of its definitions could be read), or no manager to ask.
+"""
 
 SLOTS: dict[str, tuple[str, ...]] = {
     "emergency": ("emergency",),
@@ -77,6 +90,12 @@ class Slots:
         for slot, job in list(self.running.items()):
             if job.event in POWER:
                 self.running[slot] = job._replace(deadline=self._deadline(job.event, now))
+
+    def open(self) -> list[str]:
+        """What is to be done still or is not over, but for a shell that a person has."""
+        shell = SLOTS["emergency"]
+        begun = [job.event for job in self.running.values() if job.event not in shell]
+        return [*begun, *(event for event in self.waiting if event not in begun)]
 
     def ended(self, pid: int) -> str:
         """A process has ended; returns the event of the job that it was, "" for none."""

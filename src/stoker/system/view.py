@@ -22,10 +22,12 @@ from stoker.errors import StokerError
 
 from .console import CONSOLE
 
-__all__ = ["NO_MANAGER", "SKIPPED", "View", "line", "waited_for", "watched"]
+__all__ = ["MISSING", "NO_MANAGER", "SKIPPED", "View", "line", "waited_for", "watched"]
 
-SKIPPED, NO_MANAGER = 9, 3
-"""Exit statuses of a job that a person said not to wait for, and of one that nobody heard."""
+SKIPPED, NO_MANAGER, MISSING = 9, 3, 4
+"""Exit statuses of a job that a person said not to wait for, of one that nobody heard, and of one
+whose target there is not.
+"""
 
 _FIRST = 1.0  # seconds before anything is shown
 _MOST = 3  # names on a line

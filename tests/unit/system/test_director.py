@@ -13,7 +13,7 @@ import pytest
 from stoker.system import NUMBERS, reason
 from stoker.system import director as module
 from stoker.system.director import Director, limits
-from stoker.system.view import NO_MANAGER, SKIPPED
+from stoker.system.view import MISSING, NO_MANAGER, SKIPPED
 
 
 class Keeper:
@@ -69,9 +69,62 @@ def test_a_boot_is_begun_once_and_step_by_step(tmp_path: Path) -> None:
     assert first.jobs == ["sysinit"]
     first.over("sysinit")
     assert first.jobs == ["sysinit", "normal"]
+    first.over("normal")
     again = Directed(tmp_path, "sysinit", "normal")
     again.turn()
     assert again.jobs == [], "a director that is started again does not boot again"
+
+
+def test_a_director_that_dies_leaves_nothing_undone(tmp_path: Path) -> None:
+    first = Directed(tmp_path, "sysinit", "normal")
+    first.signalled(NUMBERS["emergency"])
+    first.turn()
+    assert first.jobs == ["emergency", "sysinit"]
+    second = Directed(tmp_path, "sysinit", "normal")
+    second.turn()
+    assert second.jobs == ["sysinit"], "a person keeps the shell that there is"
+    second.over("sysinit")
+    third = Directed(tmp_path, "sysinit", "normal")
+    third.turn()
+    assert third.jobs == ["normal"]
+
+
+@pytest.mark.parametrize("status", [MISSING, NO_MANAGER])
+@pytest.mark.parametrize(
+    ("key", "instead"),
+    [
+        ("secure-attention-key", "reboot"),
+        ("power-button", "poweroff"),
+        ("powerfail", "poweroff"),
+        ("kbrequest", "emergency"),
+    ],
+)
+def test_keys_are_for_something_without_targets_or_manager_too(
+    tmp_path: Path, status: int, key: str, instead: str
+) -> None:
+    one = Directed(tmp_path)
+    one.ask(key)
+    one.turn()
+    one.over(key, status)
+    assert one.jobs == [key, instead]
+
+
+def test_a_machine_without_targets_has_one_shell(tmp_path: Path) -> None:
+    one = Directed(tmp_path, "sysinit", "normal")
+    one.turn()
+    one.over("sysinit", MISSING)
+    assert one.jobs == ["sysinit", "emergency", "normal"]
+    one.over("normal", MISSING)
+    one.over("emergency")
+    assert one.jobs == ["sysinit", "emergency", "normal"]
+
+
+def test_the_keeper_has_the_shell_where_no_manager_gets_ready(tmp_path: Path) -> None:
+    one = Directed(tmp_path, "sysinit", "normal")
+    one.turn()
+    one.over("sysinit", NO_MANAGER)
+    one.over("normal", 1)
+    assert one.jobs == ["sysinit", "normal"]
 
 
 def test_signals_start_jobs_each_in_its_slot(tmp_path: Path, quiet: list[str]) -> None:

@@ -7,6 +7,8 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from stoker.linux import mounts
 from stoker.linux.mounts import Mount
 from stoker.system import finish, reason
@@ -103,10 +105,32 @@ def test_why_it_ended_is_kept_with_the_state(tmp_path: Path) -> None:
     finish.keep_reason(str(run), "reboot")
     told = reason.read(str(state) + reason.LAST)
     assert (told["who"], told["why"], told["clean"]) == ("eve", "disk", True)
-    assert reason.begun(str(run), str(state)) == (
-        "the end before this: reboot, asked for by eve: disk"
+    for _again in range(2):
+        assert reason.begun(str(run), str(state)) == (
+            "the end before this: reboot, asked for by eve: disk"
+        )
+    (tmp_path / "next/system").mkdir(parents=True)
+    told_next = reason.begun(f"{tmp_path}/next", str(state))
+    assert told_next == "the machine did not end in order before this"
+
+
+def test_on_a_full_disk_an_old_end_is_not_told_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "system").mkdir()
+    reason.write(str(tmp_path) + reason.LAST, {"action": "halt", "who": "eve", "clean": True})
+    sync = os.fsync
+
+    def full(fd: int) -> None:
+        if "last-end" in os.readlink(f"/proc/self/fd/{fd}"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert (
+        reason.begun(str(tmp_path), str(tmp_path)) == "the end before this: halt, asked for by eve"
     )
-    assert reason.begun(str(run), str(state)) == "the machine did not end in order before this"
+    assert [one.name for one in tmp_path.iterdir()] == ["system"]
 
 
 def test_a_request_explains_one_signal_of_its_kind(tmp_path: Path) -> None:
