@@ -13,12 +13,12 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 
-from stoker.linux import machine, mounts
+from stoker.linux import machine, memory, mounts
 
 from . import early, reason
 from .console import say
 
-__all__ = ["COMMANDS", "main", "swap_off_all", "unmount_all"]
+__all__ = ["COMMANDS", "apart", "main", "swap_off_all", "unmount_all"]
 
 COMMANDS = {
     "halt": machine.HALT,
@@ -28,7 +28,7 @@ COMMANDS = {
 }
 """Linux has no power cycle of its own: it is started anew (nosh.md 6.5)."""
 
-_TERM_WAIT, _KILL_WAIT = 3.0, 5.0  # seconds
+_TERM_WAIT, _KILL_WAIT, _PATIENCE = 3.0, 5.0, 60.0  # seconds
 _ROUNDS = 5
 _KEPT = {"proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "rootfs"}
 _IN_USE = {"/", "/dev", "/proc", "/sys", "/run", "/usr"}
@@ -40,12 +40,7 @@ def main(words: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
     kind = early.kind()
     _guarded("processes", end_processes)
-    _guarded("reason", lambda: keep_reason(run, action))
-    os.sync()
-    if kind == "machine":
-        _guarded("swap", lambda: _tell(swap_off_all()))
-        _guarded("file systems", lambda: _tell(unmount_all()))
-        os.sync()
+    apart("disks", lambda: _leave(run, action, disks=kind == "machine"))
     say(f"{action}: the end")
     if kind != "container":
         try:
@@ -56,6 +51,46 @@ def main(words: list[str]) -> int:
         while True:  # the first process does not end
             time.sleep(3600.0)
     return 0
+
+
+def _leave(run: str, action: str, *, disks: bool) -> None:
+    _guarded("reason", lambda: keep_reason(run, action))
+    os.sync()
+    if disks:
+        _guarded("swap", lambda: _tell(swap_off_all()))
+        _guarded("file systems", lambda: _tell(unmount_all()))
+        os.sync()
+
+
+def apart(
+    what: str,
+    step: Callable[[], object],
+    patience: float = _PATIENCE,
+    unwritten: Callable[[], int] = memory.unwritten,
+) -> None:
+    """Do it in a process of its own. A disk, or a server of file systems, that does not answer any
+    more holds up for ever who waits for it: it is left to itself when nothing more has been written
+    for PATIENCE seconds.
+    """
+    try:
+        pid = os.fork()
+    except OSError:
+        _guarded(what, step)
+        return
+    if pid == 0:
+        try:
+            _guarded(what, step)
+        finally:
+            os._exit(0)
+    least, end = unwritten(), time.monotonic() + patience
+    while os.waitpid(pid, os.WNOHANG)[0] == 0:
+        left, now = unwritten(), time.monotonic()
+        if left < least:
+            least, end = left, now + patience
+        if now >= end:
+            say(f"{what}: nothing was done for {patience:.0f} s; left as it is")
+            return
+        signal.sigtimedwait([signal.SIGCHLD], 0.05)
 
 
 def _guarded(what: str, step: Callable[[], object]) -> None:
@@ -72,6 +107,8 @@ def _tell(lines: Iterable[str]) -> None:
 
 def end_processes() -> None:
     """TERM to all, and KILL to who does not go."""
+    if os.getpid() != 1:
+        return  # "all" are everybody's then
     for number, wait in ((signal.SIGTERM, _TERM_WAIT), (signal.SIGKILL, _KILL_WAIT)):
         try:
             os.kill(-1, number)

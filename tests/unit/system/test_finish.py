@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from stoker.linux import mounts
+from stoker.linux import memory, mounts
 from stoker.linux.mounts import Mount
 from stoker.system import finish, reason
 
@@ -94,6 +95,42 @@ def test_nothing_is_swapped_to_in_the_end(tmp_path: Path) -> None:
     assert asked == ["/dev/sda2", "/a file"]
     assert told == ["/dev/sda2: Cannot allocate memory"]
     assert mounts.swaps(str(tmp_path / "none")) == []
+
+
+def test_what_hangs_in_the_end_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    made: list[int] = []
+    fork = os.fork
+
+    def noted() -> int:
+        made.append(fork())
+        return made[-1]
+
+    monkeypatch.setattr(finish, "say", said.append)
+    monkeypatch.setattr(os, "fork", noted)
+    try:
+        finish.apart("disks", signal.pause, 1.0, lambda: 7)
+        assert said == ["disks: nothing was done for 1 s; left as it is"]
+    finally:
+        os.kill(made[0], signal.SIGKILL)
+        os.waitpid(made[0], 0)
+
+
+def test_what_goes_on_being_written_is_waited_for(tmp_path: Path) -> None:
+    left = iter(range(1_000_000, 0, -1))
+    finish.apart("disks", lambda: (tmp_path / "done").touch(), 60.0, lambda: next(left))
+    assert (tmp_path / "done").exists()
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemFree:   9 kB\nDirty:     40 kB\nWriteback:  2 kB\nWritebackTmp: 5 kB\n")
+    assert memory.unwritten(str(meminfo)) == 42
+    assert memory.unwritten(str(tmp_path / "none")) == 0
+
+
+def test_only_the_first_process_ends_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _number: killed.append(pid))
+    finish.end_processes()
+    assert killed == []
 
 
 def test_why_it_ended_is_kept_with_the_state(tmp_path: Path) -> None:
