@@ -44,7 +44,8 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
 
 
 @pytest.fixture(scope="module")
-def disk(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def disks(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    """The root file system, and /var."""
     folder = tmp_path_factory.mktemp("full")
     folder.chmod(0o755)  # users of the tree look into it
     root = tree(folder)
@@ -52,18 +53,18 @@ def disk(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         path = root / f"etc/stoker/services/{name}.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    path = full(root, kernel, folder / "disk")
-    subprocess.run(["rm", "-rf", str(root)], check=True)
-    yield path
-    path.unlink()
+    paths = full(root, kernel, folder)
+    yield paths
+    for path in paths:
+        path.unlink()
 
 
 @pytest.fixture
-def machine(kernel: Kernel, disk: Path) -> Iterator[Machine]:
-    """Switched on; its disk keeps what is written."""
+def machine(kernel: Kernel, disks: tuple[Path, Path]) -> Iterator[Machine]:
+    """Switched on; its disks keep what is written."""
     with Machine(
         kernel.image,
-        disk=disk,
+        disks=disks,
         append=APPEND,
         memory=1024,
         keep=True,

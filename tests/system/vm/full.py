@@ -14,12 +14,14 @@ import pytest
 
 from .kernel import Kernel
 
-__all__ = ["NETWORK", "PASSWORD", "UNITS", "full", "tree"]
+__all__ = ["NETWORK", "PASSWORD", "UNITS", "disk_of", "full", "tree"]
 
 NETWORK = ("-netdev", "user,id=n,restrict=on", "-device", "virtio-net-pci,netdev=n")
 """A network card, with nobody behind it."""
 
 PASSWORD = "boot"
+"""Of root, and of ada, who has a service of her own."""
+
 PACKAGES = (
     *("python3", "udev", "kmod", "util-linux", "login", "iproute2", "ifupdown", "procps"),
     *("netbase", "systemd-standalone-tmpfiles", "dbus", "rsyslog", "cron", "openssh-server"),
@@ -35,6 +37,7 @@ _FILES = {
     "etc/hosts": "127.0.0.1 localhost vm\n",
     "etc/fstab": (
         "/dev/nvme0n1 / ext4 errors=remount-ro 0 1\n"
+        "LABEL=var /var ext4 defaults 0 2\n"
         "tmpfs /srv/quick tmpfs size=16m 0 0\n"
         "LABEL=absent /srv/absent ext4 nofail 0 2\n"
         "/swapfile none swap sw 0 0\n"
@@ -46,7 +49,13 @@ _FILES = {
     "etc/modules": "loop\n",
     "etc/sysctl.d/50-test.conf": "kernel.domainname = test.example\n",
     "etc/tmpfiles.d/test.conf": "d /run/made-by-tmpfiles 0750 root root -\n",
+    "etc/profile.d/stoker.sh": (
+        '[ -n "$XDG_RUNTIME_DIR" ] || [ ! -O "/run/user/$(id -u)" ] || '
+        'export XDG_RUNTIME_DIR="/run/user/$(id -u)"\n'
+    ),
+    "home/ada/.config/stoker/services/hers.toml": 'exec_start = ["sleep", "infinity"]\n',
 }
+_SESSION = "session optional pam_exec.so quiet /usr/bin/stoker --system user session\n"
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -79,16 +88,11 @@ def tree(folder: Path) -> Path:
     return root
 
 
-def full(root: Path, kernel: Kernel, image: Path) -> Path:
-    """Make stoker the init of a tree, and a disk of it at IMAGE, which is returned."""
-    for name, text in _FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    modules = root / "usr/lib/modules" / kernel.release
-    if not modules.is_dir():
-        shutil.copytree(kernel.modules, modules, symlinks=True)
-    run("chroot", root, "/sbin/depmod", kernel.release)
-    run("chroot", root, "sh", "-c", f"echo root:{PASSWORD} | chpasswd")
+def full(root: Path, kernel: Kernel, folder: Path) -> tuple[Path, Path]:
+    """Make stoker the init of a tree, which is gone then, and two disks of it in FOLDER: all but
+    /var, and /var.
+    """
+    furnish(root, kernel)
     # Not zeros: those would become holes on the disk, and swapon(8) refuses a file with holes.
     run("dd", "if=/dev/urandom", f"of={root}/swapfile", "bs=1M", "count=16")
     run("chroot", root, "sh", "-c", "chmod 600 /swapfile; /sbin/mkswap /swapfile")
@@ -97,8 +101,32 @@ def full(root: Path, kernel: Kernel, image: Path) -> Path:
     run("chroot", root, "/usr/bin/stoker", "import", "systemd", *UNITS,
         "--to", "/etc/stoker/services")  # fmt: skip
     _agent(root)
+    var = folder / "var"
+    (root / "var").rename(var)
+    (root / "var").mkdir()
+    return disk_of(root, folder / "disk", "900M"), disk_of(var, folder / "disk-var", "500M")
+
+
+def furnish(root: Path, kernel: Kernel) -> None:
+    """What every machine needs, whatever its init."""
+    for name, text in _FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    modules = root / "usr/lib/modules" / kernel.release
+    if not modules.is_dir():
+        shutil.copytree(kernel.modules, modules, symlinks=True)
+    run("chroot", root, "/sbin/depmod", kernel.release)
+    run("chroot", root, "sh", "-ec", f"useradd -s /bin/bash ada; chown -R ada: /home/ada; "
+        f"printf '%s\\n' root:{PASSWORD} ada:{PASSWORD} | chpasswd")  # fmt: skip
+    with (root / "etc/pam.d/common-session").open("a") as file:
+        file.write(_SESSION)
+
+
+def disk_of(tree: Path, image: Path, size: str) -> Path:
+    """An ext4 file system of a tree, which is removed, in the file IMAGE."""
     run("mke2fs", "-q", "-F", "-t", "ext4", "-E", "lazy_itable_init=1", "-m", "0",
-        "-d", root, image, "1200M")  # fmt: skip
+        "-L", tree.name, "-d", tree, image, size)  # fmt: skip
+    run("rm", "-rf", tree)
     return image
 
 

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,8 @@ def _plain(data: bytes | bytearray) -> str:
 class Machine:
     """One machine, from power on until it is gone; leave it as a context manager.
 
-    `console` is ttyS0, `line` ttyS1. `initrd` and `disk` are files; a disk is never changed on
-    `keep=False`, so that one image serves many tests.
+    `console` is ttyS0, `line` ttyS1. `initrd` and `disks` are files, the disks nvme0n1, nvme0n2 and
+    so on; they are never changed on `keep=False`, so that one image serves many tests.
     """
 
     def __init__(
@@ -129,7 +130,7 @@ class Machine:
         kernel: Path,
         *,
         initrd: Path | None = None,
-        disk: Path | None = None,
+        disks: Sequence[Path] = (),
         append: str = "",
         memory: int = 512,
         processors: int = 1,
@@ -143,10 +144,12 @@ class Machine:
         argv += ["-vga", "none", "-kernel", str(kernel), "-append", words, "-S"]
         if initrd is not None:
             argv += ["-initrd", str(initrd)]
-        if disk is not None:
+        if disks:  # all of one controller: several would be numbered as they happen to answer
+            argv += ["-device", "nvme,id=nvme,serial=t"]
+        for number, disk in enumerate(disks, 1):
             snapshot = "off" if keep else "on"
-            drive = f"file={disk},if=none,id=d,format=raw,snapshot={snapshot},cache=unsafe"
-            argv += ["-drive", drive, "-device", "nvme,drive=d,serial=t"]
+            drive = f"file={disk},if=none,id=d{number},format=raw,snapshot={snapshot},cache=unsafe"
+            argv += ["-drive", drive, "-device", f"nvme-ns,drive=d{number},bus=nvme,nsid={number}"]
         for name in ("s0", "s1"):
             argv += ["-serial", f"unix:{self.folder / name},server=on,wait=off"]
         argv += ["-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off", *extra]

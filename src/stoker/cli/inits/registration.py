@@ -139,7 +139,7 @@ class Registration:
         folder = "/etc/sv/stoker"
         return [
             (f"{folder}/run", texts.runit_run(self.program), 0o755),
-            (f"{folder}/control/t", texts.runit_control(self.program, "reexec"), 0o755),
+            (f"{folder}/control/t", texts.runit_restart(self.program), 0o755),
             (f"{folder}/control/d", texts.runit_control(self.program, "down"), 0o755),
             (f"{folder}/control/h", texts.runit_control(self.program, "reload"), 0o755),
         ]

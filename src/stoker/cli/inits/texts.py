@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import shlex
 
-__all__ = ["MARK", "openrc", "runit_control", "runit_run", "systemd", "sysvinit"]
+__all__ = [
+    *("MARK", "openrc", "runit_control", "runit_restart", "runit_run", "systemd", "sysvinit"),
+]
 
 MARK = "# written by `stoker install`; `stoker uninstall` removes it"
 """By this line a file is known to be ours."""
@@ -192,13 +194,30 @@ exec {stoker} up </dev/null >/dev/null 2>&1
 
 
 def runit_control(command: list[str], verb: str) -> str:
-    """What runsv does instead of sending TERM. For `sv restart` it asks control/t alone, for
-    `sv down` control/t, then control/d; so a restart replaces keeper and manager.
-    """
+    """What runsv does instead of sending a signal, or besides."""
     stoker = " ".join(map(shlex.quote, [*command, "--system"]))
     return f"""#!/bin/sh
 {MARK}
 PATH={PATH}
 export PATH
 exec {stoker} {verb}
+"""
+
+
+def runit_restart(command: list[str]) -> str:
+    """What runsv does instead of sending TERM: alone for `sv restart`, before control/d for
+    `sv down`.
+
+    runsv believes in a restart when the process that it started has another pid. That one is the
+    keeper, whose end the services do not notice; or, where the place ran before `run` did, one that
+    only looks on, so that keeper and manager are to be told first.
+    """
+    stoker = " ".join(map(shlex.quote, [*command, "--system"]))
+    return f"""#!/bin/sh
+{MARK}
+PATH={PATH}
+export PATH
+pid=$(cat supervise/pid)
+test "$pid" = "$(cat /run/stoker/lock)" || {stoker} reexec
+kill -KILL "$pid"
 """
