@@ -7,6 +7,7 @@ boot syslog                  what programs say to /dev/log, likewise
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -17,6 +18,10 @@ _USAGE = "usage: boot utmp boot|shutdown, boot kernel-log, boot syslog"
 
 def main(words: list[str]) -> int:
     """Do one thing. Returns the exit status."""
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # what is said is UTF-8, in every machine's language
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         return _do(words)
     except OSError as error:

@@ -71,7 +71,11 @@ def tell(event: str, why: str = "", *, who: str = "") -> None:
 def _user_control() -> str:
     import pwd
 
-    return f"/run/user/{pwd.getpwuid(os.getuid()).pw_name}/per-user-manager/control"
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        raise Failed(f"uid {os.getuid()} has no name, and no manager of a user") from None
+    return f"/run/user/{name}/per-user-manager/control"
 
 
 def tell_user(event: str, path: str = "") -> None:
@@ -81,12 +85,12 @@ def tell_user(event: str, path: str = "") -> None:
     path = path or _user_control()
     try:
         fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            os.write(fd, _USER_BYTES[event].encode())
+        finally:
+            os.close(fd)
     except OSError as error:
         raise Failed(f"{path}: {error.strerror}") from None
-    try:
-        os.write(fd, _USER_BYTES[event].encode())
-    finally:
-        os.close(fd)
 
 
 def init(words: Iterable[str]) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +36,16 @@ def test_what_cannot_be_written_is_told(
 def test_other_words_are_a_mistake(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert helper.main(words) == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_what_is_said_is_utf_8_whatever_the_language_of_the_machine() -> None:
+    code = (
+        "from stoker.system import helper, logs\n"
+        "logs.kernel_log = lambda: print('\\u20ac')\n"
+        "raise SystemExit(helper.main(['kernel-log']))\n"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stdout.decode()) == (0, "\u20ac\n")
