@@ -89,8 +89,8 @@ description="Services of this machine"
 extra_started_commands="reload"
 
 depend() {{
-	need localmount
-	after bootmisc net
+	want localmount
+	after localmount bootmisc net
 }}
 
 start() {{
