@@ -150,7 +150,7 @@ def _scenes(options: argparse.Namespace) -> list[Scene]:
             once = 1 if size >= 5000 else None
             found.append(measures.Many(size, size == main, once, options.kills))
     if "nothing" in wanted:
-        found.append(measures.Nothing())
+        found += [measures.Nothing(), measures.Memory(0), measures.Memory(main)]
     if "graphs" in wanted:
         found += [measures.Chain(options.chain), measures.Graph(main)]
     if "storm" in wanted:

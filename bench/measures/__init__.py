@@ -8,6 +8,7 @@ from .graphs import Chain, Graph
 from .idle import idle
 from .logs import Logs
 from .many import Many, Nothing
+from .memory import Memory
 from .ours import Crash, Doors, Storm
 from .scene import Scene, running
 from .smf import Manifests
@@ -22,6 +23,7 @@ __all__ = [
     "Logs",
     "Manifests",
     "Many",
+    "Memory",
     "Nothing",
     "Scanned",
     "Scene",
