@@ -149,7 +149,7 @@ def _checked(option: Option, text: str) -> Any:
     if option.kind == "time":
         from stoker.model import duration
 
-        return duration(f"{text}s" if text.replace(".", "", 1).isdigit() else text)
+        return duration(f"{text}s" if text.replace(".", "", 1).isdecimal() else text)
     if option.kind in ("when", "past"):
         import time
 
@@ -157,7 +157,7 @@ def _checked(option: Option, text: str) -> Any:
 
         return parse_time(text, time.time_ns(), past=option.kind == "past")
     if option.kind == "count":
-        if not text.isascii() or not text.isdigit():
+        if not text.isascii() or not text.isdecimal():
             _wrong(f"{option.long} needs a number, not {text!r}", "")
         return int(text)
     if option.choices and text not in option.choices:

@@ -28,7 +28,7 @@ def person(name: str) -> struct_passwd:
     import pwd
 
     try:
-        return pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+        return pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
     except (KeyError, OverflowError):
         raise UsageError(f"there is no user {name!r}") from None
 

@@ -84,10 +84,10 @@ def _told(client: Client, number: int, fmri: str) -> dict[str, Any]:
 def _number(name: str) -> tuple[int | None, str]:
     """The number in a contract's name, and its method: `web.12`, `web.12.stop`."""
     head, _, last = name.rpartition(".")
-    if last.isdigit():
+    if last.isdecimal():
         return int(last), ""
     number = head.rpartition(".")[2]
-    return (int(number), last) if number.isdigit() else (None, "")
+    return (int(number), last) if number.isdecimal() else (None, "")
 
 
 def _folders(path: str) -> list[str]:

@@ -54,7 +54,7 @@ class _Look:
     def warn(self, one: Definition, key: str, message: str, hint: str) -> None:
         """Note a warning at a key of a definition's file; "" is the file itself."""
         file, _, line = one.origins.get(key, "").rpartition(":")
-        number = int(line) if file and line.isdigit() else None
+        number = int(line) if file and line.isdecimal() else None
         where = file if number is not None else readable(one.source)
         found = Mistaken(message, where, number, key or None, hint, "warning")
         self.found.setdefault((where, number, message), found)
@@ -188,7 +188,7 @@ def _runs(path: str) -> str:
 
 
 def _uid(name: str) -> int | None:
-    if name.isdigit():
+    if name.isdecimal():
         return int(name)
     try:
         return pwd.getpwnam(name).pw_uid
@@ -197,7 +197,7 @@ def _uid(name: str) -> int | None:
 
 
 def _gid(name: str) -> int | None:
-    if name.isdigit():
+    if name.isdecimal():
         return int(name)
     try:
         return grp.getgrnam(name).gr_gid

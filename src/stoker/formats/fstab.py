@@ -21,8 +21,11 @@ import shlex
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+from stoker.errors import Failed
+
 from .report import APPROXIMATED, IGNORED, TAKEN, Row
 from .systemd import Converted, native_name
+from .systemd_words import span
 from .toml_text import definition_text
 
 __all__ = ["FstabLine", "convert_fstab", "fstab_lines"]
@@ -103,7 +106,7 @@ def fstab_lines(text: str) -> tuple[list[FstabLine], list[tuple[int, str]]]:
             continue
         options = fields[3].split(",") if len(fields) > 3 else ["defaults"]
         check = fields[5] if len(fields) > 5 else "0"
-        if not check.isdigit():
+        if not check.isdecimal():
             wrong.append((number, f"the pass {check!r} is not a number"))
             continue
         point = _plain(fields[1])
@@ -195,10 +198,10 @@ class _Fstab:
         kind = "remote-fs" if line.remote else "local-fs"
         late = line.has("late")
         make = "" if line.remote else f"[ -d {point} ] || mkdir -p {point}; "
-        timeout = line.option("x-systemd.mount-timeout") or "90s"
+        timeout = _span(line.option("x-systemd.mount-timeout") or "") or "90s"
         values: dict[str, Any] = {
             "description": f"mounts {line.source} on {line.point}",
-            **_work(_there_or(point, f"{make}exec mount {point}"), _span(timeout)),
+            **_work(_there_or(point, f"{make}exec mount {point}"), timeout),
             "enabled": False,
             **({"after": ["target/local-fs"]} if late else {}),
             "before": ["target/unmount"],
@@ -300,7 +303,8 @@ def _said(key: str, line: FstabLine) -> Says:
     if key.removeprefix("x-systemd.") in taken and key.startswith("x-systemd."):
         others = [one for one in line.values(key) if not _fits(key, one)]
         if others:
-            return APPROXIMATED, f"without {' '.join(others)}: no service and no target"
+            what = "span of time" if key == "x-systemd.mount-timeout" else "service and no target"
+            return APPROXIMATED, f"without {' '.join(others)}: no {what}"
         return TAKEN, ""
     if key.startswith("x-systemd."):
         return IGNORED, "not known here"
@@ -310,9 +314,9 @@ def _said(key: str, line: FstabLine) -> Says:
 
 
 def _fits(key: str, value: str) -> bool:
-    if key in ("x-systemd.requires-mounts-for", "x-systemd.mount-timeout"):
-        return True
-    return _is_unit(value)
+    if key == "x-systemd.mount-timeout":
+        return bool(_span(value))
+    return key == "x-systemd.requires-mounts-for" or _is_unit(value)
 
 
 def _is_checked(line: FstabLine) -> bool:
@@ -402,5 +406,11 @@ def _as_udev(value: str) -> str:
 
 
 def _span(text: str) -> str:
-    """systemd's span of time as ours: bare numbers are seconds."""
-    return f"{text}s" if text.isdigit() else text
+    """systemd's span of time as ours; "" when it is none."""
+    if text == "infinity":
+        return "never"
+    try:
+        seconds = span(text)
+    except Failed:
+        return ""
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s" if seconds else "never"

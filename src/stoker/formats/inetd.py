@@ -147,7 +147,7 @@ def _pause(seconds: int) -> float:
 
 def _port(name: str, kind: str) -> int:
     """The port that a service name or a number stands for (services(5))."""
-    if name.isdigit() and 0 < int(name) < 65536:
+    if name.isdecimal() and 0 < int(name) < 65536:
         return int(name)
     try:
         return socket.getservbyname(name, "tcp" if kind == "stream" else "udp")

@@ -85,7 +85,7 @@ def _listen(service: Unit, socket: Unit) -> Iterable[dict[str, Any]]:
         row["name"] = socket.last("Socket", "FileDescriptorName") or socket.name
         if address.startswith("/"):
             row |= _owner(service, socket)
-        if backlog.isdigit():
+        if backlog.isdecimal():
             row["backlog"] = max(1, min(int(backlog), 65535))
         yield row
 
@@ -103,19 +103,19 @@ def _owner(service: Unit, socket: Unit) -> dict[str, str]:
 
 def _address(value: str) -> str:
     """Where a socket is, in the native format; "" for what only systemd has."""
-    if value.isdigit():
+    if value.isdecimal():
         return f":{value}"
     if value.startswith(("/", "@")):
         return value
     host, colon, port = value.rpartition(":")
-    good = colon and port.isdigit() and not host.startswith("vsock")
+    good = colon and port.isdecimal() and not host.startswith("vsock")
     return value if good else ""
 
 
 def _activation(service: Unit, sockets: Sequence[Unit]) -> dict[str, Any]:
     if any(one.flag("Socket", "Accept") for one in sockets):
         copies = next((one.last("Socket", "MaxConnections") for one in sockets), "")
-        return {"when": "each", "copies": int(copies) if copies.isdigit() else _COPIES}
+        return {"when": "each", "copies": int(copies) if copies.isdecimal() else _COPIES}
     if service.last("Service", "StandardInput") == "socket":
         return {"when": "wait"}
     alone = not _is_enabled(service)

@@ -57,13 +57,16 @@ _UNITS = {
 def span(text: str) -> float:
     """A span of time: "5min 20s" (systemd.time(7)). Raises Failed."""
     parts = re.findall(r"([0-9.]+)\s*([a-z]*)", text)
-    if not parts or any(unit not in _UNITS for _, unit in parts):
-        raise Failed(f"{text!r} is no span of time")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    try:
+        if parts:
+            return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    except (KeyError, ValueError):
+        pass  # a unit that there is not, or a number with two points
+    raise Failed(f"{text!r} is no span of time")
 
 
 def limit(text: str) -> int | str:
-    return "unlimited" if text == "infinity" else int(text) if text.isdigit() else text
+    return "unlimited" if text == "infinity" else int(text) if text.isdecimal() else text
 
 
 def command_lines(unit: Unit, key: str) -> list[str]:

@@ -83,7 +83,7 @@ def fstab(path: str = "/etc/fstab") -> list[Entry]:
             options = frozenset(fields[3].split(","))
             point = _plain(fields[1])
             point = point.rstrip("/") or point
-            checked = len(fields) > 5 and fields[5].isdigit() and int(fields[5]) > 0
+            checked = len(fields) > 5 and fields[5].isdecimal() and int(fields[5]) > 0
             found.append(Entry(_plain(fields[0]), point, fields[2], options, checked))
     return found
 

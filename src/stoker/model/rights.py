@@ -122,7 +122,7 @@ def _means(grant: Any, peer: Peer) -> bool:
 
 @lru_cache(256)
 def _gid(group: str) -> int | None:
-    if group.isdigit():
+    if group.isdecimal():
         return int(group)
     try:
         return grp.getgrnam(group).gr_gid

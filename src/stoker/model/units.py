@@ -107,7 +107,7 @@ def size(text: str) -> int:
         if rest in ("", "ib", "b") and (power or rest in ("", "b")):
             base = 1000 if power and rest == "b" else 1024
             scale: int = base**power
-            return int(number) * scale if number.isdigit() else round(float(number) * scale)
+            return int(number) * scale if number.isdecimal() else round(float(number) * scale)
     raise UsageError(f"not a size: {text[:40]!r}", hint='write "10M", "1.5G" or a number of bytes')
 
 
@@ -160,7 +160,7 @@ def signal_number(text: str) -> int:
     import signal
 
     word = text.strip().upper().removeprefix("SIG")
-    if word.isascii() and word.isdigit() and len(word) < 4 and 0 < int(word) < signal.NSIG:
+    if word.isascii() and word.isdecimal() and len(word) < 4 and 0 < int(word) < signal.NSIG:
         return int(word)
     known = {each.name.removeprefix("SIG"): int(each) for each in signal.Signals}
     known |= {"CLD": known["CHLD"], "IOT": known["ABRT"], "POLL": known["IO"]}

@@ -102,13 +102,13 @@ class NotifySocket:
             self._tell("ready", "", 0)
         elif name == "STATUS":
             self._tell("status", value[:1000], 0)
-        elif name == "MAINPID" and value.isdigit():
+        elif name == "MAINPID" and value.isdecimal():
             self._tell("mainpid", "", int(value))
         elif name in ("RELOADING", "STOPPING") and value == "1":
             self._tell(name.lower(), "", 0)
-        elif name == "EXTEND_TIMEOUT_USEC" and value.isdigit():
+        elif name == "EXTEND_TIMEOUT_USEC" and value.isdecimal():
             self._tell("extend", "", int(value))
-        elif name == "WATCHDOG_USEC" and value.isdigit():
+        elif name == "WATCHDOG_USEC" and value.isdecimal():
             self._watchdog = int(value) * 1000
             self._wind()
             self._tell("watchdog_usec", "", int(value))

@@ -80,16 +80,16 @@ def account(context: Context) -> Account:
 
 def _user(name: str) -> pwd.struct_passwd:
     try:
-        return pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+        return pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
     except KeyError:
-        if name.isdigit():
+        if name.isdecimal():
             number = int(name)
             return pwd.struct_passwd((name, "x", number, number, "", "/", "/bin/sh"))
         raise _refuse(errno.EINVAL, f"there is no user {name!r}") from None
 
 
 def _group(name: str) -> int:
-    if name.isdigit():
+    if name.isdecimal():
         return int(name)
     try:
         return grp.getgrnam(name).gr_gid

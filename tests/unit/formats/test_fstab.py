@@ -148,6 +148,24 @@ def test_systemds_options_become_relations() -> None:
     assert found["start_timeout"] == "30s"
 
 
+@pytest.mark.parametrize(
+    ("given", "timeout"),
+    [("2min\\04030s", "150s"), ("infinity", "never"), ("0", "never"), ("250ms", "0.25s"),
+     ("soon", "90s"), ("1.2.3s", "90s"), ("", "90s")],
+)  # fmt: skip
+def test_how_long_a_mount_may_take_is_said_in_systemds_words(
+    tmp_path: Path, given: str, timeout: str
+) -> None:
+    (one,) = convert_fstab(f"x /x tmpfs x-systemd.mount-timeout={given}\n")
+    assert tomllib.loads(one.text)["start_timeout"] == timeout
+    assert one.rows[0].what == ("approximated" if timeout == "90s" else "taken")
+    folder = tmp_path / "services"
+    folder.mkdir()
+    (folder / "x.toml").write_text(one.text)
+    compiled = compile_place(project_place(str(folder)))
+    assert [mistake.message for mistake in compiled.mistakes if mistake.level == "error"] == []
+
+
 def test_late_comes_after_all_local_mounts() -> None:
     found = converted("/dev/a /a ext4 late\n")["mount/a"]
     assert "target/local-fs" in found["after"]
@@ -155,9 +173,10 @@ def test_late_comes_after_all_local_mounts() -> None:
 
 
 def test_lines_that_are_wrong_are_told_and_the_others_are_taken() -> None:
-    made = convert_fstab("broken\n/dev/a rel ext4\n/dev/b /b ext4 defaults 0 x\n/dev/c /c ext4\n")
-    assert [one.name for one in made] == ["line 1", "line 2", "line 3", "mount/c"]
-    assert all(one.why and not one.text for one in made[:3])
+    made = convert_fstab("broken\n/dev/a rel ext4\n/dev/b /b ext4 defaults 0 x\n"
+                         "/dev/b /b ext4 defaults 0 \u00b2\n/dev/c /c ext4\n")  # fmt: skip
+    assert [one.name for one in made] == ["line 1", "line 2", "line 3", "line 4", "mount/c"]
+    assert all(one.why and not one.text for one in made[:4])
 
 
 def test_two_points_whose_names_are_one_stay_two() -> None:

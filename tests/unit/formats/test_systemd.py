@@ -173,6 +173,8 @@ def test_words_and_spans_of_time() -> None:
     assert [span(text) for text in ("5", "1min 30s", "250ms", "2h")] == [5, 90, 0.25, 7200]
     with pytest.raises(Failed):
         span("soon")
+    with pytest.raises(Failed):
+        span("1.2.3s")
     with pytest.raises(NoSuchService):
         read_unit("nothing.service", [])
 

@@ -33,11 +33,11 @@ def _chosen(call: Call, rows: list[dict[str, Any]], given: list[str]) -> list[di
     """Those that were named. Raises NoSuchService."""
     if not given:
         return rows
-    numbers = {int(one) for one in given if one.isdigit()}
+    numbers = {int(one) for one in given if one.isdecimal()}
     missing = numbers - {row["contract"] for row in rows}
     if missing:
         raise NoSuchService(f"there is no contract {min(missing)}", hint="stoker contract ls")
-    fmris = _fmris(call, [one for one in given if not one.isdigit()])
+    fmris = _fmris(call, [one for one in given if not one.isdecimal()])
     return [row for row in rows if row["contract"] in numbers or row["fmri"] in fmris]
 
 
@@ -100,8 +100,8 @@ def _watch(call: Call, given: list[str]) -> int:
     client = call.client()
     rows = client.get("/v1/instances")["instances"]
     known = {row["fmri"]: row["contract"] for row in rows if row["contract"] is not None}
-    numbers = {int(one) for one in given if one.isdigit()}
-    fmris = _fmris(call, [one for one in given if not one.isdigit()])
+    numbers = {int(one) for one in given if one.isdecimal()}
+    fmris = _fmris(call, [one for one in given if not one.isdecimal()])
     cursor = client.get("/v1")["cursor"]
     if not call.json:
         print(f"{'TIME':<12} {'CONTRACT':>8} {'EVENT':<7} NAME", flush=True)

@@ -82,10 +82,10 @@ def moment(word: str, now: float) -> float:
     if word == "now":
         return now
     text = word.removeprefix("+")
-    if text.isdigit() and len(text) < 7:
+    if text.isdecimal() and len(text) < 7:
         return now + 60.0 * int(text)
     hour, sign, minute = word.partition(":")
-    if sign and hour.isdigit() and minute.isdigit() and int(hour) < 24 and int(minute) < 60:
+    if sign and hour.isdecimal() and minute.isdecimal() and int(hour) < 24 and int(minute) < 60:
         there = list(time.localtime(now))
         there[3:6] = [int(hour), int(minute), 0]
         there[8] = -1  # let the rules of summer time say

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
         if words:
             raise UsageError(f"{words[0]!r} is not understood")
         given = values.get("i", "").replace(",", " ").split()
-        if not all(one.isdigit() for one in given):
+        if not all(one.isdecimal() for one in given):
             raise UsageError("-i needs numbers")
     except UsageError as error:
         print(f"ctstat: {error.message}\n{USAGE}", file=sys.stderr)

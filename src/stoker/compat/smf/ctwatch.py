@@ -30,13 +30,13 @@ def main(arguments: list[str]) -> int:
             return 0
         if not words:
             raise UsageError("it needs a contract, or process")
-        if not all(one.isdigit() or one == "process" for one in words):
+        if not all(one.isdecimal() or one == "process" for one in words):
             raise UsageError("contracts are numbers, or process")
     except UsageError as error:
         print(f"ctwatch: {error.message}\n{USAGE}", file=sys.stderr)
         return 2
     try:
-        _follow({int(one) for one in words if one.isdigit()}, "process" in words)
+        _follow({int(one) for one in words if one.isdecimal()}, "process" in words)
     except KeyboardInterrupt:
         pass  # that is how it ends
     except StokerError as error:

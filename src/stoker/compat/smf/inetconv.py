@@ -96,7 +96,7 @@ def _line(words: list[str]) -> Line:
     if program == "internal":
         raise ValueError(f"{name}: no service is part of inetd itself")
     wait, _, copies = wait.partition(".")
-    if wait not in ("wait", "nowait") or (copies and not copies.isdigit()):
+    if wait not in ("wait", "nowait") or (copies and not copies.isdecimal()):
         raise ValueError(f"{name}: neither wait nor nowait: {wait}")
     if kind not in ("stream", "dgram"):
         raise ValueError(f"{name}: {kind} is neither stream nor dgram")
