@@ -162,7 +162,7 @@ def test_how_long_a_mount_may_take_is_said_in_systemds_words(
     folder = tmp_path / "services"
     folder.mkdir()
     (folder / "x.toml").write_text(one.text)
-    compiled = compile_place(project_place(str(folder)))
+    compiled = compile_place(project_place(str(folder), {}, 0))
     assert [mistake.message for mistake in compiled.mistakes if mistake.level == "error"] == []
 
 
