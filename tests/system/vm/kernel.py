@@ -69,7 +69,11 @@ def _unpack(name: str, cache: Path) -> None:
         package = next(Path(aside).glob("*.deb"))
         fresh = Path(aside) / "tree"
         _run("dpkg", "-x", str(package), str(fresh)).check_returncode()
-        fresh.rename(cache / name)
+        try:
+            fresh.rename(cache / name)
+        except OSError:  # another test fetched it meanwhile
+            if not (cache / name).is_dir():
+                raise
 
 
 def _run(*words: str, cwd: str = "/") -> subprocess.CompletedProcess[str]:

@@ -79,6 +79,8 @@ def _read(path: str) -> tuple[list[Line], bool]:
         if not words or words[0].startswith("#"):
             continue
         try:
+            if not row.isascii() and any("\ud800" <= one <= "\udfff" for one in row):
+                raise ValueError("it is not UTF-8")
             found.append(_line(words))
         except ValueError as error:
             wrong = True
