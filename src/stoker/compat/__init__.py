@@ -49,6 +49,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "service-is-enabled": ("nosh", "asking:is_enabled", "ask whether a service is enabled"),
     "service-dt-scanner": ("nosh", "scanner", "load and start what appears in a directory"),
     "svscan": ("nosh", "scanner:svscan", "the same"),
+    "socket-listen": ("nosh", "listening", "open sockets and become a program that has them"),
+    "timer-wait": ("nosh", "timing", "wait until something is due, then become a program"),
     "service-manager": ("nosh", "service_manager", "serve the RPC alone, on a socket given"),
     "chkservice": ("nosh", "chkservice", "show the states of bundles, filling the terminal"),
     "wants2dot": ("nosh", "graphs:wants", "draw which bundles start which along"),

@@ -45,6 +45,7 @@ class Setting(NamedTuple):
 class Unit:
     """A unit with its drop-ins. `name`: "web@blue.service"; `settings` in the order in which they
     count, list resets applied. `wanted`: whether a link in some `.wants` or `.requires` enables it.
+    `specifiers`: letters that are to mean something else than the name has it.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Unit:
         self.prefix, at, self.instance = stem.partition("@")
         self.stem = stem
         self.template = bool(at) and not self.instance
+        self.specifiers: dict[str, str] = {}
 
     def all(self, section: str, key: str) -> list[str]:
         """The values of a key, specifiers expanded."""
@@ -121,8 +123,8 @@ class Unit:
             "s": "/bin/sh",
             "d": f"/run/credentials/{self.name}",
         }
-        if letter in plain:
-            return plain[letter]
+        if letter in self.specifiers or letter in plain:
+            return self.specifiers.get(letter, plain.get(letter))
         if letter in ("H", "l"):
             host = os.uname().nodename
             return host.partition(".")[0] if letter == "l" else host

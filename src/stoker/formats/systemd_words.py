@@ -51,12 +51,14 @@ _UNITS = {
     "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "": 1.0,
     "m": 60.0, "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hr": 3600.0,
     "hour": 3600.0, "hours": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0,
+    "w": 604800.0, "week": 604800.0, "weeks": 604800.0, "M": 2629800.0, "month": 2629800.0,
+    "months": 2629800.0, "y": 31557600.0, "year": 31557600.0, "years": 31557600.0,
 }  # fmt: skip
 
 
 def span(text: str) -> float:
     """A span of time: "5min 20s" (systemd.time(7)). Raises Failed."""
-    parts = re.findall(r"([0-9.]+)\s*([a-z]*)", text)
+    parts = re.findall(r"([0-9.]+)\s*([a-zA-Z]*)", text)
     try:
         if parts:
             return sum(float(number) * _UNITS[unit] for number, unit in parts)
@@ -69,8 +71,10 @@ def limit(text: str) -> int | str:
     return "unlimited" if text == "infinity" else int(text) if text.isdecimal() else text
 
 
-def command_lines(unit: Unit, key: str) -> list[str]:
-    """The command lines of a key, each for the shell. Raises Failed."""
+def command_lines(unit: Unit, key: str, who: str = "") -> list[str]:
+    """The command lines of a key, each for the shell. `who`: what stands before those that are not
+    to run with all rights ("+" and "!" before them say so). Raises Failed.
+    """
     found = []
     for value in unit.all("Service", key):
         for one in commands_of(value):
@@ -79,5 +83,7 @@ def command_lines(unit: Unit, key: str) -> list[str]:
             if "@" in prefixes and len(words) > 1:
                 del words[1]
             if words:
-                found.append(shell((prefixes, words)))
+                as_he = "" if "+" in prefixes or "!" in prefixes else who
+                text = as_he + shell((prefixes.replace("-", ""), words))
+                found.append(f"{{ {text} || :; }}" if "-" in prefixes else text)
     return found

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
+import shutil
+import socket
+import stat
 import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -90,10 +97,15 @@ def test_a_service_becomes_programs_and_links(
         ("a.service", "[Service]\nKillMode=process\nExecStart=/bin/x\n"),
         ("a.service", "[Service]\n"),
         ("a.mount", "[Mount]\n"),
+        ("a.socket", "[Socket]\nListenStream=/x\n"),
+        ("b.socket", "[Socket]\nListenFIFO=/x\nService=there.service\n"),
+        ("b.timer", "[Timer]\nUnit=there.service\n"),
+        ("c.timer", "[Timer]\nOnCalendar=never\nUnit=there.service\n"),
         ("a@.service", "[Service]\nExecStart=/bin/x\n"),
     ],
 )
 def test_what_cannot_be_converted_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / "there.service").write_text("[Service]\nExecStart=/bin/x\n")
     assert convert(tmp_path, name, text) == 1
     assert not (tmp_path / "out").exists()
 
@@ -125,10 +137,128 @@ def test_where_it_lies_decides_what_links_lead_through(
     assert found == (early and "/run/service-bundles/early-supervise/web")
 
 
-def test_what_is_not_done_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "web.service").write_text(WEB)
-    words = ["convert-systemd-units", "--escape-instance", f"{tmp_path}/web.service"]
-    assert run("system-control", words) == 1
+@pytest.mark.parametrize(
+    ("options", "name", "told"),
+    [
+        ("", "a-b@c-d", "p=a-b P=a/b i=c-d I=c/d f=/c/d"),
+        ("--escape-instance", "a-b@c-d", "p=a-b P=a/b i=c\\x2dd I=c-d f=/c-d"),
+        ("--escape-prefix", "a-b@c-d", "p=a\\x2db P=a-b i=c-d I=c/d f=/c/d"),
+        ("--escape-instance --alt-escape", "a@c@d", "p=a P=a i=c\\ad I=c@d f=/c@d"),
+        ("--escape-instance --alt-escape --no-ext-escape", "a@c@d",
+         "p=a P=a i=c\\x40d I=c@d f=/c@d"),
+        ("--alt-escape", "a@c\\ad-\\x2cf\\ug", "p=a P=a i=c\\ad-\\x2cf\\ug I=c@d-,fG f=/c@d-,fG"),
+    ],
+)  # fmt: skip
+def test_specifiers_have_names_as_they_are_or_as_they_are_escaped(
+    tmp_path: Path, options: str, name: str, told: str
+) -> None:
+    text = "[Service]\nWorkingDirectory=%f\nEnvironment='T=p=%p P=%P i=%i I=%I f=%f'\nExecStart=x\n"
+    (tmp_path / f"{name.partition('@')[0]}@.service").write_text(text.replace("\\", "\\\\"))
+    words = [*options.split(), "--bundle-root", str(tmp_path), f"{tmp_path}/{name}.service"]
+    assert run("system-control", ["convert-systemd-units", *words]) == 0
+    export = (tmp_path / name / "service" / "run").read_text().splitlines()[1]
+    told_there = subprocess.run(
+        ["/bin/sh", "-c", f'{export}; printf %s "$T"'], capture_output=True, text=True, timeout=60
+    )
+    assert told_there.stdout == told
+
+
+def test_lists_go_on_and_what_is_mounted_is_waited_for(tmp_path: Path) -> None:
+    text = "[Unit]\nAfter=one.service\nAfter=two.service own.socket other.socket\n"
+    text += "RequiresMountsFor=/srv/a-b /srv\n[Service]\nType=dbus\nExecStart=x\n"
+    assert convert(tmp_path, "own.service", text) == 0
+    bundle = tmp_path / "out" / "own"
+    mounts = {"mount@-srv-a\\x2db", "mount@-srv"}
+    assert set(os.listdir(bundle / "after")) == {"one", "two", "other", "basic", "dbus", *mounts}
+    assert set(os.listdir(bundle / "wants")) == {"basic", "dbus", *mounts}
+
+
+def test_programs_have_the_account_of_the_unit_but_those_with_all_rights(tmp_path: Path) -> None:
+    text = "[Service]\nUser=web\nType=oneshot\nExecStartPre=+one\nExecStartPre=-two\n"
+    text += "ExecStart=three\nExecStart=four\nExecStopPost=!five\n"
+    assert convert(tmp_path, "own.service", text) == 0
+    service = tmp_path / "out" / "own" / "service"
+    who = "setpriv --reuid=web --regid=web --init-groups --"
+    assert (service / "start").read_text().splitlines()[2:] == ["one", f"{{ {who} two || :; }}"]
+    assert (service / "run").read_text().splitlines()[2:] == [f"{who} three", f"exec {who} four"]
+    assert (service / "stop").read_text().splitlines()[2:] == ["five"]
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours are found by their names."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
+def convert_both(root: Path, name: str, text: str, service: str) -> Path:
+    stem = name.partition(".")[0]
+    (root / f"{stem}.service").write_text(service)
+    (root / f"{stem}@.service").write_text(service)
+    assert convert(root, name, text) == 0
+    return root / "out" / stem
+
+
+def done(bundle: Path, program: str) -> int:
+    folder = bundle / "service"
+    return subprocess.run([folder / program, "exit", "0"], cwd=folder, timeout=60).returncode
+
+
+def begin(bundle: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["./run"], cwd=bundle / "service")
+
+
+def call(path: Path, told: bytes) -> bytes:
+    end = time.monotonic() + 60
+    with socket.socket(socket.AF_UNIX) as caller:
+        while caller.connect_ex(str(path)):
+            assert time.monotonic() < end
+            select.select([], [], [], 0.02)
+        caller.settimeout(60)
+        caller.sendall(told)
+        caller.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: caller.recv(100), b""))
+
+
+@pytest.mark.usefixtures("programs")
+@pytest.mark.parametrize("accept", [True, False])
+def test_a_socket_and_its_service_become_one_bundle(tmp_path: Path, accept: bool) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="sk"))  # a short path, as sockets need
+    code = "import os, socket; n = os.environ; "
+    code += "assert n['LISTEN_PID'] == str(os.getpid()) and n['LISTEN_FDNAMES'] == 'web.socket'; "
+    code += "a = socket.socket(fileno=3).accept()[0]; a.sendall(a.recv(99) + n['WHO'].encode())"
+    command = "cat" if accept else f'{sys.executable} -c "{code}"'
+    unit = f"[Socket]\nListenStream={folder}/s\nAccept={accept}\nSocketMode=0600\nTimestamping=us\n"
+    bundle = convert_both(
+        tmp_path, "web.socket", unit, f"[Service]\nEnvironment=WHO=me\nExecStart={command}\n"
+    )
+    assert sorted(os.listdir(bundle / "wanted-by")) == ["sockets"]
+    assert done(bundle, "start") == 0
+    process = begin(bundle)
+    try:
+        assert call(folder / "s", b"hello ") == (b"hello " if accept else b"hello me")
+        assert stat.S_IMODE((folder / "s").stat().st_mode) == 0o600
+    finally:
+        process.terminate()
+        process.wait(60)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_timer_and_its_service_become_one_bundle(tmp_path: Path) -> None:
+    unit = "[Timer]\nOnActiveSec=0\nOnCalendar=2190-01-01\nRandomizedDelaySec=5\n"
+    service = f"[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo x >>{tmp_path}/done'\n"
+    bundle = convert_both(tmp_path, "web.timer", unit, service)
+    assert sorted(os.listdir(bundle / "wanted-by")) == ["timers"]
+    assert not (bundle / "service" / "ready_after_run").exists()
+    assert done(bundle, "start") == done(bundle, "run") == done(bundle, "restart") == 0
+    assert (tmp_path / "done").read_text() == "x\n"
+    assert (bundle / "service/stamp-on-restart").exists()
+    later = begin(bundle)
+    with pytest.raises(subprocess.TimeoutExpired):  # it waits for the calendar
+        later.wait(0.5)
+    later.terminate()
+    later.wait(60)
+    assert (tmp_path / "done").read_text() == "x\n"
 
 
 @pytest.mark.parametrize(

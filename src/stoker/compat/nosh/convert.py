@@ -1,25 +1,29 @@
 """convert-systemd-units: bundles from systemd's units, as nosh makes them (nosh.md 9a).
 
 `stoker import systemd` makes native definitions, and understands more. Here a bundle stands on its
-own: its programs are shell scripts, its relations links.
+own: its programs are shell scripts, its relations links. A socket or a timer becomes one bundle
+with its service: `run` listens or waits, and becomes `service`.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
+from functools import partial
 from typing import NamedTuple
 
-from stoker.errors import Failed, StokerError, UsageError
-from stoker.formats import Unit, command_lines, read_unit, roots, span
+from stoker.errors import Failed, NoSuchService, StokerError, UsageError
+from stoker.formats import Unit, read_unit, roots, socket_service
 
 from .bundles import complain, options
+from .converted import PROGRAM_KEYS, Programs, programs_of, used_of
+from .escaping import escape, escape_otherwise, unescape, unescape_otherwise
 
 __all__ = ["Where", "convert", "main"]
 
 PROGRAM = "convert-systemd-units"
 _SWITCHES = (
-    *("--user", "--etc-bundle", "--local-bundle", "--no-systemd-quirks"),
+    *("--user", "--etc-bundle", "--local-bundle", "--no-systemd-quirks", "--escape-instance"),
+    *("--escape-prefix", "--alt-escape", "--no-ext-escape"),
     "--no-generation-comment",  # there is none
 )
 _EARLY = "/run/service-bundles/early-supervise"
@@ -32,23 +36,12 @@ _RELATIONS = {
     "after": ("After",),
 }
 _INSTALLED = {"wanted-by": ("RequiredBy", "WantedBy"), "stopped-by": ("StoppedBy",)}
-_SAYS_NO = {
-    "always": "exit 0",
-    "no": "exit 1",
-    "never": "exit 1",
-    "on-success": 'case "$1-$2" in exit-0|term-*) ;; *) exit 1 ;; esac',
-    "on-failure": 'case "$1-$2" in exit-0|term-*) exit 1 ;; esac',
-    "on-abort": 'case "$1" in kill|abort|crash) ;; *) exit 1 ;; esac',
-    "on-abnormal": 'case "$1" in kill|abort|crash) ;; *) exit 1 ;; esac',
-}
-"""What a restart program does, given how it ended; on its way on it waits and exits with 0."""
+_KINDS = ("service", "target", "socket", "timer")
 _USED = {
-    "Type", "ExecStart", "ExecStartPre", "ExecStopPost", "Restart", "RestartSec", "RemainAfterExit",
-    "SendSIGHUP", "SendSIGKILL", "KillMode", "User", "Group", "WorkingDirectory", "UMask",
-    "Environment", "EnvironmentFile", "DefaultDependencies", "EarlySupervise", "Description",
-    "Documentation",
+    *("DefaultDependencies", "EarlySupervise", "Description", "Documentation"),
+    *("RequiresMountsFor", "SendSIGHUP", "SendSIGKILL", "KillMode", "RemainAfterExit"),
     *(key for keys in (*_RELATIONS.values(), *_INSTALLED.values()) for key in keys),
-}  # fmt: skip
+}
 
 
 class Where(NamedTuple):
@@ -74,130 +67,158 @@ def main(arguments: list[str]) -> int:
     where = Where(given.get("root", "."), targets, _SERVICES if apart else "../..", etc)
     try:
         unit = read_unit(words[0])
-        unused = convert(unit, where, quirks="--no-systemd-quirks" not in given)
+        service = _service_of(unit, os.path.dirname(words[0]))
+        for one in (unit, service):
+            _spell(one, unit, given)
+        unused = convert(unit, service, where, quirks="--no-systemd-quirks" not in given)
     except StokerError as error:
         complain(PROGRAM, error)
         return 1
     for text in unused:
-        complain(PROGRAM, f"{unit.file}: {text}")
+        complain(PROGRAM, text)
     return 0
 
 
-def convert(unit: Unit, where: Where, *, quirks: bool) -> list[str]:
-    """Write the bundle of one unit; returns what of it has no effect. Raises Failed."""
-    if unit.kind not in ("service", "target"):
-        raise Failed(f"{unit.name}: only services and targets can be converted")
-    if unit.template:
-        raise Failed(f"{unit.name} is a template: name an instance")
-    kind = unit.last("Service", "Type", "simple")
-    if kind not in ("simple", "exec", "forking", "oneshot", "dbus"):
-        raise Failed(f"{unit.name}: Type={kind} cannot be converted")
-    mode = unit.last("Service", "KillMode", "control-group")
-    if mode != "control-group":
-        raise Failed(f"{unit.name}: KillMode={mode} cannot be converted")
-    if unit.kind == "service" and not unit.all("Service", "ExecStart"):
-        raise Failed(f"{unit.name} has no ExecStart")
+def _service_of(unit: Unit, directory: str) -> Unit:
+    """The unit whose programs it runs: of a socket or timer, the service's. Raises StokerError."""
+    if unit.kind not in ("socket", "timer"):
+        return unit
+    own = socket_service(unit) if unit.kind == "socket" else unit.last("Timer", "Unit")
+    own = own or f"{unit.stem}.service"
+    names = [own, f"{unit.prefix}.service"]  # which nosh takes for an instance
+    paths = [f"{directory}/{name}" if directory else name for name in names]
+    for at, path in enumerate(paths):
+        try:
+            return read_unit(path)
+        except NoSuchService:
+            if at == len(paths) - 1:
+                raise Failed(f"{unit.name}: there is no {own}") from None
+    raise AssertionError("there is a last one")
+
+
+def _spell(one: Unit, named: Unit, given: dict[str, str]) -> None:
+    """Have specifiers say instance and prefix as the options have it: as they are given, or as they
+    would be escaped.
+    """
+    escaping, undoing = escape, unescape
+    if "--alt-escape" in given:
+        escaping = partial(escape_otherwise, short="--no-ext-escape" not in given)
+        undoing = unescape_otherwise
+    for letter, text, option in (
+        ("p", named.prefix, "--escape-prefix"),
+        ("i", named.instance, "--escape-instance"),
+    ):
+        plain = text if option in given else undoing(text)
+        one.specifiers[letter] = escaping(text) if option in given else text
+        one.specifiers[letter.upper()] = plain
+    whole = one.specifiers["I" if named.instance else "P"]
+    one.specifiers["f"] = "/" + whole.lstrip("/")
+
+
+def convert(unit: Unit, service: Unit, where: Where, *, quirks: bool) -> list[str]:
+    """Write the bundle of a unit with the programs of that service, the same where it is one;
+    returns what has no effect. Raises Failed.
+    """
+    _check(unit, service)
+    programs = programs_of(unit, service, quirks)
     bundle = f"{where.root}/{unit.stem}"
+    both = [unit] if service is unit else [unit, service]
     try:
         os.makedirs(f"{bundle}/service", 0o755)
-        _programs(unit, f"{bundle}/service", quirks)
-        for flag in _flags(unit, kind):
+        _write_programs(f"{bundle}/service", programs)
+        for flag in _flags(unit, service):
             open(f"{bundle}/service/{flag}", "wb").close()
-        _relations(unit, bundle, where)
-        if unit.flag("Service", "EarlySupervise", where.early):
+        _relations(unit, both, bundle, where)
+        if any(one.flag("Service", "EarlySupervise", where.early) for one in both):
             os.symlink(f"{_EARLY}/{unit.stem}", f"{bundle}/supervise")
     except OSError as error:
         raise Failed(f"{error.filename or bundle}: {error.strerror}") from None
-    rows = [one for one in unit.settings if one.key not in _USED]
-    return [f"{one.line}: {one.section}/{one.key} has no effect" for one in rows]
+    used = _USED | PROGRAM_KEYS | used_of(unit)
+    return [
+        f"{one.file}: {one.line}: {one.section}/{one.key} has no effect"
+        for each in both
+        for one in each.settings
+        if one.key not in used
+    ]
 
 
-def _flags(unit: Unit, kind: str) -> list[str]:
-    found = ["ready_after_run"] if kind == "oneshot" else []
-    if unit.flag("Service", "RemainAfterExit", unit.kind == "target"):
+def _check(unit: Unit, service: Unit) -> None:
+    if unit.kind not in _KINDS:
+        raise Failed(f"{unit.name}: only services, sockets, timers and targets can be converted")
+    if unit.template:
+        raise Failed(f"{unit.name} is a template: name an instance")
+    kind = service.last("Service", "Type", "simple")
+    if kind not in ("simple", "exec", "forking", "oneshot", "dbus"):
+        raise Failed(f"{service.name}: Type={kind} cannot be converted")
+    mode = service.last("Service", "KillMode", "control-group")
+    if mode != "control-group":
+        raise Failed(f"{service.name}: KillMode={mode} cannot be converted")
+    if service.kind == "service" and not service.all("Service", "ExecStart"):
+        raise Failed(f"{service.name} has no ExecStart")
+
+
+def _flags(unit: Unit, service: Unit) -> list[str]:
+    alone = unit is service
+    found = ["ready_after_run"] if alone and service.last("Service", "Type") == "oneshot" else []
+    if alone and service.flag("Service", "RemainAfterExit", unit.kind == "target"):
         found.append("remain")
-    if unit.flag("Service", "SendSIGHUP"):
+    if service.flag("Service", "SendSIGHUP"):
         found.append("use_hangup")
-    if not unit.flag("Service", "SendSIGKILL", True):
+    if not service.flag("Service", "SendSIGKILL", True):
         found.append("no_kill_signal")
     return found
 
 
-def _programs(unit: Unit, service: str, quirks: bool) -> None:
-    around = _around(unit)
-    runs = command_lines(unit, "ExecStart") or ["true"]
-    last = runs[-1] if runs[-1].startswith("{") else f"exec {_as_user(unit)}{runs[-1]}"
-    _write(f"{service}/start", [*around, *command_lines(unit, "ExecStartPre")])
-    _write(f"{service}/run", [*around, *runs[:-1], last])
-    _write(f"{service}/stop", [*around, *command_lines(unit, "ExecStopPost")])
-    how = unit.last("Service", "Restart", "no" if quirks else "always")
-    if unit.kind == "target":
-        how = "always"
-    if how not in _SAYS_NO:
-        raise Failed(f"{unit.name}: Restart={how} cannot be converted")
-    pause = unit.last("Service", "RestartSec", "100ms" if quirks else "")
-    lines = [_SAYS_NO[how]]
-    if pause and not lines[0].startswith("exit"):
-        lines.append(f"exec sleep {span(pause):g}")
-    elif pause and how == "always" and unit.kind != "target":
-        lines = [f"exec sleep {span(pause):g}"]
-    _write(f"{service}/restart", lines, strict=False)
+def _write_programs(folder: str, programs: Programs) -> None:
+    for name, lines in programs.items():
+        # What decides about a restart goes on when one of its tests fails.
+        head = "#!/bin/sh" if name == "restart" else "#!/bin/sh -fe"
+        with open(f"{folder}/{name}", "x", encoding="utf-8", errors="surrogateescape") as file:
+            file.write("\n".join([head, *lines]) + "\n")
+        os.chmod(f"{folder}/{name}", 0o755)
 
 
-def _around(unit: Unit) -> list[str]:
-    """What a program's surroundings are set up by."""
-    lines = []
-    for value in unit.all("Service", "EnvironmentFile"):
-        path = shlex.quote(value.removeprefix("-"))
-        lines.append(f"set -a; test ! -e {path} || . {path}; set +a")
-    for value in unit.all("Service", "Environment"):
-        lines.append(f"export {shlex.join(shlex.split(value))}")
-    if umask := unit.last("Service", "UMask"):
-        lines.append(f"umask {shlex.quote(umask)}")
-    directory = unit.last("Service", "WorkingDirectory")
-    if directory.startswith("-"):
-        lines.append(f"cd {shlex.quote(directory[1:])} || :")
-    elif directory == "~":
-        lines.append(f"cd ~{shlex.quote(unit.last('Service', 'User', 'root'))}")
-    else:
-        lines.append(f"cd {shlex.quote(directory or '/')}")
-    return lines
+# -- relations
 
 
-def _as_user(unit: Unit) -> str:
-    user, group = (unit.last("Service", key) for key in ("User", "Group"))
-    if not user and not group:
-        return ""
-    words = ["setpriv"]
-    words += [f"--reuid={user}"] if user else []
-    words += [f"--regid={group}"] if group else [f"--regid={user}"]
-    words.append("--init-groups" if user else "--keep-groups")
-    return shlex.join([*words, "--"]) + " "
-
-
-def _write(path: str, lines: list[str], *, strict: bool = True) -> None:
-    head = ["#!/bin/sh -fe" if strict else "#!/bin/sh"]
-    with open(path, "x", encoding="utf-8", errors="surrogateescape") as file:
-        file.write("\n".join([*head, *lines]) + "\n")
-    os.chmod(path, 0o755)
-
-
-def _relations(unit: Unit, bundle: str, where: Where) -> None:
+def _relations(unit: Unit, both: list[Unit], bundle: str, where: Where) -> None:
     found: dict[str, list[str]] = {}
     for section, relations in (("Unit", _RELATIONS), ("Install", _INSTALLED)):
         for relation, keys in relations.items():
-            names = [name for key in keys for name in unit.last(section, key).split()]
-            found[relation] = list(dict.fromkeys(names))
-    if unit.kind == "service" and unit.flag("Unit", "DefaultDependencies", True):
-        more = {"wants": "basic", "after": "basic", "before": "shutdown", "stopped-by": "shutdown"}
-        for relation, name in more.items():
-            found[relation].append(f"{name}.target")
+            names = [name for one in both for key in keys for name in one.names(section, key)]
+            found[relation] = names
+    by_default = all(one.flag("Unit", "DefaultDependencies", True) for one in both)
+    if unit.kind != "target" and by_default:
+        for relation, name in _by_default(unit, both[-1]):
+            found[relation].append(name)
+    for point in (path for one in both for path in one.names("Unit", "RequiresMountsFor")):
+        for relation in ("wants", "after"):
+            found[relation] += [f"mount@{escape(path)}.service" for path in _parts(point)]
     for relation, names in found.items():
-        for name in names:
+        for name in dict.fromkeys(names):
             stem, _, kind = name.rpartition(".")
-            if kind not in ("service", "target"):
+            if kind not in _KINDS or stem == unit.stem:  # its own service or socket is a part of it
                 continue
             os.makedirs(f"{bundle}/{relation}", 0o755, exist_ok=True)
             to = f"{where.targets if kind == 'target' else where.services}/{stem}"
             if not os.path.lexists(f"{bundle}/{relation}/{stem}"):
                 os.symlink(to, f"{bundle}/{relation}/{stem}")
+
+
+def _by_default(unit: Unit, service: Unit) -> list[tuple[str, str]]:
+    found = [("wants", "basic.target"), ("after", "basic.target")]
+    found += [("before", "shutdown.target"), ("stopped-by", "shutdown.target")]
+    if unit.kind != "service":
+        found.append(("wanted-by", f"{unit.kind}s.target"))
+    if service.last("Service", "Type") == "dbus":
+        found += [("wants", "dbus.service"), ("after", "dbus.service")]
+    return found
+
+
+def _parts(point: str) -> list[str]:
+    """A directory and those above it, but for the root."""
+    found = []
+    while point.startswith("/") and (point := point.rstrip("/")):
+        found.append(point)
+        point = os.path.dirname(point)
+    return found

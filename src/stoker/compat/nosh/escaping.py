@@ -4,7 +4,9 @@ other way, which leaves slashes and hyphens recognizable (nosh.md 9a).
 
 from __future__ import annotations
 
-__all__ = ["escape", "escape_otherwise", "unescape"]
+import re
+
+__all__ = ["escape", "escape_otherwise", "unescape", "unescape_otherwise"]
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_.")
 
@@ -56,3 +58,20 @@ def unescape(text: str) -> str:
         out += b"/" if rest[:1] == b"-" else rest[:1]
         rest = rest[1:]
     return out.decode("utf-8", "surrogateescape")
+
+
+_LONG = {letter: char for char, letter in _SHORT.items()} | {"d": ".", "m": "-", "h": ";"}
+
+
+def unescape_otherwise(text: str) -> str:
+    """The inverse of that. Letters count that only others write, too: `\\d`, `\\m`, `\\h`, and
+    `\\u` before what becomes upper case.
+    """
+
+    def plain(found: re.Match[str]) -> str:
+        code, letter = found[1], found[2]
+        if code:
+            return chr(int(code, 16))
+        return letter[1:].upper() if letter[0] == "u" else _LONG.get(letter, found[0])
+
+    return re.sub(r"\\(?:x([0-9a-fA-F]{2})|(u.|.))", plain, text, flags=re.DOTALL)

@@ -1,0 +1,110 @@
+"""socket-listen: open sockets and become a program that has them. What socket units are converted
+to.
+
+    socket-listen [--accept] [OPTION…] [TYPE:]ADDRESS… -- PROGRAM [ARGUMENT…]
+
+The program has them from descriptor 3 on, as sd_listen_fds(3) tells it. With --accept, there is one
+for each connection, which it has as its input and output.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import grp
+import os
+import pwd
+import sys
+
+import stoker
+from stoker.errors import Failed, StokerError, UsageError
+
+from .bundles import asked_for_help, complain, options
+
+__all__ = ["main"]
+
+PROGRAM = "socket-listen"
+_FIRST = 3
+_CANNOT = 111
+_TYPES = ("stream", "datagram", "seqpacket")
+_VALUED = ("--backlog", "--mode", "--user", "--group", "--name", "--connection-limit")
+_HELP = (
+    "[--accept [--connection-limit N]] [--backlog N] [--mode M] [--user U] [--group G]\n"
+    "           [--name NAME] [TYPE:]ADDRESS… -- PROGRAM [ARGUMENT…]\n\n"
+    f"  TYPE is one of {', '.join(_TYPES)}; ADDRESS is [HOST]:PORT, /PATH or @NAME."
+)
+
+
+def main(arguments: list[str]) -> int:
+    """The command: it becomes the program. 1 and 111 when that cannot be."""
+    if asked_for_help(PROGRAM, arguments, _HELP):
+        return 0
+    if "--" not in arguments or arguments[-1] == "--":
+        complain(PROGRAM, "-- and a program are needed")
+        return 1
+    border = arguments.index("--")
+    words, program = arguments[:border], arguments[border + 1 :]
+    try:
+        given = options(words, {"--accept": "--accept"}, {one: one for one in _VALUED})
+        if not words:
+            raise UsageError("an address is needed")
+        fds = [_open(one, given) for one in words]
+    except (StokerError, OSError) as error:
+        complain(PROGRAM, getattr(error, "strerror", None) or error)
+        return 1
+    _arrange(fds)
+    names = ":".join([given.get("--name", "unknown")] * len(fds))
+    os.environ |= {"LISTEN_FDS": str(len(fds)), "LISTEN_PID": str(os.getpid())}
+    os.environ["LISTEN_FDNAMES"] = names
+    if "--accept" in given:
+        program = _for_each(program, given.get("--connection-limit", ""))
+    try:
+        os.execvp(program[0], program)
+    except OSError as error:
+        complain(PROGRAM, f"{program[0]}: {error.strerror}")
+        return _CANNOT
+
+
+def _for_each(program: list[str], limit: str) -> list[str]:
+    """The program of ours that does it: a file that stands alone, and is never imported here."""
+    activator = os.path.join(os.path.dirname(stoker.__file__), "process", "activator.py")
+    said = [f"copies={limit}"] if limit else []
+    return [sys.executable, "-I", "-S", activator, "each", *said, "--", *program]
+
+
+def _open(text: str, given: dict[str, str]) -> int:
+    """One of the sockets. Raises OSError with a whole sentence, UsageError."""
+    from stoker.linux import listening
+
+    kind, sign, address = text.partition(":")
+    if not sign or kind not in _TYPES:
+        kind, address = "stream", text
+    if not address.startswith(("/", "@")) and not address.rpartition(":")[2].isdecimal():
+        raise UsageError(f"{text} is no address")
+    try:
+        return listening.open_socket(
+            kind,
+            address,
+            backlog=int(given.get("--backlog", "4096")),
+            mode=int(given.get("--mode", "0666"), 8),
+            uid=_id("--user", given),
+            gid=_id("--group", given),
+        )
+    except ValueError:
+        raise UsageError("--backlog and --mode need numbers") from None
+
+
+def _id(option: str, given: dict[str, str]) -> int:
+    name = given.get(option, "")
+    if not name or name.isdecimal():
+        return int(name or "-1")
+    try:
+        return pwd.getpwnam(name).pw_uid if option == "--user" else grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise Failed(f"{option}: there is no {name}") from None
+
+
+def _arrange(fds: list[int]) -> None:
+    """Have the sockets from descriptor 3 on."""
+    beyond = _FIRST + len(fds)
+    for at, fd in enumerate([fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, beyond) for fd in fds]):
+        os.dup2(fd, _FIRST + at)
