@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from bundles import FOREVER, bundle, pid, served
 from storm import programs
 
 from stoker.client import Client
@@ -31,12 +32,12 @@ def away(place: Scenario, times: int) -> list[float]:
     for _ in range(times):
         place.until(lambda: programs(place)["manager"][1] == "ready", "a manager is ready")
         with Client(str(place.runtime / "control")) as client:
-            pid = client.get("/v1")["pid"]
+            manager = client.get("/v1")["pid"]
             client.close()
             begun = time.monotonic()
-            os.kill(pid, signal.SIGKILL)
+            os.kill(manager, signal.SIGKILL)
             # Whoever comes while nobody lives waits at the socket and is served.
-            while client.get("/v1")["pid"] == pid:
+            while client.get("/v1")["pid"] == manager:
                 client.close()
             found.append(time.monotonic() - begun)
     return found
@@ -58,36 +59,49 @@ def test_away(place: Scenario, services: int, times: int) -> None:
     assert statistics.median(found) < 15
 
 
-def work(pid: int) -> tuple[int, int]:
+def work(process: int) -> tuple[int, int]:
     """(clock ticks of processor time, times that it gave the processor back) of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    status = Path(f"/proc/{pid}/status").read_text()
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    status = Path(f"/proc/{process}/status").read_text()
     switches = int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
     return int(fields[11]) + int(fields[12]), switches
 
 
+def pss(process: int) -> int:
+    """Kilobytes of memory, shared ones in parts."""
+    text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    return int(text.partition("\nPss:")[2].split()[0])
+
+
 @pytest.mark.parametrize(
-    ("services", "seconds"),
+    ("services", "bundles", "seconds"),
     [
-        (20, 2),
-        pytest.param(1000, 60, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
+        (10, 10, 2),
+        pytest.param(1000, 0, 60, marks=[pytest.mark.long, pytest.mark.timeout(600)]),
+        pytest.param(0, 2000, 60, marks=[pytest.mark.long, pytest.mark.timeout(900)]),
     ],
 )
-def test_idle(place: Scenario, services: int, seconds: int) -> None:
+def test_idle(place: Scenario, services: int, bundles: int, seconds: int) -> None:
+    """Nobody wakes up. Of bundles, FIFOs are open all the time."""
+    folders = [bundle(place.directory / f"dir{number}", run=FOREVER) for number in range(bundles)]
     many(place, services)
-    pids = [place.keeper(), *(row[0] for row in programs(place).values())]
+    for folder in folders:
+        place.until(lambda folder=folder: served(folder) and pid(folder), "up and supervised")
+    ours = [place.keeper(), *(row[0] for row in programs(place).values())]
 
     def still() -> bool:
         """What comes after the start, history that is committed for instance, is over."""
-        before = [work(pid) for pid in pids]
+        before = [work(process) for process in ours]
         time.sleep(1.5)
-        return before == [work(pid) for pid in pids]
+        return before == [work(process) for process in ours]
 
     place.until(still, "all is quiet")
-    before = [work(pid) for pid in pids]
+    if seconds > 2:
+        print(f"\n{services} services, {bundles} bundles: {sum(map(pss, ours))} kB PSS of ours")
+    before = [work(process) for process in ours]
     time.sleep(seconds)
-    for pid, (ticks, switches) in zip(pids, before, strict=True):
-        now = work(pid)
+    for process, (ticks, switches) in zip(ours, before, strict=True):
+        now = work(process)
         # One late thing may still have been done; whoever polls does it many times.
-        assert now[0] <= ticks + 1, (pid, ticks, now)
-        assert now[1] <= switches + 3, (pid, switches, now)
+        assert now[0] <= ticks + 1, (process, ticks, now)
+        assert now[1] <= switches + 3, (process, switches, now)
