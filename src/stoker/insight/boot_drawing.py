@@ -13,6 +13,7 @@ __all__ = ["boot_svg", "boot_text"]
 
 WAITING, STARTING, UP, LOST = "·", "▒", "█", "×"
 _LEAST = 20  # columns of bars
+_BEYOND = 1.1  # times the last that happened
 _ROW, _BAR, _LEFT, _WIDE = 18, 12, 190, 900  # pixels
 _COLOURS = {WAITING: "#dddddd", STARTING: "#e8a33d", UP: "#4f9d69", LOST: "#c8553d"}
 _STEPS = (1, 2, 5)
@@ -67,7 +68,14 @@ def _own(begun: float, ready: float) -> dict[str, Any]:
 
 
 def _end(chart: dict[str, Any]) -> float:
-    last = chart["settled"] if chart["settled"] is not None else chart["now"]
+    """The last moment that is drawn: a little later than anything happened, where somebody waits
+    still.
+    """
+    last = chart["settled"]
+    if last is None:
+        told = [one[key] for one in chart["services"] for key in ("started", "ready", "given_up")]
+        happened = max((moment for moment in told if moment is not None), default=chart["now"])
+        last = min(chart["now"], happened * _BEYOND)
     return max(float(last), float(chart["manager"]), 0.001)
 
 

@@ -2,8 +2,9 @@
 
 A service that was wanted from the beginning *waits* until its first process is started, then is
 *starting* until it is online (or degraded), or is given up. The place has settled when each of them
-is one or the other. The *critical path* leads from what was up last back to the beginning: before
-each service stands the one, of those that it needs, that was up last before it was started.
+is one or the other. Of a machine also what its targets bring along was wanted from the beginning,
+until `target/normal` is up. The *critical path* leads from what was up last back to the beginning:
+before each service stands the one, of those that it needs, that was up last before it was started.
 
 Times are seconds since the beginning: the kernel's, where the place is a machine's, else that of
 the place.
@@ -20,6 +21,7 @@ __all__ = ["boot_chart", "needs_of"]
 
 _UP = ("online", "degraded")
 _GIVEN_UP = ("maintenance", "disabled")
+_NORMAL = "svc:/target/normal:default"
 _SLACK = 0.005  # seconds: the ends of a wait are told by different clocks' readings
 
 
@@ -68,10 +70,12 @@ def boot_chart(
     zero = start if kernel is None else min(kernel, start)
     wanted = _wanted(transitions, start)
     decided = min(wanted.values(), default=start)
+    if kernel is not None:
+        wanted = {**_brought(transitions, start), **wanted}
     begun = _first_runs(runs, start)
     turns: dict[str, list[Mapping[str, Any]]] = {fmri: [] for fmri in wanted}
     for row in transitions:
-        if row["at"] >= start and row["fmri"] in turns:
+        if row["fmri"] in turns and row["at"] >= wanted[row["fmri"]]:
             turns[row["fmri"]].append(row)
     services = [_service(fmri, turns[fmri], begun.get(fmri, []), zero) for fmri in wanted]
     ends = [one["ready"] if one["ready"] is not None else one["given_up"] for one in services]
@@ -110,6 +114,19 @@ def _wanted(transitions: Iterable[Mapping[str, Any]], start: int) -> dict[str, i
             break
         if row["after"] not in _GIVEN_UP:
             found[row["fmri"]] = row["at"]
+    return found
+
+
+def _brought(transitions: Iterable[Mapping[str, Any]], start: int) -> dict[str, int]:
+    """Who was brought along by a machine's targets, and when."""
+    found: dict[str, int] = {}
+    for row in transitions:
+        if row["at"] < start:
+            continue
+        if row["fmri"] == _NORMAL and row["after"] in _UP:
+            break
+        if row["before"] == "disabled" and row["after"] not in _GIVEN_UP:
+            found.setdefault(row["fmri"], row["at"])
     return found
 
 

@@ -81,6 +81,37 @@ def test_of_a_machine_it_begins_with_the_kernel() -> None:
     assert boot_text(found, 80)[1].startswith("(kernel)")
 
 
+def test_of_a_machine_what_its_targets_bring_along_belongs_to_it() -> None:
+    sysinit, mount, normal, absent, late = (
+        f"svc:/{name}:default"
+        for name in ("target/sysinit", "mount", "target/normal", "no", "late")
+    )
+    rows = [
+        defined(WEB),
+        *(defined(one, "disabled") for one in (mount, sysinit, normal, absent, late, OFF)),
+        *(turned(1.0, one, "offline", "disabled") for one in (mount, sysinit, absent)),
+        turned(3.0, mount, "online"),
+        turned(3.1, sysinit, "online"),
+        turned(3.2, normal, "offline", "disabled"),
+        turned(3.3, normal, "online"),
+        turned(4.0, WEB, "online"),
+        turned(90, late, "offline", "disabled"),
+    ]
+    runs = [begun(1.5, mount), begun(3.2, WEB)]
+    needs = {WEB: [sysinit], sysinit: [mount], normal: [sysinit]}
+    found = chart(transitions=rows, runs=runs, needs=needs, kernel=at(-3))
+    of = {one["fmri"]: one for one in found["services"]}
+    assert set(of) == {WEB, mount, sysinit, normal, absent}
+    assert (of[mount]["started"], of[mount]["ready"]) == (4.5, 6.0)
+    assert of[absent]["ready"] is of[absent]["given_up"] is None
+    assert found["critical"] == [mount, sysinit, WEB]
+    # Who waits for ever makes the picture no longer than what happened.
+    lines = boot_text(found, 80)
+    assert next(line for line in lines if line.startswith("mount")).count("▒") > 5
+    # In a place that is none, only what was wanted at first.
+    assert [one["fmri"] for one in chart(transitions=rows, runs=runs)["services"]] == [WEB]
+
+
 def test_while_it_comes_up_it_has_not_settled() -> None:
     early = [one for one in TRANSITIONS if one["at"] < at(3)]
     found = chart(transitions=early, runs=RUNS[:6], now=at(3))
