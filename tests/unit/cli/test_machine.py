@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from stoker.cli.call import Call
+from stoker.cli.commands.check import look_over
 from stoker.cli.machine import LIST, File, Placing, contents, is_machine
+from stoker.cli.table import verb_named
 from stoker.errors import Failed
 from stoker.formats import compile_place
 from stoker.model import project_place, system_place
@@ -94,7 +98,9 @@ def test_the_shipped_services_are_good_definitions(root: Path) -> None:
     assert {"svc:/boot/udev:default", "svc:/getty:console", "svc:/mount/srv:default"} <= names
 
 
-def test_a_machine_is_known_by_its_manager_or_by_its_init(root: Path, tmp_path: Path) -> None:
+def test_a_machine_is_known_by_its_manager_or_by_its_init(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = system_place({}, 0, runtime=str(tmp_path / "run"))
     init = str(root / "usr/lib/stoker/init")
     assert not is_machine(place, init)
@@ -105,6 +111,13 @@ def test_a_machine_is_known_by_its_manager_or_by_its_init(root: Path, tmp_path: 
     place.machine = True
     place.directories = [f"{root}/etc/stoker/services", f"{root}/usr/lib/stoker/services"]
     assert [one.message for one in compile_place(place).mistakes if "target/" in one.message] == []
+    # What its targets bring along is in the order, and nothing of it is said not to be enabled.
+    check = verb_named("check")
+    assert check is not None
+    assert look_over(Call(check, {"dir": None}, {}), place) == 0
+    order, _, rest = capsys.readouterr().out.partition("not enabled: ")
+    assert re.search(r"\d+\. .*mount/srv.*\n(.*\n)+ +\d+\. .*getty:console", order)
+    assert "mount/srv" not in rest
     # A manager that is up, as another init's service, knows better.
     place.machine = False
     (tmp_path / "run").mkdir()

@@ -8,11 +8,14 @@ from ..settling import mistake_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from stoker.model import Definition, Place
 
 __all__ = ["look_over", "run"]
+
+_ASKED_FOR = ("svc:/target/sysinit:default", "svc:/target/normal:default")
 
 
 def run(call: Call) -> int:
@@ -37,7 +40,7 @@ def look_over(call: Call, place: Place) -> int:
     told = [*compiled.mistakes, *advise(compiled.definitions, place, service_path(place))]
     told.sort(key=lambda one: (one.file or "", one.line or 0))
     mistakes = [msgspec.structs.asdict(one) for one in told]
-    order: list[list[str]] = start_order(compiled.definitions)
+    order: list[list[str]] = start_order(_wanted(compiled.definitions, place))
     circles = [list(loop) for loop in loops(compiled.definitions)]
     failed = any(one["level"] == "error" for one in mistakes) or bool(circles)
     if call.json:
@@ -61,8 +64,20 @@ def look_over(call: Call, place: Place) -> int:
         print(clean(f"{_where(known[circle[0]])}: {text}"))
     for path, why in compiled.ignored:
         print(clean(f"ignored: {path}: {why}"))
-    _order(order, compiled.definitions)
+    _order(order, _wanted(compiled.definitions, place))
     return 1 if failed else 0
+
+
+def _wanted(definitions: Iterable[Definition], place: Place) -> list[Definition]:
+    """All of them; of a machine with the targets that its boot asks for as though enabled."""
+    import msgspec
+
+    return [
+        msgspec.structs.replace(one, enabled=True)
+        if place.machine and one.fmri in _ASKED_FOR
+        else one
+        for one in definitions
+    ]
 
 
 def _where(definition: Definition) -> str:
@@ -83,6 +98,7 @@ def _order(order: list[list[str]], definitions: Any) -> None:
     waits = [display(one.fmri) for one in definitions if one.enabled and one.fmri not in started]
     if waits:
         print(clean(f"would not start: {', '.join(waits)}"))
-    off = [display(one.fmri) for one in definitions if not one.enabled]
+    resting = [one.fmri for one in definitions if not one.enabled and one.fmri not in started]
+    off = [display(fmri) for fmri in resting]
     if off:
         print(clean(f"not enabled: {', '.join(off)}"))
