@@ -602,6 +602,7 @@ class Keeper:
                 pid = self.spawn(self.emergency, {})
                 while os.wait()[0] != pid:
                     pass
+                time.sleep(1.0)  # it may have ended at once, for want of a console
             except OSError:
                 time.sleep(60.0)
 

@@ -81,7 +81,7 @@ class Launch:
                 hint="as root: stoker --system up; a manager of your own: stoker --user up",
             )
         _directories(self.place)
-        self._lock = os.open(self.place.runtime + "/starting", os.O_RDWR | os.O_CREAT, 0o600)
+        self._lock = _opened(self.place.runtime + "/starting")
         end = time.monotonic() + DEADLINE
         while True:
             try:
@@ -111,6 +111,14 @@ class Launch:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _opened(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        kind = Refused if isinstance(error, PermissionError) else Failed
+        raise kind(f"{path}: {error.strerror}") from None
 
 
 def _not_lost(place: Place) -> None:
@@ -194,7 +202,9 @@ def _keep_out_of_git(directory: str) -> None:
 
 
 def prepare(place: Place, definitions: bytes) -> None:
-    """Write what keeper and manager read at their start. To be called under `Launch`."""
+    """Write what keeper and manager read at their start. To be called under `Launch`. Raises Failed
+    when there is no room for it.
+    """
     _write(place.definitions, definitions)
     _write(place.file, place.to_json().encode())
     record_environment(place)
@@ -239,14 +249,19 @@ def _environment(place: Place) -> list[bytes]:
 def _write(path: str, data: bytes) -> None:
     """Replace a file as a whole, readable by the owner alone."""
     fresh = f"{path}.{os.getpid()}"
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        left = memoryview(data)
-        while left:
-            left = left[os.write(fd, left) :]
-    finally:
-        os.close(fd)
-    os.rename(fresh, path)
+        fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(fd, left) :]
+        finally:
+            os.close(fd)
+        os.rename(fresh, path)
+    except OSError as error:
+        if os.path.lexists(fresh):
+            os.unlink(fresh)
+        raise Failed(f"{path}: {error.strerror}") from None
 
 
 def keeper_argv(place: Place) -> list[str]:
@@ -316,8 +331,8 @@ def _handover(given: Mapping[str, int]) -> int:
         packets.append(f"NAME\0{fd}\0{name}")
     packets.append("END")
     memory = os.memfd_create("stoker-handover", 0)
-    for packet in packets:
-        os.write(memory, len(packet).to_bytes(4, "little") + packet.encode())
+    for packet in map(os.fsencode, packets):
+        os.write(memory, len(packet).to_bytes(4, "little") + packet)
     return memory
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -143,3 +144,26 @@ def test_a_project_that_runs_elsewhere_is_not_started_twice(
         other = project_place(place.name, {}, os.getuid(), runtime=place.runtime + "2")
         with pytest.raises(Busy, match="4711"), Launch(other):
             pass
+
+
+def test_a_full_disk_is_told_and_nothing_is_left_of_what_was_half_written(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.makedirs(place.runtime)
+    room = [3]
+
+    def write(_fd: int, data: memoryview) -> int:
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return min(room.pop(), len(data))
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(Failed, match="No space left"):
+        prepare(place, b"definitions")
+    assert os.listdir(place.runtime) == []
+
+
+def test_a_lock_that_cannot_be_made_is_told(place: Place) -> None:
+    os.makedirs(place.runtime + "/starting")
+    with pytest.raises(Failed, match="starting"), Launch(place):
+        pass

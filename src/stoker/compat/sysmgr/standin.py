@@ -99,10 +99,8 @@ def _write(path: str, data: bytes) -> None:
         pass  # there is none yet
     fresh = f"{path}.{os.getpid()}"
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o755)
-    try:
-        os.write(fd, data)
-    finally:
-        os.close(fd)
+    with open(fd, "wb") as file:  # all of it, or an error
+        file.write(data)
     os.rename(fresh, path)
 
 
