@@ -53,12 +53,16 @@ class Call:
         from stoker.errors import UsageError
 
         directory = self.arguments["dir"]
+        hint = f"usage: {self.verb.usage}"
         if directory is None and not (self.get("user") or self.get("system")):
-            directory = self.get("project") or _around(os.getcwd())
+            try:
+                directory = self.get("project") or _around(os.getcwd())
+            except FileNotFoundError:
+                raise UsageError("the directory that you are in was removed", hint=hint) from None
             self.options.pop("project", None)
         place = self.place(directory)
         if place.kind == "project" and not os.path.isdir(place.name):
-            raise UsageError(f"{place.name} is not a directory", hint=f"usage: {self.verb.usage}")
+            raise UsageError(f"{place.name} {_why_not(place.name)}", hint=hint)
         return place
 
     def _find(self, directory: str | None) -> Place:
@@ -95,6 +99,19 @@ class Call:
         """Hang up."""
         if self._client is not None:
             self._client.close()
+
+
+def _why_not(path: str) -> str:
+    """Why a path is no directory that we can see."""
+    import os
+
+    try:
+        os.stat(path)
+    except PermissionError:
+        return "cannot be looked into: permission denied"
+    except OSError:
+        pass  # there is no such thing
+    return "is not a directory"
 
 
 def _around(here: str) -> str:

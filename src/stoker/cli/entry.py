@@ -21,6 +21,8 @@ INTERRUPTED = 130
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit status. Raises only what is a mistake of ours."""
     words = sys.argv[1:] if argv is None else list(argv)
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _fill_standard()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a name may hold bytes that are no text here
             stream.reconfigure(errors="backslashreplace")
@@ -47,6 +49,21 @@ def run(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:
             return _nobody_reads()
         return error.exit_status
+
+
+def _fill_standard() -> None:
+    """Who started us has closed some of the first three: a socket of ours must not get such a
+    number, for what is printed would go there.
+    """
+    import os
+
+    while (fd := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"  # for as long as we live:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _of_another_system(argv: Sequence[str] | None, words: Sequence[str]) -> int | None:

@@ -39,3 +39,25 @@ def test_nobody_reads() -> None:
     done = subprocess.run([*SCRIPT, "help"], stdout=writer, stderr=subprocess.PIPE, timeout=60)
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("words", ["help", "-C /nonexistent ls"])
+def test_what_is_closed_is_not_written_to(closed: str, words: str) -> None:
+    command = f'"$0" "$1" {words} {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, *SCRIPT], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == (3 if "ls" in words else 0)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_working_directory_that_was_removed_is_said_to_be_so(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    command = 'cd gone && rmdir ../gone && "$0" "$1" check'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, *SCRIPT], capture_output=True, text=True, timeout=60,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "was removed" in done.stderr
