@@ -117,6 +117,34 @@ def test_rescue_has_a_shell_beside_what_sysinit_brings(machine: Machine) -> None
     assert json.loads(last.read_text())["clean"] is True
 
 
+UPDATING = """
+mount -t tmpfs tmpfs /usr/local/sbin
+printf '#!/bin/sh\\necho updating; read word; echo "got $word"\\n' >/usr/local/sbin/system-update
+chmod 755 /usr/local/sbin/system-update
+"""
+
+
+@pytest.mark.long
+def test_update_is_a_program_on_the_console_and_then_normal(machine: Machine) -> None:
+    machine.define("web", SERVICE)
+    machine.boot("update", before=UPDATING)
+    machine.expect("updating")
+    assert state(machine, "web") == "offline"
+    machine.type("this\n")
+    machine.expect("got this")
+    machine.expect("normal: done")
+    machine.stoker("wait", "--for", "online", "web")
+    machine.signal(NUMBERS["poweroff"])
+    assert machine.ended() == "off"
+
+    # Without such a program that is said, and the machine comes up.
+    machine.boot("-o")
+    machine.expect("system-update: No such file or directory")
+    machine.expect("normal: done")
+    machine.signal(NUMBERS["poweroff"])
+    assert machine.ended() == "off"
+
+
 STUBBORN = """
 exec_start = "trap '' TERM; echo up; while :; do sleep 1000; done"
 shutdown_timeout = "1000s"

@@ -3,13 +3,15 @@
 `sulogin` where there is one, else a plain shell. `STOKER_FORCE_SHELL=1` on the kernel's command
 line makes it one for who has no password of root because that account is locked: whoever may write
 that line may have any shell. When it ends, the machine goes on to what it was asked to be: with the
-argument `rescue` or `emergency` the first process is then asked for `normal`.
+argument `rescue` or `emergency` the first process is then asked for `normal`. With `update` it is
+not a shell but the program `system-update` (nosh.md 8), which then has the console for itself.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import termios
 import time
@@ -21,6 +23,7 @@ from .signals import NUMBERS
 __all__ = ["main", "shell_argv"]
 
 _FORCE = "STOKER_FORCE_SHELL"
+_UPDATE = "system-update"
 _LOGINS = ("/sbin/sulogin", "/usr/sbin/sulogin")
 
 
@@ -43,21 +46,25 @@ def main(words: list[str]) -> int:
     """Have a shell on the console, and wait for its end. Returns its exit status."""
     mode = words[0] if words else ""
     take_console()
-    show(f"{mode or 'a'} shell; when it ends the machine goes on to normal (or: reboot, poweroff)")
+    updates = mode == "update"
+    what = mode if updates else f"{mode or 'a'} shell"
+    show(f"{what}; when it ends the machine goes on to normal (or: reboot, poweroff)")
+    argv = [shutil.which(_UPDATE) or _UPDATE] if updates else login_argv()
     environment = {**os.environ, "HOME": "/root", "TERM": os.environ.get("TERM", "linux")}
-    argv = login_argv()
     begun = time.monotonic()
     try:
         pid = os.posix_spawn(
             argv[0], argv, environment, setsigmask=(), setsigdef=signal.valid_signals()
         )
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     except OSError as error:
         show(f"{argv[0]}: {error.strerror}")
-        return 127
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if not updates:
+            return 127
+        status = 127
     if time.monotonic() - begun < 1.0:
         time.sleep(1.0)  # it had no terminal, say: no shell that comes again at once
-    if mode and status >= 0:
+    if updates or (mode and status >= 0):
         os.kill(1, NUMBERS["sysinit"])
         os.kill(1, NUMBERS["normal"])
     return max(status, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from typing import NoReturn
 
 from stoker.errors import Failed, Refused, StokerError, UsageError
 
@@ -93,6 +94,14 @@ def tell_user(event: str, path: str = "") -> None:
         raise Failed(f"{path}: {error.strerror}") from None
 
 
+def _update() -> NoReturn:
+    """Become the program `update` (nosh.md 6.4): a mode of its own it is only at boot."""
+    try:
+        os.execvp("update", ["update"])
+    except OSError as error:
+        raise Failed(f"the program update: {error.strerror}") from None
+
+
 def init(words: Iterable[str]) -> int:
     """The command `init`, as somebody else than the first process: `init MODE`."""
     try:
@@ -101,6 +110,8 @@ def init(words: Iterable[str]) -> int:
             print(f"init: {word}: not understood, and passed over", file=sys.stderr)
         if not event:
             raise UsageError("a mode is needed: normal, rescue, emergency, halt, reboot, poweroff")
+        if event == "update":
+            _update()
         if event in ("normal", "rescue"):
             tell("sysinit")
         tell(event)

@@ -22,7 +22,7 @@ def test_the_targets_are_there_and_nothing_starts_by_itself() -> None:
         *("target/sysinit", "target/basic", "target/normal", "target/rescue", "target/shutdown"),
         *("target/unmount", "target/halt", "target/poweroff", "target/reboot"),
         *("target/powercycle", "target/secure-attention-key", "target/kbrequest"),
-        *("target/powerfail", "target/power-button"),
+        *("target/powerfail", "target/power-button", "target/update"),
     } == set(known)
     assert not any(one.enabled for one in known.values())
     for name in ("halt", "poweroff", "reboot", "powercycle"):

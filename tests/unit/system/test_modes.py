@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +61,23 @@ def test_signals_are_those_of_nosh() -> None:
     assert event_named(signal.SIGPWR) == "powerfail"
     assert event_named(signal.SIGTERM) == event_named(first + 6) == event_named(first + 16) == ""
     assert len(set(NUMBERS.values())) == len(NUMBERS)
+
+
+def test_update_is_a_program_where_the_machine_is_up(tmp_path: Path) -> None:
+    code = "import sys; from stoker.system import init; sys.exit(init(['-o']))"
+
+    def asked() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    done = asked()
+    assert (done.returncode, done.stderr) == (
+        1, "init: the program update: No such file or directory\n"
+    )  # fmt: skip
+    program = tmp_path / "update"
+    program.write_text("#!/bin/sh\necho updated; exit 7\n")
+    program.chmod(0o755)
+    done = asked()
+    assert (done.returncode, done.stdout) == (7, "updated\n")
