@@ -20,28 +20,24 @@ from stoker.model import (
     show_duration,
 )
 
+from .address_values import Address, Listening, Url
 from .kinds import Choice, Duration, Flag, Number, Size, Strings, Text, Whole, Words
+from .limit_values import Processors, Resource, Throttles
 from .tables import Each, Instances, Key, Many, Table
 from .values import (
     Account,
     Accounts,
-    Address,
     Capabilities,
     Command,
     Environment,
     FilePath,
     Inputs,
     Ladder,
-    Listening,
     Octal,
     Pattern,
-    Processors,
-    Resource,
     Signals,
     Statuses,
     Targets,
-    Throttles,
-    Url,
 )
 
 __all__ = ["DEFINITION", "DEPENDENCY", "HEALTH", "LIMITS", "LOG", "READY", "RESTART", "RLIMITS"]

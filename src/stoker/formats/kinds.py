@@ -121,7 +121,13 @@ class Text(Kind):
 
     def read(self, value: Any, spot: Spot) -> Any:
         found = self.plain(value, spot)
-        return found if found is BAD else clean(found, spot)
+        if found is not BAD:
+            found = clean(found, spot)
+        return found if found is BAD else self.meaning(found, spot)
+
+    def meaning(self, text: str, spot: Spot) -> Any:
+        """What a string comes to; BAD, which is said, where it comes to nothing."""
+        return text
 
     def advice(self, value: Any) -> str:
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -231,7 +237,12 @@ class Strings(Kind):
         """Read one element."""
         if not isinstance(item, str):
             return spot.wrong(f"expected a string, not {told(item)}", Text().advice(item))
-        return clean(item, spot)
+        found = clean(item, spot)
+        return found if found is BAD else self.meaning(found, spot)
+
+    def meaning(self, text: str, spot: Spot) -> Any:
+        """What an element comes to; BAD, which is said, where it comes to nothing."""
+        return text
 
     def advice(self, value: Any) -> str:
         return f'write ["{value}"]' if isinstance(value, str) and len(value) < 60 else ""

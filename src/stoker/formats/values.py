@@ -1,8 +1,7 @@
-"""Kinds of value that only services have: commands, signals, names, accounts, limits."""
+"""Kinds of value that only services have: commands, signals, names, accounts."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Any
 
@@ -14,31 +13,24 @@ from stoker.model import (
     did_you_mean,
     is_input,
     signal_number,
-    size,
 )
 
-from .kinds import BAD, Duration, Kind, Number, Size, Spot, Strings, Text, Whole, clean, told
+from .kinds import BAD, Duration, Kind, Spot, Strings, Text, clean, told
 
 __all__ = [
     "Account",
     "Accounts",
-    "Address",
     "Capabilities",
     "Command",
     "Environment",
     "FilePath",
     "Inputs",
     "Ladder",
-    "Listening",
     "Octal",
     "Pattern",
-    "Processors",
-    "Resource",
     "Signals",
     "Statuses",
     "Targets",
-    "Throttles",
-    "Url",
 ]
 
 _LONGEST = 131_071  # bytes of one argument, MAX_ARG_STRLEN of execve(2) without its NUL
@@ -49,72 +41,8 @@ class FilePath(Text):
 
     words = "a path"
 
-    def read(self, value: Any, spot: Spot) -> Any:
-        found = super().read(value, spot)
-        return spot.wrong("an empty path") if found == "" else found
-
-
-class Address(Text):
-    """HOST:PORT; an IPv6 address stands in brackets."""
-
-    words = '"HOST:PORT"'
-
-    def read(self, value: Any, spot: Spot) -> Any:
-        found = super().read(value, spot)
-        if found is BAD:
-            return BAD
-        host, colon, port = found.rpartition(":")
-        if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-            return spot.wrong(f"expected {self.words}, not {told(found)}", 'write "localhost:8080"')
-        if not re.fullmatch(r"\[[0-9A-Fa-f:.%]+\]|[^\s\[\]:/]*", host):
-            return spot.wrong(f"{told(host)} is not a host", 'write "[::1]:8080" for IPv6')
-        return found
-
-
-class Listening(Text):
-    """Where a socket listens: HOST:PORT with a numeric host or none, a path, @NAME."""
-
-    words = '"HOST:PORT", a path or "@NAME"'
-
-    def read(self, value: Any, spot: Spot) -> Any:
-        found = super().read(value, spot)
-        if found is BAD:
-            return BAD
-        if found.startswith(("/", "@", "./", "../")):
-            room = 107 if found[0] != "@" else 108
-            if len(found) < 2 or len(found.encode()) > room:
-                return spot.wrong(f"{told(found)}: from 1 to {room} bytes", "use a shorter path")
-            return found
-        if Address().read(found, spot) is BAD:
-            return BAD
-        host = found.rpartition(":")[0]
-        if host in ("", "*"):
-            return f":{found.rpartition(':')[2]}"
-        try:
-            ipaddress.ip_address(host.strip("[]").partition("%")[0])
-        except ValueError:
-            return spot.wrong(
-                f"{told(host)} is a name, and none is looked up", 'write "127.0.0.1:8080"'
-            )
-        return found
-
-
-class Url(Text):
-    """An http URL."""
-
-    words = 'a URL such as "http://127.0.0.1:8080/health"'
-
-    def read(self, value: Any, spot: Spot) -> Any:
-        found = super().read(value, spot)
-        if found is BAD:
-            return BAD
-        part = re.fullmatch(r"http://([^/?#\s@]+)([/?][^\s#]*)?", found)
-        if part is None:
-            hint = "TLS is not spoken by probes: use exec" if found.startswith("https:") else ""
-            return spot.wrong(f"expected {self.words}, not {told(found)}", hint)
-        host = part[1]
-        port = host if re.search(r":[0-9]*$", host) and not host.endswith("]") else f"{host}:80"
-        return BAD if Address().read(port, spot) is BAD else found
+    def meaning(self, text: str, spot: Spot) -> Any:
+        return text or spot.wrong("an empty path")
 
 
 class Capabilities(Strings):
@@ -122,10 +50,9 @@ class Capabilities(Strings):
 
     words = 'a list of capabilities such as ["net_bind_service"]'
 
-    def one(self, item: Any, spot: Spot) -> Any:
-        found = super().one(item, spot)
-        name = found if found is BAD else found.lower().removeprefix("cap_")
-        if name is BAD or name in CAPABILITIES:
+    def meaning(self, text: str, spot: Spot) -> Any:
+        name = text.lower().removeprefix("cap_")
+        if name in CAPABILITIES:
             return name
         near = did_you_mean(name[:60], CAPABILITIES)
         hint = f"did you mean {near}?" if near else "capabilities(7) has them"
@@ -370,11 +297,10 @@ class Inputs(Strings):
 
     words = "a list of names of conditions"
 
-    def one(self, item: Any, spot: Spot) -> Any:
-        found = super().one(item, spot)
-        if found is BAD or is_input(found):
-            return found
-        return spot.wrong(f"{told(found)} is not the name of a condition", 'write ["NAME"]')
+    def meaning(self, text: str, spot: Spot) -> Any:
+        if is_input(text):
+            return text
+        return spot.wrong(f"{told(text)} is not the name of a condition", 'write ["NAME"]')
 
 
 class Pattern(Text):
@@ -382,93 +308,9 @@ class Pattern(Text):
 
     words = "a regular expression"
 
-    def read(self, value: Any, spot: Spot) -> Any:
-        found = super().read(value, spot)
-        if found is BAD:
-            return BAD
+    def meaning(self, text: str, spot: Spot) -> Any:
         try:
-            re.compile(found)
+            re.compile(text)
         except (re.error, RecursionError, OverflowError) as wrong:
             return spot.wrong(f"not a regular expression: {wrong}")
-        return found
-
-
-class Processors(Kind):
-    """Processor time: a number of processors, or a percentage of one."""
-
-    python = int | float | str
-    words = 'a number of processors, or a percentage such as "50%"'
-
-    def read(self, value: Any, spot: Spot) -> Any:
-        if isinstance(value, str):
-            part = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)%", value.strip())
-            if part is None:
-                return spot.wrong(f"expected {self.words}, not {told(value)}")
-            value = float(part[1]) / 100
-        return Number(0.001, 100_000).read(value, spot)
-
-
-class Resource(Kind):
-    """A resource limit (getrlimit(2)): one value, or [soft, hard]; "unlimited" for none."""
-
-    python = int | str | list[int | str]
-    words = 'a number, "unlimited" or [soft, hard]'
-
-    def __init__(self, unit: str = "") -> None:
-        self.unit = unit
-
-    def read(self, value: Any, spot: Spot) -> Any:
-        if isinstance(value, list):
-            if len(value) != 2:
-                return spot.wrong(f"expected {self.words}, not a list of {len(value)}")
-            soft, hard = (self.one(item, spot.at(at)) for at, item in enumerate(value))
-            if soft is BAD or hard is BAD:
-                return BAD
-            if hard != -1 and (soft == -1 or soft > hard):
-                return spot.wrong("the soft limit is above the hard limit", "write [soft, hard]")
-            return soft, hard
-        both = self.one(value, spot)
-        return BAD if both is BAD else (both, both)
-
-    def one(self, value: Any, spot: Spot) -> Any:
-        if value in ("unlimited", "infinity"):
-            return -1
-        if self.unit == "size":
-            return Size().read(value, spot)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**62:
-            return spot.wrong(f"expected {self.words}, not {told(value)}")
-        return value
-
-
-class Throttles(Kind):
-    """I/O limits: device to cgroup2's own words (io.max), or `weight`."""
-
-    python = dict[str, str | int]
-    words = "a table of devices"
-    merges = True
-
-    def read(self, value: Any, spot: Spot) -> Any:
-        if not isinstance(value, dict):
-            return spot.wrong(f"expected {self.words}, not {told(value)}")
-        found = {name: self.one(name, text, spot.at(name)) for name, text in value.items()}
-        return BAD if any(item is BAD for item in found.values()) else found
-
-    def one(self, name: str, text: Any, spot: Spot) -> Any:
-        if name == "weight":
-            number = Whole(1, 10_000).read(text, spot)
-            return BAD if number is BAD else str(number)
-        if not name.startswith("/dev/") and not re.fullmatch(r"[0-9]+:[0-9]+", name):
-            return spot.wrong(f'"{name[:40]}" is not a device', 'write "/dev/NAME", or weight')
-        words = text.split() if isinstance(text, str) else []
-        parts = []
-        for word in words:
-            part = re.fullmatch(r"(rbps|wbps|riops|wiops)=(max|[0-9]+[kKmMgG]?)", word)
-            if part is None:
-                words = []
-                break
-            parts.append(f"{part[1]}={part[2] if part[2] == 'max' else size(part[2])}")
-        if not words:
-            return spot.wrong(
-                f"expected io.max's words, not {told(text)}", 'write "rbps=10M wiops=200"'
-            )
-        return " ".join(parts)
+        return text
