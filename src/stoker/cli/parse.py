@@ -49,10 +49,20 @@ def _verb(word: str) -> Verb:
         _wrong(f"{word!r} may be {', '.join(verb.name for verb in begin)}", "write more of it")
     from stoker.model import did_you_mean
 
+    if _of_others(word):
+        raise _error(
+            f"{word} is another system's command", f"stoker {word} …, without options first"
+        )
     other = {"list": "ls", "ps": "ls", "log": "logs", "show": "status", "tail": "logs"}
     near = other.get(word) or did_you_mean(word, [verb.name for verb in VERBS])
     hint = f"did you mean {near}?" if near else "stoker help lists all verbs"
     raise _error(f"no such verb: {word}", hint)
+
+
+def _of_others(word: str) -> bool:
+    from stoker.compat import COMMANDS
+
+    return word in COMMANDS
 
 
 def _options(

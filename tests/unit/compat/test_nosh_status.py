@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,8 +48,9 @@ def say(capsys: pytest.CaptureFixture[str], name: str, *words: object) -> str:
 
 def test_while_it_is_being_loaded(web: Shown, capsys: pytest.CaptureFixture[str]) -> None:
     web.write(b"")
-    for name in ("svstat", "service-status"):
-        assert say(capsys, name, web.path) == f"{web.path}: loading\n"
+    assert say(capsys, "svstat", web.path) == f"{web.path}: loading\n"
+    long = f"{web.path}: \n\tState   : loading\n\tConfig  : enabled\n"
+    assert say(capsys, "service-status", web.path) == long
     shown = json.loads(say(capsys, "service-show", "--json", web.path))[str(web.path)]
     assert shown["Loading"] is True and "MainPID" not in shown
     assert run("service-is-up", [str(web.path)]) == 100
@@ -69,9 +72,28 @@ def test_a_line_of_each_family(web: Shown, form: str, capsys: pytest.CaptureFixt
     text = say(capsys, "svstat", web.path)
     word = "up" if form == "daemontools" else "running"
     assert text.startswith(f"{web.path}: {word} (pid 4711) since 2023-11-1")
-    assert text.endswith(" ago, paused, want down.\n")
+    assert text.endswith(" ago; paused, want down.\n")
     web.flag("down")
-    assert say(capsys, "svstat", web.path).endswith("paused, want down, initially stopped.\n")
+    said = "down" if form == "daemontools" else "stopped"
+    assert say(capsys, "svstat", web.path).endswith(f"; paused, want down, initially {said}.\n")
+
+
+def test_a_line_about_what_is_as_it_should_be(
+    web: Shown, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long_ago = time.time_ns() - (2 * 86_400 + 7) * 1_000_000_000
+    web.write(pack("nosh", Seen(long_ago, 4711, state=RUNNING)))
+    assert re.search(r"; 2d 0h \d+m \d+s ago\.\n$", say(capsys, "svstat", web.path))
+
+
+def test_the_family_of_s6_is_understood(web: Shown, capsys: pytest.CaptureFixture[str]) -> None:
+    web.write(pack("s6", Seen(WALL, 4711, paused=True, state=RUNNING, wanted=True)))
+    text = say(capsys, "svstat", web.path)
+    assert text.startswith(f"{web.path}: up (pid 4711) since 2023-11-1")
+    assert text.endswith(" ago; paused.\n")
+    web.write(pack("s6", Seen(WALL, 4711, state=FAILED, wanted=True)))  # what runs is finish
+    text = say(capsys, "svstat", web.path)
+    assert text.startswith(f"{web.path}: down since") and "; want up, initially up." in text
 
 
 def test_what_is_ready_when_it_has_run(web: Shown, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,10 +118,10 @@ def test_at_length_with_the_end_of_its_log(web: Shown, capsys: pytest.CaptureFix
     lines = [b"@%016x%08x line %d\n" % ((1 << 62) + 1_700_000_037, 5, n) for n in range(9)]
     (web.path / "log" / "main" / "current").write_bytes(b"".join(lines))
     text = say(capsys, "service-status", "--log-lines=2", web.path).splitlines()
-    assert text[0] == f"{web.path}:"
-    assert text[1].startswith("State   : failed since 2023-11-1")
-    assert text[4].startswith(" Started: exit 3 at 2023-")
-    assert text[5].startswith("     Ran: crash 11 SEGV (core dumped) at 2023-")
-    assert text[6].startswith("Restartd: kill 9 KILL at 2023-")
-    assert text[7] == "Config  : enabled, run on empty, use SIGHUP, no SIGKILL"
-    assert [line.split(".")[1] for line in text[8:]] == ["000000005 line 7", "000000005 line 8"]
+    assert text[0] == f"{web.path}: "
+    assert text[1].startswith("\tState   : failed since 2023-11-1")
+    assert text[2].startswith("\t Started: exit 3 at 2023-")
+    assert text[3].startswith("\t     Ran: crash 11 SEGV (core dumped) at 2023-")
+    assert text[4].startswith("\tRestartd: kill 9 KILL at 2023-")
+    assert text[5] == "\tConfig  : enabled, run on empty, use SIGHUP, no SIGKILL"
+    assert [line.split(".")[1] for line in text[6:]] == ["000000005 line 7", "000000005 line 8"]

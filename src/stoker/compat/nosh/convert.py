@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
     words = list(arguments)
     given = options(words, {one: one for one in _SWITCHES}, {"--bundle-root": "root"})
     if len(words) != 1:
-        raise UsageError(f"{PROGRAM} [OPTION…] UNIT")
+        raise UsageError("one unit is needed")
     user, etc = "--user" in given, "--etc-bundle" in given
     targets = "../../../targets" if etc else roots(user)["targets"][-1 if user else 2]
     apart = not user and (etc or "--local-bundle" in given)

@@ -45,6 +45,8 @@ def main(arguments: list[str]) -> int:
     words, program = arguments[:border], arguments[border + 1 :]
     try:
         given = options(words, {"--accept": "--accept"}, {one: one for one in _VALUED})
+        if not given.get("--connection-limit", "1").isdecimal():
+            raise UsageError("--connection-limit needs a number")
         if not words:
             raise UsageError("an address is needed")
         fds = [_open(one, given) for one in words]
@@ -78,7 +80,7 @@ def _open(text: str, given: dict[str, str]) -> int:
     kind, sign, address = text.partition(":")
     if not sign or kind not in _TYPES:
         kind, address = "stream", text
-    if not address.startswith(("/", "@")) and not address.rpartition(":")[2].isdecimal():
+    if not address.startswith(("/", "@")) and not _is_port(*address.rpartition(":")[::2]):
         raise UsageError(f"{text} is no address")
     try:
         return listening.open_socket(
@@ -91,6 +93,17 @@ def _open(text: str, given: dict[str, str]) -> int:
         )
     except ValueError:
         raise UsageError("--backlog and --mode need numbers") from None
+
+
+def _is_port(host: str, port: str) -> bool:
+    import ipaddress
+
+    try:
+        if host:
+            ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return port.isdecimal() and int(port) < 65536
 
 
 def _id(option: str, given: dict[str, str]) -> int:

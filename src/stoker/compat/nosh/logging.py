@@ -35,12 +35,12 @@ def cyclog(arguments: list[str]) -> int:  # noqa: RET503 - it does not come back
     words = list(arguments)
     try:
         given = options(words, {}, _SIZES)
-        size = max(4096, int(given.get("size", 0xFFFFFF)))
-        total = max(size, int(given.get("total", 0x3FFFFFFF)))
-        margin = min(8192, max(512, int(given.get("margin", 512))))
+        size = max(4096, _number(given.get("size", "0xFFFFFF")))
+        total = max(size, _number(given.get("total", "0x3FFFFFFF")))
+        margin = min(8192, max(512, _number(given.get("margin", "512"))))
         if not words:
             raise UsageError("a directory is needed")
-    except (UsageError, ValueError) as error:
+    except UsageError as error:
         complain("cyclog", error)
         return 1
     package = os.path.abspath(f"{__file__}/../../../..")
@@ -50,6 +50,13 @@ def cyclog(arguments: list[str]) -> int:  # noqa: RET503 - it does not come back
     )
     numbers = [str(size), str(total), str(margin)]
     os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", text, *numbers, *words])
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise UsageError(f"{text} is no number of bytes") from None
 
 
 def tai64n(arguments: list[str]) -> int:

@@ -98,13 +98,13 @@ def occasion(text: str) -> Occasion:
         hour, minute, second = _time(timed[0]) if timed else ("0", "0", "0")
         return Occasion(
             weekday or _anything,
-            _set(year, 1970),
-            _set(month, 1),
-            _set(day, 1, sign == "~"),
+            _set(year, 1970, _LAST_YEAR),
+            _set(month, 1, 12),
+            _set(day, 1, 31, sign == "~"),
             sign == "~",
-            _set(hour, 0),
-            _set(minute, 0),
-            _set(second, 0),
+            _set(hour, 0, 23),
+            _set(minute, 0, 59),
+            _set(second, 0, 59),
             zone,
         )
     except ValueError:
@@ -161,15 +161,15 @@ def _weekday(text: str) -> int:
     return full.index(text) if text in full else _DAYS.index(text)
 
 
-def _set(text: str, least: int, backwards: bool = False) -> Set:
+def _set(text: str, least: int, most: int, backwards: bool = False) -> Set:
     """Numbers of one part: `*`, N, N..M, each with /STEP, separated by commas. `backwards`: they
     count down to the end of the month.
     """
-    tests = [_range(one, least, backwards) for one in text.split(",")]
+    tests = [_range(one, least, most, backwards) for one in text.split(",")]
     return lambda number: any(test(number) for test in tests)
 
 
-def _range(text: str, least: int, backwards: bool) -> Set:
+def _range(text: str, least: int, most: int, backwards: bool) -> Set:
     base, sign, given = text.partition("/")
     step = _number(given) if sign else 0
     if sign and step == 0:
@@ -179,6 +179,8 @@ def _range(text: str, least: int, backwards: bool) -> Set:
     first, dots, last = base.partition("..")
     begin = _number(first)
     end = _number(last) if dots else begin
+    if not (least <= begin <= most and least <= end <= most):
+        raise ValueError
     if backwards and begin > end:
         begin, end = end, begin
     if not step:

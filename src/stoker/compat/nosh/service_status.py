@@ -16,6 +16,8 @@ WANTS = {"u": "want up", "d": "want down", "o": "once", "O": "once at most"}
 ENDS = (" Started", "     Ran", "Restartd", " Stopped")
 LINES = 5
 _TAIL = 16_384  # bytes of a log that are looked at for its last lines
+_NOBODY = Status(b"", 0.0, 0, False, "", None)
+"""Of a directory that nobody supervises."""
 
 
 def main(arguments: list[str]) -> int:
@@ -48,16 +50,12 @@ def show(bundle: Bundle, long: bool, count: int = LINES) -> list[str]:
     """The lines about one directory."""
     path = bundle.path
     try:
-        if not is_supervised(bundle.supervise):
-            return [f"{path}: No supervisor is running"]
-        status = read_status(bundle.supervise)
+        status = read_status(bundle.supervise) if is_supervised(bundle.supervise) else _NOBODY
     except OSError as error:
         return [f"{path}: {error.strerror}"]
-    if status is None:
-        return [f"{path}: loading"]
-    if not long:
-        return [f"{path}: {_short(bundle, status)}"]
-    return [f"{path}:", *_long(bundle, status), *_log(bundle, count)]
+    if long:
+        return [f"{path}: ", *(f"\t{line}" for line in _long(bundle, status)), *_log(bundle, count)]
+    return [f"{path}: {_short(bundle, status)}"]
 
 
 def word(bundle: Bundle, status: Status) -> str:
@@ -71,28 +69,46 @@ def word(bundle: Bundle, status: Status) -> str:
     return status.word
 
 
-def _short(bundle: Bundle, status: Status) -> str:
+def _short(bundle: Bundle, status: Status | None) -> str:
+    if status is None or status is _NOBODY:
+        return _unknown(status)
     text = word(bundle, status)
     if status.pid:
         text += f" (pid {status.pid})"
     text += f" since {when(status.wall)}; {ago(status.wall)} ago"
-    more = ["paused"] if status.paused else []
-    want = WANTS.get(status.want)
-    hidden = status.state is None and status.want == ("u" if status.up else "d")
-    more += [want] if want and not hidden else []
+    more = _action(status)
     enabled = not bundle.has("down")
-    if status.up != enabled:
-        more.append("initially started" if enabled else "initially stopped")
-    return ", ".join([text, *more]) + ("." if more else "")
+    if status.state is None:
+        up, words = status.up, ("down", "up")
+    else:
+        done = bundle.has("ready_after_run") and len(status.ends) > 1 and status.ends[1].kind
+        up, words = status.state != 0 or bool(done), ("stopped", "started")
+    if up != enabled:
+        more.append(f"initially {words[enabled]}")
+    return text + ("; " if more else "") + ", ".join(more) + "."
 
 
-def _long(bundle: Bundle, status: Status) -> list[str]:
-    lines = [f"State   : {word(bundle, status)} since {when(status.wall)}; {ago(status.wall)} ago"]
-    lines.append(f"Main PID: {status.pid}" + (" paused" if status.paused else ""))
-    lines.append(f"Action  : {WANTS.get(status.want, 'none')}")
-    lines += [
-        f"{name}: {_end(end)}" for name, end in zip(ENDS, status.ends, strict=False) if end.kind
-    ]
+def _unknown(status: Status | None) -> str:
+    return "loading" if status is None else "No supervisor is running"
+
+
+def _action(status: Status) -> list[str]:
+    """What is under way. daemontools' own programs leave the wish there when it has come true."""
+    hidden = status.state is None and status.want == ("u" if status.up else "d")
+    want = "" if hidden else WANTS.get(status.want, "")
+    return [*(["paused"] if status.paused else []), *([want] if want else [])]
+
+
+def _long(bundle: Bundle, status: Status | None) -> list[str]:
+    if status is None or status is _NOBODY:
+        lines = [f"State   : {_unknown(status)}"]
+    else:
+        since = f"since {when(status.wall)}; {ago(status.wall)} ago"
+        lines = [f"State   : {word(bundle, status)} {since}"]
+        lines += [f"Main PID: {status.pid}"] if status.pid else []
+        lines += [f"Action  : {', '.join(more)}"] if (more := _action(status)) else []
+        ends = zip(ENDS, status.ends, strict=False)
+        lines += [f"{name}: {_end(end)}" for name, end in ends if end.kind]
     flags = {
         "remain": "run on empty",
         "ready_after_run": "ready after run",

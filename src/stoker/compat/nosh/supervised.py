@@ -1,7 +1,7 @@
 """Supervise directories from outside: is somebody there, what does `status` say, write a command.
 
 A status file of 18 bytes is daemontools', of 20 or more with a known state another's (nosh.md 4.3):
-this is how nosh's own programs read those of others.
+this is how nosh's own programs read those of others. They know nothing of s6's, of 35; we do.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ CLASSES = {
     **dict.fromkeys((3, 6, 14), "abort"),
 }
 """Signals by what a restart program is told of them; all others are "crash"."""
+
+
+_S6 = 35  # bytes
 
 
 class End(NamedTuple):
@@ -88,6 +91,8 @@ def read_status(directory: str) -> Status | None:
         data = file.read(128)
     if len(data) < 18:
         return None
+    if len(data) == _S6:
+        return _of_s6(data)
     (pid,) = struct.unpack_from("<I", data, 12)
     want = chr(data[17]) if data[17] else ""
     leap = NEW_LEAP if len(data) > 20 else OLD_LEAP
@@ -102,6 +107,14 @@ def read_status(directory: str) -> Status | None:
     if len(data) == 20 and data[18] in (0, 1) and data[19] in (0, 1, 2):
         state = None  # runit's: "got TERM" and its own state
     return Status(tai, _wall(tai, leap), pid, data[16] != 0, want, state, tuple(ends))
+
+
+def _of_s6(data: bytes) -> Status:
+    """What s6 2.11 writes: two times, a process, how the last one ended, flags."""
+    pid, _ended, flags = struct.unpack_from(">QHB", data, 24)
+    paused, finishing, wanted = (bool(flags & bit) for bit in (1, 2, 4))
+    wall = _wall(data[:12], NEW_LEAP)
+    return Status(data[:12], wall, 0 if finishing else pid, paused, "u" if wanted else "d", None)
 
 
 def _wall(tai: bytes, leap: int) -> float:
@@ -124,8 +137,8 @@ def ago(wall: float) -> str:
     hours, seconds = divmod(seconds, 3_600)
     minutes, seconds = divmod(seconds, 60)
     parts = [f"{days}d"] if days else []
-    parts += [f"{hours}h"] if hours else []
-    parts += [f"{minutes}m"] if minutes else []
+    parts += [f"{hours}h"] if parts or hours else []
+    parts += [f"{minutes}m"] if parts or minutes else []
     return " ".join([*parts, f"{seconds}s"])
 
 

@@ -11,6 +11,7 @@ from stoker.errors import Failed, NoSuchService, StokerError, UsageError
 
 from . import asking, service_control, service_show, service_status
 from .bundles import Bundle, Searching, asked_for_help, complain, options
+from .usage import USAGES, overview
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -29,6 +30,10 @@ _VALUED = {
     "-s": "minimum", "--min-seconds": "minimum", "--bundle-root": "root",
     "--mount-options": "options",
 }  # fmt: skip
+_HELP = (
+    "[--user] SUBCOMMAND [OPTION…] NAME…\n\n"
+    "SUBCOMMAND --help says more of one. Those of a line are the same:\n"
+)
 Given = dict[str, str]
 
 
@@ -37,8 +42,7 @@ def main(arguments: list[str]) -> int:
     programs that ask have it.
     """
     words = list(arguments)
-    text = "[--user] SUBCOMMAND [OPTION…] NAME…\n\n  " + "\n  ".join(SUBCOMMANDS)
-    if asked_for_help(PROGRAM, words, text):
+    if asked_for_help(PROGRAM, words, _HELP + overview()):
         return 0
     try:
         given = options(
@@ -51,6 +55,8 @@ def main(arguments: list[str]) -> int:
         act = SUBCOMMANDS.get(name)
         if act is None:
             raise UsageError(_unknown(name))
+        if asked_for_help(f"{PROGRAM} {name}", words, USAGES[name]):
+            return 0
         if act not in (_convert, _power, _init, _module):
             given |= options(words, _SWITCHES, _VALUED)
         return act(name, words, given)
@@ -67,13 +73,17 @@ def _unknown(name: str) -> str:
     return f"there is no subcommand {name}" + (f" (did you mean {near}?)" if near else "")
 
 
+def _wrong(name: str) -> UsageError:
+    return UsageError(f"usage: {PROGRAM} {name} {USAGES[name]}".rstrip())
+
+
 def _bundles(words: list[str], given: Given) -> list[Bundle]:
     return Searching("user" in given).all(words, given.get("prefix", ""))
 
 
 def _one(name: str, words: list[str], given: Given) -> Bundle:
     if len(words) != 1:
-        raise UsageError(f"{name} needs one name")
+        raise _wrong(name)
     return _bundles(words, given)[0]
 
 
@@ -192,7 +202,7 @@ def _preset(name: str, words: list[str], given: Given) -> int:
 
 def _set_env(name: str, words: list[str], given: Given) -> int:
     if len(words) not in (2, 3):
-        raise UsageError(f"{name} NAME VARIABLE [VALUE]")
+        raise _wrong(name)
     bundle, variable = _bundles(words[:1], given)[0], _variable(words[1])
     folder = f"{bundle.service}/env"
     os.makedirs(folder, 0o755, exist_ok=True)
@@ -214,7 +224,7 @@ def _variable(name: str) -> str:
 
 def _print_env(name: str, words: list[str], given: Given) -> int:
     if len(words) not in (1, 2):
-        raise UsageError(f"{name} NAME [VARIABLE]")
+        raise _wrong(name)
     folder = f"{_bundles(words[:1], given)[0].service}/env"
     if len(words) == 2:
         value = _value(f"{folder}/{_variable(words[1])}", "full" in given)
@@ -260,7 +270,7 @@ def _escape(name: str, words: list[str], given: Given) -> int:
     from .escaping import escape, escape_otherwise
 
     if not words:
-        raise UsageError(f"{name} [--alt-escape [--no-ext-escape]] [--prefix TEXT] NAME…")
+        raise _wrong(name)
     prefix = given.get("prefix", "")
     one = partial(escape_otherwise, short="long" not in given) if "alt" in given else escape
     print(" ".join(prefix + one(word) for word in words))
@@ -293,7 +303,7 @@ def _targets(name: str, words: list[str], given: Given) -> int:
     from .targets import write_targets
 
     if len(words) > 1:
-        raise UsageError(f"{name} [DIRECTORY]")
+        raise _wrong(name)
     usual = roots("user" in given)["targets"][1 if "user" in given else 2]
     directory = words[0] if words else usual
     for one in write_targets(directory):
@@ -312,7 +322,7 @@ def _power(name: str, words: list[str], given: Given) -> int:
 
     said = given | options(words, {**_SWITCHES, "-f": "force", "--force": "force"})
     if words:
-        raise UsageError(f"{name} takes no words")
+        raise _wrong(name)
     event = _EVENTS.get(name, name)
     if "force" in said and event in ("halt", "poweroff", "reboot", "powercycle"):
         event = f"fast-{event}"
@@ -330,8 +340,9 @@ def _module(name: str, words: list[str], _given: Given) -> int:
     """load-kernel-module, unload-kernel-module: by the system's own modprobe."""
     import subprocess
 
+    options(words, {})
     if not words:
-        raise UsageError(f"{name} MODULE…")
+        raise _wrong(name)
     remove = ["--remove"] if name.startswith("unload") else []
     try:
         return subprocess.run(["modprobe", *remove, "-a", "--", *words], check=False).returncode

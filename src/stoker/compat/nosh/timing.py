@@ -50,6 +50,8 @@ def main(arguments: list[str]) -> int:
         border = arguments.index("--")
         given, persistent = _given(arguments[:border])
         due(given, persistent, _past(), time.time())  # what cannot be read is told at once
+        if not _when(START):  # nobody else has said so
+            _touch(START)
     except (StokerError, OSError) as error:
         complain(PROGRAM, error)
         return 1

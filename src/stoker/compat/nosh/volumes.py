@@ -59,7 +59,7 @@ def _entries(program: str) -> list[FstabLine]:
 def convert_all(name: str, words: list[str], given: dict[str, str]) -> int:
     """convert-fstab-services: a bundle for every entry."""
     if words:
-        raise UsageError(f"{name} [--overwrite] [--etc-bundle] [--bundle-root DIRECTORY]")
+        raise UsageError(f"{name} takes no words")
     for line in _entries(name):
         for made in [_swap(line)] if line.kind == "swap" else _volume(line):
             _write(made, given)
@@ -69,7 +69,7 @@ def convert_all(name: str, words: list[str], given: dict[str, str]) -> int:
 def convert_one(name: str, words: list[str], given: dict[str, str]) -> int:
     """write-volume-service-bundles: of one volume that fstab need not have."""
     if len(words) != 3:
-        raise UsageError(f"{name} [OPTION…] TYPE SOURCE DIRECTORY")
+        raise UsageError("a type, a source and a directory are needed")
     kind, source, point = words
     said = tuple(one for one in given.get("options", "").split(",") if one)
     line = FstabLine(0, source, point.rstrip("/") or "/", kind, said, int("fsck" in given))
@@ -92,7 +92,7 @@ def mount_where(name: str, words: list[str], _given: dict[str, str]) -> int:
 
 def _find(name: str, words: list[str], field: str) -> FstabLine:
     if len(words) != 1:
-        raise UsageError(f"{name} {'DIRECTORY' if field == 'point' else 'SOURCE'}")
+        raise UsageError(f"one {'directory' if field == 'point' else 'source'} is needed")
     for line in _entries(name):
         if getattr(line, field) == words[0] and line.kind != "swap":
             return line
