@@ -145,6 +145,30 @@ def test_twice_is_as_once(root: Path) -> None:
     assert tree(root) == before
 
 
+def test_nothing_of_ours_is_compiled_at_a_boot(root: Path) -> None:
+    install(root)
+    home = root / "usr/lib/stoker/python"
+    kept = {path: path.read_bytes() for path in home.glob("**/*.pyc")}
+    assert len(kept) == len(list(home.glob("**/*.py")))
+    os.utime(home / "h11/_events.py", (0, 0))  # as in a copy of the root
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import h11; print(h11.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-ISv", "-c", code, home], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(str(home))
+    ours = [line for line in done.stderr.splitlines() if "# code object from" in line]
+    ours = [line for line in ours if str(home) in line]
+    assert ours and all(".pyc" in line for line in ours)
+    assert {path: path.read_bytes() for path in home.glob("**/*.pyc")} == kept
+    # What has changed is compiled again.
+    (home / "h11/_version.py").write_text('__version__ = "another"\n')
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import h11; print(h11.__version__)"
+    done = subprocess.run(
+        [sys.executable, "-IS", "-c", code, home], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "another\n"
+
+
 def test_a_dry_run_says_the_same_and_does_nothing(root: Path) -> None:
     before = tree(root)
     dry = install(root, dry=True)

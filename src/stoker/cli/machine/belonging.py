@@ -13,6 +13,7 @@ from importlib.util import find_spec
 
 from stoker.errors import Failed
 
+from .bytecode import cached, path_of
 from .placing import File, Placing
 
 __all__ = ["Contents", "contents"]
@@ -51,7 +52,7 @@ def contents(placing: Placing) -> Contents:
     found = Contents()
     python, path, copied = _python(placing)
     for folder in copied:
-        found.files += _tree(folder, f"{PACKAGES}/{os.path.basename(folder)}")
+        found.files += _tree(placing, folder, f"{PACKAGES}/{os.path.basename(folder)}")
     for program, text in _PROGRAMS.items():
         head = _HEAD.format(python=python, path=path)
         mild = program == "/usr/bin/stoker"
@@ -94,7 +95,7 @@ def _inside(placing: Placing, path: str) -> str:
     return path[len(top) :] if path.startswith(f"{top}/") else ""
 
 
-def _tree(folder: str, target: str) -> Iterator[File]:
+def _tree(placing: Placing, folder: str, target: str) -> Iterator[File]:
     for base, folders, files in os.walk(folder):
         folders[:] = sorted(one for one in folders if one not in _NOT_COPIED)
         for name in sorted(files):
@@ -102,6 +103,21 @@ def _tree(folder: str, target: str) -> Iterator[File]:
                 data = file.read()
             path = os.path.normpath(f"{target}/{os.path.relpath(base, folder)}/{name}")
             yield File(path, data)
+            if name.endswith(".py"):
+                yield from _bytecode(placing, os.path.join(base, name), data, path)
+
+
+def _bytecode(placing: Placing, source: str, text: bytes, path: str) -> Iterator[File]:
+    """A mild file: what an interpreter kept there itself will do."""
+    target = path_of(path)
+    try:
+        with open(placing.real(target), "rb") as file:
+            there = file.read()
+    except OSError:
+        there = b""
+    data = cached(source, text, there)
+    if data:
+        yield File(target, data, mild=True)
 
 
 def _links() -> Iterator[File]:
