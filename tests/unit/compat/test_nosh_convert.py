@@ -243,6 +243,17 @@ def test_a_socket_and_its_service_become_one_bundle(tmp_path: Path, accept: bool
         shutil.rmtree(folder)
 
 
+@pytest.mark.parametrize(("accept", "end"), [("yes", "in"), ("no", "in <&3 >&3")])
+def test_who_waits_at_a_socket_itself_has_it_as_its_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], accept: str, end: str
+) -> None:
+    unit = f"[Socket]\nListenDatagram=7\nAccept={accept}\n"
+    service = "[Service]\nStandardInput=socket\nExecStart=/bin/in\n"
+    bundle = convert_both(tmp_path, "web.socket", unit, service)
+    assert (bundle / "service" / "service").read_text().endswith(f"exec /bin/{end}\n")
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.usefixtures("programs")
 def test_a_timer_and_its_service_become_one_bundle(tmp_path: Path) -> None:
     unit = "[Timer]\nOnActiveSec=0\nOnCalendar=2190-01-01\nRandomizedDelaySec=5\n"

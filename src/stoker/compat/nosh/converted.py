@@ -52,9 +52,10 @@ _TIMER = {
 
 
 def used_of(unit: Unit) -> set[str]:
-    """The keys of a socket or timer that count."""
+    """The keys that count because it is a socket or a timer."""
     if unit.kind == "socket":
-        return {*_LISTENS, *_SOCKET, "Accept", "MaxConnections", "Service"}
+        known = {"Accept", "MaxConnections", "Service", "StandardInput", "StandardOutput"}
+        return {*_LISTENS, *_SOCKET, *known}
     return {*_TIMER, "Persistent", "Unit"} if unit.kind == "timer" else set()
 
 
@@ -68,6 +69,8 @@ def programs_of(unit: Unit, service: Unit, quirks: bool) -> Programs:
     found = {"start": before, "run": [*around, *runs]}
     if unit.kind in ("socket", "timer"):
         command = _listen(unit) if unit.kind == "socket" else _wait(unit)
+        if service.last("Service", "StandardInput") == "socket" and not _accepts(unit):
+            runs[-1] += " <&3 >&3"
         found = {
             "start": ["touch stamp-on-start"] if unit.kind == "timer" else ["true"],
             "run": [f"exec stoker {command} -- ./service"],
@@ -93,6 +96,10 @@ def _restart(unit: Unit, service: Unit, quirks: bool) -> list[str]:
     return [wait] if how == "always" else [_SAYS_NO[how], wait]
 
 
+def _accepts(unit: Unit) -> bool:
+    return unit.flag("Socket", "Accept")
+
+
 def _listen(socket: Unit) -> str:
     """The command that opens what a socket unit names. Raises Failed."""
     addresses = [
@@ -103,7 +110,7 @@ def _listen(socket: Unit) -> str:
     if not addresses:
         raise Failed(f"{socket.name} listens on nothing that can be converted")
     words = ["socket-listen"]
-    if socket.flag("Socket", "Accept"):
+    if _accepts(socket):
         most = socket.last("Socket", "MaxConnections")
         words += ["--accept", *(["--connection-limit", most] if most else [])]
     for key, option in _SOCKET.items():
