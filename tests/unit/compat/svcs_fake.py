@@ -20,6 +20,7 @@ class Manager:
         self.rows: dict[str, Row] = {}
         self.statuses: dict[str, dict[str, Any]] = {}
         self.definitions: dict[str, dict[str, Any]] = {}
+        self.mistakes: list[Row] = []
 
     def add(self, fmri: str, state: str = "online", at: str = "2020-03-20T09:00:00", **more: Any
     ) -> None:  # fmt: skip
@@ -36,6 +37,8 @@ class Manager:
         parts = path.removeprefix("/v1/").split("/")
         if parts == ["instances"]:
             return {"instances": [self.rows[fmri] for fmri in sorted(self.rows)]}
+        if parts == ["check"]:
+            return {"mistakes": self.mistakes}
         fmri = unquote(parts[1])
         if parts[2:] == ["definition"]:
             return {"definition": self.definitions.get(fmri, {})}

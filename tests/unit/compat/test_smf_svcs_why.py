@@ -46,6 +46,18 @@ def test_t50_nothing_is_said_where_nothing_is_wrong(manager: Manager, call: Call
     assert call("-xv") == (0, "", "")
 
 
+def test_methods_that_are_not_here_are_told_before_they_fail(manager: Manager, call: Call) -> None:
+    for name, state in (("a", "disabled"), ("b", "online")):
+        manager.add(f"svc:/{name}:default", state)
+        text = "there is no /lib/svc/method/x here"
+        row = {"key": "start/exec", "message": text, "fmri": f"svc:/{name}:default"}
+        manager.mistakes += [row, {"key": None, "message": "else", "fmri": "svc:/a:default"}]
+    assert [line for line in call("-x", "a")[1].splitlines() if line.startswith("  Note")] == [
+        "  Note: start/exec: there is no /lib/svc/method/x here"
+    ]
+    assert "Note" not in call("-x", "b")[1]
+
+
 def test_t50_the_cause_and_what_hangs_on_it(site: Manager, call: Call) -> None:
     assert call("-x") == (
         0,

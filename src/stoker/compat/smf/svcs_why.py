@@ -147,6 +147,8 @@ class Why:
                     f"{'  Path: ' if not hop else ' ' * (8 + 2 * hop)}{one}"
                     for hop, one in enumerate(way)
                 ]
+        if self._is_down(fmri):
+            lines += [f"  Note: {text}" for text in world.missing(fmri)]
         lines += [f"   See: {page}" for page in self._manuals(fmri)]
         lines.append(f"   See: {world.log(fmri)}")
         return lines + self._impact(fmri, below)

@@ -47,6 +47,7 @@ class World:
         }
         self._statuses: dict[str, dict[str, Any]] = {}
         self._definitions: dict[str, dict[str, Any]] = {}
+        self._missing: dict[str, list[str]] | None = None
         self._booted = 0.0
 
     def seconds(self, fmri: str) -> float:
@@ -72,6 +73,16 @@ class World:
             found = self.client.get(f"/v1/instances/{quote(fmri)}/definition")["definition"]
             self._definitions[fmri] = found
         return str(found.get("restarter") or MASTER)
+
+    def missing(self, fmri: str) -> list[str]:
+        """What the last reading found odd about its methods: programs that are not here."""
+        if self._missing is None:
+            self._missing = {}
+            for row in self.client.get("/v1/check")["mistakes"]:
+                if (row["key"] or "").endswith("/exec"):
+                    for name in row["fmri"].split():
+                        self._missing.setdefault(name, []).append(f"{row['key']}: {row['message']}")
+        return self._missing.get(fmri, [])
 
     def log(self, fmri: str) -> str:
         """The file that its log is."""
