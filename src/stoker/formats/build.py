@@ -28,6 +28,7 @@ from stoker.model import (
     Step,
 )
 
+from .contexts import context_of
 from .entry import Surroundings, readable
 from .keys import DEFINITION, RLIMITS
 from .kinds import BAD
@@ -181,11 +182,12 @@ class Builder:
                     self.wrong(f'unknown token "%{token}"', "a percent sign is written %%", key)
 
     def step(self, key: str, timeout: float | None, on_fail: str = "fail") -> tuple[Step, ...]:
+        own = self.own(key, self.context())
         command = self.get(key)
         if command is None:
             return ()
         argv, word, number = command
-        return (Step(argv, word, number, timeout, on_fail),)
+        return (Step(argv, word, number, timeout, on_fail, own),)
 
     def stop_timeout(self) -> float | None:
         found: float | None = self.get("exec_stop_timeout", self.get("shutdown_timeout", 10.0))
@@ -218,25 +220,24 @@ class Builder:
         return told.rstrip("/") if told.startswith("/") else f"{base}/{told.rstrip('/')}"
 
     def context(self) -> Context:
-        directory = self.get("working_directory", "")
-        files = []
-        for path in self.get("environment_files", ()):
-            dash, rest = ("-", path[1:]) if path.startswith("-") else ("", path)
-            files.append(dash + self.path(rest))
-        found = Context(
-            user=self.get("user", ""),
-            group=self.get("group", ""),
-            supplementary_groups=self.get("supplementary_groups"),
-            working_directory=(self.directory() or "/") if directory else "",
-            umask=self.get("umask"),
-            nice=self.get("nice"),
-            oom_score_adj=self.get("oom_score_adj"),
-            capabilities=self.get("capabilities"),
-            environment=self.get("environment", {}),
-            environment_files=tuple(files),
-            tokens=self.get("tokens", False),
-        )
+        values = {name: self.get(name) for name in self.values if self.get(name) is not None}
+        if values.get("working_directory"):
+            values["working_directory"] = self.directory() or "/"
+        return self.surroundings(values, Context(tokens=self.get("tokens", False)))
+
+    def surroundings(self, values: dict[str, Any], base: Context) -> Context:
+        found = context_of(values, self.path, base)
         return _DEFAULT.context if found == _DEFAULT.context else found
+
+    def own(self, key: str, context: Context) -> Context | None:
+        """The surroundings of one command where they are not the instance's."""
+        values = (self.get("contexts") or {}).get(key)
+        if values is None:
+            return None
+        if self.get(key) is None:
+            self.wrong(f'"{key}" is missing', "it is what this is about", "contexts", key)
+        found = self.surroundings(values, context)
+        return None if found == context else found
 
     def ready(self, model: str) -> Ready:
         told = self.get("ready")

@@ -122,6 +122,8 @@ RESTART = Table(
         f"{_restart.rate_count}"),
     Key("rate_period", Duration(), "the time in which they are counted",
         f'"{show_duration(_restart.rate_period)}"'),
+    Key("rate_average", Flag(), "rate_period is how long there is between two of them on average, "
+        "as illumos has it", "false"),
     name="restart",
 )  # fmt: skip
 
@@ -204,6 +206,53 @@ ACTIVATION = Each(
     name="activation",
 )  # fmt: skip
 
+_SURROUNDINGS = (
+    Key("user", Account(), "user it runs as", "the manager's", "context"),
+    Key("group", Account(), "group it runs as", "the user's", "context"),
+    Key("supplementary_groups", Accounts(), "further groups", "the user's", "context"),
+    Key("working_directory", FilePath(), "directory it runs in", "the place's", "context"),
+    Key("umask", Octal(), "file mode mask", "inherited", "context"),
+    Key("nice", Whole(-20, 19), "scheduling priority", "inherited", "context"),
+    Key(
+        "oom_score_adj",
+        Whole(-1000, 1000),
+        "how likely the kernel ends it when memory is short",
+        "inherited",
+        "context",
+    ),
+    Key(
+        "capabilities",
+        Capabilities(),
+        "what it may beyond its user's rights (capabilities(7)); of root, all that it may",
+        "the user's",
+        "context",
+    ),
+    Key(
+        "environment", Environment(), "variables added to the place's environment", field="context"
+    ),
+    Key(
+        "environment_files",
+        Strings(),
+        'files of NAME=VALUE lines; "-" in front: may be missing',
+        field="context",
+    ),
+)
+
+_CONTEXT = Table(*_SURROUNDINGS, name="context")
+
+CONTEXTS = Table(
+    *(
+        Key(name, _CONTEXT, f"of {name}: where they are not the service's", field=field)
+        for name, field in (
+            ("exec_start_pre", "prepare"),
+            ("exec_stop", "stop"),
+            ("exec_stop_post", "cleanup"),
+            ("exec_refresh", "refresh"),
+        )
+    ),
+    name="contexts",
+)
+
 DEFINITION = Table(
     Key("id", Text(), "name of the service; may contain slashes", "the file's name"),
     Key("description", Text(), "one line for people", '""', "description"),
@@ -237,23 +286,9 @@ DEFINITION = Table(
     Key("stop_ladder", Ladder(),
         'a longer way down, for instance ["INT 5s", "TERM 10s"]; KILL is always last',
         "stop_signal, shutdown_timeout", "ladder"),
-    Key("user", Account(), "user it runs as", "the manager's", "context"),
-    Key("group", Account(), "group it runs as", "the user's", "context"),
-    Key("supplementary_groups", Accounts(), "further groups", "the user's", "context"),
-    Key("working_directory", FilePath(), "directory it runs in", "the place's", "context"),
+    *_SURROUNDINGS,
     Key("stdin", Choice("null", "inherit", what="input"),
         "what it reads: nothing, or with `stoker run` what that was given", '"null"', "stdin"),
-    Key("umask", Octal(), "file mode mask", "inherited", "context"),
-    Key("nice", Whole(-20, 19), "scheduling priority", "inherited", "context"),
-    Key("oom_score_adj", Whole(-1000, 1000), "how likely the kernel ends it when memory is short",
-        "inherited", "context"),
-    Key("capabilities", Capabilities(),
-        "what it may beyond its user's rights (capabilities(7)); of root, all that it may",
-        "the user's", "context"),
-    Key("environment", Environment(), "variables added to the place's environment",
-        field="context"),
-    Key("environment_files", Strings(), 'files of NAME=VALUE lines; "-" in front: may be missing',
-        field="context"),
     Key("tokens", Flag(),
         "SMF's %-tokens are expanded in commands, environment and working_directory", "false",
         "context"),
@@ -283,6 +318,8 @@ DEFINITION = Table(
     Key("health", Many(HEALTH, single=True), "a look from outside, repeated while it is up",
         field="health"),
     Key("restart", RESTART, "whether and when it runs again", field="restart"),
+    Key("contexts", CONTEXTS, "surroundings of one command, [contexts.exec_stop] say: user, "
+        "directory, variables …"),
     Key("limits", LIMITS, "resource limits", field="limits"),
     Key("log", LOG, "how its output is kept; a mode alone may stand for the table", field="log"),
     Key("instances", Instances(), "[instances.NAME]: several instances, each overriding any key"),

@@ -474,3 +474,35 @@ def test_what_smf_says_of_failures(box: Any) -> None:
     box.toml("it", START + "[restart]\nfatal_exits = [0]\n")
     (wrong,) = box.compile().errors
     assert (wrong.key, wrong.message) == ("restart.fatal_exits", "an exit status is from 1 to 255")
+
+
+def test_a_command_has_surroundings_of_its_own(box: Any) -> None:
+    one = box.read(
+        'exec_start = ["x"]\nexec_stop = ["y"]\nexec_refresh = ["z"]\nuser = "nobody"\n'
+        'group = "daemon"\nenvironment = {A = "1", B = "1"}\numask = "0027"\n'
+        '[contexts.exec_stop]\nuser = "root"\nenvironment = {B = "2"}\n'
+        'working_directory = "/srv"\ncapabilities = ["chown"]\n'
+    )
+    (stop,) = one.stop
+    assert stop.context is not None
+    assert (stop.context.user, stop.context.group, stop.context.working_directory) == (
+        *("root", "", "/srv"),
+    )
+    assert stop.context.environment == {"A": "1", "B": "2"}
+    assert (stop.context.umask, stop.context.capabilities) == (0o027, ("chown",))
+    assert (one.refresh[0].context, one.start[0].context) == (None, None)
+    assert (one.context.user, one.context.group) == ("nobody", "daemon")
+
+
+def test_surroundings_of_what_there_is_not(box: Any) -> None:
+    box.toml("it", START + '[contexts.exec_stop]\nuser = "root"\n')
+    (wrong,) = box.compile().errors
+    assert (wrong.key, wrong.message) == ("contexts.exec_stop", '"exec_stop" is missing')
+    box.toml("it", START + '[contexts.exec_start]\nuser = "root"\n')
+    assert box.compile().errors[0].key == "contexts.exec_start"
+
+
+def test_a_rate_by_average(box: Any) -> None:
+    text = START + '[restart]\nrate_count = 5\nrate_period = "10min"\nrate_average = true\n'
+    expected = Restart(rate_count=5, rate_period=600.0, rate_average=True)
+    assert box.read(text).restart == expected

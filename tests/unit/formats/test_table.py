@@ -32,6 +32,7 @@ def test_every_key_of_the_table_stands_in_the_reference_and_the_schema() -> None
         "[ready]",
         "[[health]]",
         "[restart]",
+        "[contexts]",
         "[limits]",
         "[log]",
     }
