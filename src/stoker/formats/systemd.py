@@ -58,7 +58,8 @@ def convert_unit(unit: Unit, known: Collection[str], sockets: Sequence[Unit] = (
     made = Converted(native_name(unit.name))
     refused = {
         "socket": "it is a part of its service: name that along with it",
-        "timer": "nothing is started by time yet; leave it to cron, or call `stoker start` there",
+        "timer": "nothing native is started by time yet: leave it to cron, or make a bundle of it "
+        "by `stoker system-control convert-systemd-units`",
     }
     if unit.template:
         made.why = f"it is a template: name an instance ({unit.prefix}@INSTANCE.{unit.kind})"

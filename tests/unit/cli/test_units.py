@@ -42,7 +42,7 @@ def test_what_cannot_be_converted_is_an_error_and_the_rest_is_done(
     assert main(["import", "systemd", *units, "nothing.service", "--dry-run", "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert [row["unit"] for row in found["units"]] == ["x.timer", "x.service"]
-    assert "nothing is started by time yet" in found["units"][0]["why"]
+    assert "nothing native is started by time yet" in found["units"][0]["why"]
     assert found["units"][1]["path"] is None
     assert [row["what"] for row in found["units"][1]["settings"]].count("taken") == 3
     assert "no unit nothing.service" in found["said"][0]

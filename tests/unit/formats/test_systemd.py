@@ -133,7 +133,7 @@ def test_single_settings(tmp_path: Path, text: str, part: dict[str, Any]) -> Non
     ("name", "text", "why"),
     [
         ("a.socket", "[Socket]\nListenStream=80\n", "it is a part of its service"),
-        ("a.timer", "[Timer]\nOnCalendar=daily\n", "nothing is started by time yet"),
+        ("a.timer", "[Timer]\nOnCalendar=daily\n", "nothing native is started by time yet"),
         ("a.mount", "[Mount]\n", "the machine's own affair"),
         ("a@.service", "[Service]\nExecStart=/bin/x\n", "name an instance (a@INSTANCE.service)"),
         ("a.service", "[Unit]\nDescription=x\n", "no ExecStart"),
