@@ -83,23 +83,17 @@ class Daemon:
             gone = {told.pid: told.end for told in ends}
             held = self.keeping.take(RunDirectory.HELD)
             self.published = RunDirectory(manager, held, self.keeping.put, shown, gone)
-        defined = manager.defined
 
         def supervise(new: list[Definition]) -> None:
             """Where a definition has a supervise directory, now or after a reload."""
-            if not any(one.supervise is not None for one in new):
-                defined(new)
-                return
-            from stoker.interfaces import SuperviseDirectories
+            if self.supervising is None and any(one.supervise is not None for one in new):
+                from stoker.interfaces import SuperviseDirectories
 
-            manager.defined = defined
-            self.supervising = SuperviseDirectories(manager)
-            self._joined()
-            manager.defined(new)
+                self.supervising = SuperviseDirectories(manager)
+                self._joined()
 
-        manager.defined = supervise
-        if any(one.supervise is not None for one in manager.compiled.definitions):
-            supervise(manager.compiled.definitions)
+        manager.doors.join(defined=supervise)
+        supervise(manager.compiled.definitions)
 
     def _after(self) -> None:
         if self.manager is not None:

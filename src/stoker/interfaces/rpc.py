@@ -66,8 +66,7 @@ class RPC:
         self._said: set[str] = set()
         self._socket = self._open(held, put)
         manager.loop.watch(self._socket.fileno(), epoll.READ, self._readable)
-        self._parted = manager.parting
-        manager.parting = self.close
+        manager.doors.join(parting=self.close)
         self._arm()
 
     def _open(self, held: dict[str, int], put: Callable[[dict[str, int]], object]) -> socket.socket:
@@ -287,7 +286,6 @@ class RPC:
 
     def close(self) -> None:
         """Everything is down: nothing is loaded any more."""
-        self._parted()
         for fd in self._armed.values():
             self._manager.loop.forget(fd)
             os.close(fd)

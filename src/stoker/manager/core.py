@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from stoker.engine import (
@@ -26,7 +26,6 @@ from stoker.errors import Failed, NoSuchService, Refused, StokerError
 from stoker.linux import Loop, Timer, clock, faults
 from stoker.model import (
     Compiled,
-    Definition,
     EventView,
     InstanceView,
     Place,
@@ -39,6 +38,7 @@ from stoker.process import End, Executor
 
 from .aloud import Aloud
 from .carry import Carrier
+from .doors import Doors
 from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
@@ -108,9 +108,7 @@ class Manager:
         self.aloud = Aloud(self)
         self._waits: dict[tuple[str, int], list[tuple[str, ...]]] = {}
         self.on_settings: Callable[[], object] = lambda: None
-        self.defined: Callable[[list[Definition]], object] = lambda _new: None
-        self.touched: Callable[[Iterable[str]], object] = _nobody
-        self.parting: Callable[[], object] = lambda: None
+        self.doors = Doors(self.failed)
         self.watching = Watching(loop, place, self._files_changed, self._unwatched)
         keeper = keeping.pid if keeping is not None else 0
         self.parent = Parent(
@@ -290,19 +288,11 @@ class Manager:
             faults.point("carry")
         self.remarks.turn(events, effects)
         self.carrier.carry(effects)
-        if self.touched is not _nobody:
-            self._show_touched(values)
+        self.doors.touched(values)
         for key, value in values.items():
             if value is None and key.startswith("svc:"):
                 self.executor.forget(key)
         return len(events)
-
-    def _show_touched(self, values: dict[str, Any]) -> None:
-        """A door that cannot show something is no reason to leave the rest of the round undone."""
-        try:
-            self.touched([key for key in values if key.startswith("svc:")])
-        except Exception as error:
-            self.failed(error)
 
     def _decide(self, events: list[Event], now: Now) -> list[Effect]:
         """The engine's answer. If one event makes it fail, what it had decided counts, and the
@@ -462,11 +452,18 @@ class Manager:
         if waiting and time.monotonic_ns() < self._leaving:
             return
         self._stop_sent = True
-        self.parting()
-        self.executor.listeners.keep(())
-        self.aloud.ending()
+        self.doors.parting()
         self.log(f"everything is down; the end, with status {self._status}")
-        self.executor.contracts.close()
+        last: list[Callable[[], object]] = [
+            lambda: self.executor.listeners.keep(()),
+            self.aloud.ending,
+            self.executor.contracts.close,
+        ]
+        for step in last:
+            try:
+                step()
+            except Exception as error:  # the keeper has to be told all the same
+                self.failed(error)
         if self.keeping is not None:
             self.keeping.stop(self._status, _GRACE)
         else:
@@ -481,10 +478,6 @@ class Manager:
     def ended(self) -> bool:
         """Everything is down, and the keeper was told so."""
         return self._stop_sent
-
-
-def _nobody(_fmris: Iterable[str]) -> None:
-    """Nobody wants to know which instances something is new about."""
 
 
 def _nothing() -> None:

@@ -86,7 +86,7 @@ class Reloading:
                 manager.happenings.add(event)
             if name not in old:
                 fresh.append(event.definition)
-        manager.defined(fresh)
+        manager.doors.defined(fresh)
         manager.milestone.take(fresh, who)
         for fmri in old:
             if fmri not in new:

@@ -27,6 +27,7 @@ class Doer:
         self.order: list[str] = []
         self.watches = SimpleNamespace(add=lambda _t: None, remove=lambda _t: None)
         self.contracts = SimpleNamespace(kind="none", base="", close=lambda: None)
+        self.listeners = SimpleNamespace(keep=lambda _fmris: None)
 
     def spawn(self, starts: list[Any]) -> None:
         for one in starts:
@@ -214,3 +215,21 @@ def test_a_state_that_cannot_be_written_is_said_and_nothing_stops(rig: Rig) -> N
     rig.define(definition(A))
     assert states(rig) == {A: "online"}
     assert any("state cannot be written" in text for text in rig.manager.notices.values())
+
+
+def test_the_end_comes_whatever_goes_wrong_before_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[bool] = []
+    monkeypatch.setattr(rig.loop, "stop", lambda: stopped.append(True))
+
+    def bad() -> None:
+        raise OSError("a disk is full")
+
+    rig.doer.contracts.close = bad
+    rig.manager.doors.join(parting=bad)
+    rig.manager.submit(Request(verb="down"))
+    rig.manager.turn()
+    assert rig.manager.ended
+    assert stopped == [True]
+    assert sum("a disk is full" in line for line in rig.lines) == 2

@@ -71,8 +71,7 @@ class RunDirectory:
         self._directory = -1
         self._notices: Notices | None = None
         self._over = False
-        manager.defined = self.defined
-        manager.parting = self.close
+        manager.doors.join(defined=self.defined, parting=self.close)
         self._open()
         self._take_over(gone)
         manager.subscribe(self._turned)

@@ -51,11 +51,7 @@ class SuperviseDirectories:
         self.waiting: Callable[[], bool] = lambda: False
         self._held: list[tuple[_Served, bytes]] = []
         self._amiss: dict[str, tuple[str, str]] = {}  # FMRI to path and why
-        self._parted = manager.parting
-        self._defined = manager.defined
-        manager.parting = self.close
-        manager.defined = self._define
-        manager.touched = self._touched
+        manager.doors.join(defined=self._define, touched=self._touched, parting=self.close)
         for one in manager.compiled.definitions:
             self._know(one)
 
@@ -104,7 +100,6 @@ class SuperviseDirectories:
 
     def _define(self, new: list[Definition]) -> None:
         """Definitions that were read for the first time, before anything is decided about them."""
-        self._defined(new)
         for definition in new:
             self._know(definition)
 
@@ -268,7 +263,6 @@ class SuperviseDirectories:
 
     def close(self) -> None:
         """Everything is down."""
-        self._parted()
         for one in self._served.values():
             i = self._manager.engine.instances.get(one.fmri)
             if i is not None:

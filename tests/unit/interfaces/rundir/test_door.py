@@ -15,6 +15,7 @@ import pytest
 from stoker.interfaces import RunDirectory
 from stoker.interfaces.rundir.files import Files
 from stoker.linux import Loop
+from stoker.manager.doors import Doors
 from stoker.model import Compiled, Definition, EventView, Place, Stage, Step
 
 FMRI = "svc:/web:default"
@@ -46,7 +47,7 @@ class Manager:
         self.cursor = 0
         self.queue: list[EventView] = []
         self.told: list[Callable[[], object]] = []
-        self.defined = self.parting = lambda *_: None
+        self.doors = Doors(self._fail)
         self.log = self.said.append
         self.write = self.written.update
         self.subscribe = self.told.append

@@ -15,11 +15,16 @@ import pytest
 from stoker.engine import Behaviour, Engine, Now, World
 from stoker.engine import Status as End
 from stoker.interfaces.supervise import SuperviseDirectories
+from stoker.manager.doors import Doors
 from stoker.model import Definition, Settings, project_place
 
 WEB = "svc:/web:default"
 NONE, START, RUN, STOP, RESTART = 0, 1, 3, 4, 5
 TAKES = 10.0  # seconds that start, restart and stop run; run goes on until it is ended
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 class Bundle:
@@ -47,13 +52,13 @@ class Bundle:
         self.world = World(Engine(), now=Now(0, 0), behaviour={WEB: behaviour})
         self.supervise = service.parent / "supervise"
         manager: Any = SimpleNamespace(
-            parting=lambda: None, defined=lambda _new: None, touched=None, log=lambda _text: None,
+            doors=Doors(_raise), log=lambda _text: None,
             compiled=compiled, engine=self.world.engine, notices={}, settings=Settings(),
             loop=SimpleNamespace(watch=lambda *_: None, forget=lambda _fd: None),
             ask=self.world.ask,
         )  # fmt: skip
         self.door = SuperviseDirectories(manager)
-        self.world.after = lambda _events, _effects: manager.touched([WEB])
+        self.world.after = lambda _events, _effects: manager.doors.touched([WEB])
         self.world.define(web)
 
     def write(self, letters: str) -> None:
