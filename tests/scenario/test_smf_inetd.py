@@ -105,6 +105,14 @@ def test_a_service_of_inetd(place: Scenario, call: Call, address: str) -> None:
     assert {"default  max_copies=9", "default  tcp_trace=TRUE"} <= set(shown)
     place.wait_for("site/echo", "online")
 
+    # What is set of inetd itself is its services' too, and who comes is told.
+    good(call("svccfg", "-s", "network/inetd", "setenv", "WORD", "inetds"))
+    good(call("svcadm", "refresh", "network/inetd"))
+    good(call("inetadm", "-m", "echo", "exec=/usr/bin/env"))
+    place.until(lambda: b"WORD=inetds" in echoed(address, b"").splitlines())
+    place.until(lambda: "connection from 127." in place.stoker("logs", "site/echo").out)
+    place.wait_for("site/echo", "online")
+
     # Without its restarter it is offline.
     good(call("svcadm", "disable", "-s", "network/inetd"))
     place.wait_for("site/echo", "offline")

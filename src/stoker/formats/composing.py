@@ -37,7 +37,15 @@ from stoker.model import (
     read_step,
 )
 
-from .inetd import INETD, INETD_DEFAULTS, Unserved, served, without_program
+from .inetd import (
+    INETD,
+    INETD_DEFAULTS,
+    Unserved,
+    inherited,
+    served,
+    tried_again,
+    without_program,
+)
 from .manifest_read import file_target
 from .privileges import capabilities_of
 from .services import Dependent
@@ -189,7 +197,9 @@ class _Composer:
         start, stop = self.method("inetd_start", "child"), self.ending()
         context = self.context("inetd_start")
         surroundings = {"SMF_METHOD": "inetd_start", "SMF_RESTARTER": INETD}
-        context = msgspec.structs.replace(context, environment=context.environment | surroundings)
+        group = self.groups["inetd"]
+        environment = inherited(group, defaults) | context.environment | surroundings
+        context = msgspec.structs.replace(context, environment=environment)
         if start is not None:
             argv = tuple(_METHOD_TOKEN.sub(r"\1inetd_start", word) for word in start.argv)
             start = msgspec.structs.replace(start, argv=argv, context=None, timeout=None)
@@ -204,7 +214,7 @@ class _Composer:
             stop_when_empty=False,
             ladder=_DEFAULT.ladder,
             unclean="ok",
-            restart=self.rate("child"),
+            restart=tried_again(self.rate("child"), group, defaults),
             context=context,
             listen=listen,
             activation=activation,

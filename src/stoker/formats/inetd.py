@@ -12,7 +12,9 @@ import os
 import socket
 from collections.abc import Mapping
 
-from stoker.model import Activation, Group, Listen, Property
+import msgspec
+
+from stoker.model import Activation, Group, Listen, Property, Restart
 
 from .layer import Layer, overlaid
 
@@ -23,7 +25,9 @@ __all__ = [
     "INETD_TYPES",
     "Unserved",
     "defaults_of",
+    "inherited",
     "served",
+    "tried_again",
     "without_program",
 ]
 
@@ -62,6 +66,9 @@ _KINDS = {
     "tpi_cots_ord": "stream",
     "tpi_clts": "datagram",
 }
+INHERITED = "\0environment"
+"""What no property can be called: see `defaults_of`."""
+
 _FOREVER = 86_400.0  # seconds without connections, where nothing says for how long
 
 
@@ -74,7 +81,9 @@ class Unserved(Exception):
 
 
 def defaults_of(layer: Layer | None) -> dict[str, str]:
-    """The defaults, as far as they were imported or set of network/inetd."""
+    """The defaults, as far as they were imported or set of network/inetd; under `INHERITED`, the
+    variables of its own methods, a line each.
+    """
     if layer is None:
         return dict(INETD_DEFAULTS)
     service = layer.services.get(INETD.rpartition(":")[0])
@@ -84,7 +93,36 @@ def defaults_of(layer: Layer | None) -> dict[str, str]:
         groups = overlaid(overlaid(groups, over.service), over.instance)
     group = groups.get("defaults", Group("application"))
     told = {name: one.values[0] for name, one in group.properties.items() if one.values}
-    return INETD_DEFAULTS | {name: value for name, value in told.items() if name in INETD_DEFAULTS}
+    found = {name: value for name, value in told.items() if name in INETD_DEFAULTS}
+    own = [groups[name].properties for name in ("method_context", "start") if name in groups]
+    pairs = [text for one in own if "environment" in one for text in one["environment"].values]
+    return INETD_DEFAULTS | found | {INHERITED: "\n".join(pairs)}
+
+
+def inherited(group: Group, defaults: Mapping[str, str]) -> dict[str, str]:
+    """The variables that a service of inetd's has from inetd itself (inherit_env)."""
+    if _value(group, defaults, "inherit_env") != "true":
+        return {}
+    pairs = [text.partition("=") for text in defaults.get(INHERITED, "").split("\n")]
+    return {name: value for name, sign, value in pairs if sign and not name.startswith("SMF_")}
+
+
+def tried_again(policy: Restart, group: Group, defaults: Mapping[str, str]) -> Restart:
+    """The policy with what is said of sockets that cannot be had: `bind_fail_interval` seconds
+    between two tries, and how many of them (`bind_fail_max`).
+    """
+    interval = _number(_value(group, defaults, "bind_fail_interval"), -1)
+    if interval <= 0:
+        return policy
+    most = max(0, _number(_value(group, defaults, "bind_fail_max"), 0))
+    seconds = float(interval)
+    return msgspec.structs.replace(policy, delay=seconds, cap=seconds, failures=most)
+
+
+def _value(group: Group, defaults: Mapping[str, str], name: str) -> str:
+    """A property of an instance, or its default."""
+    own = group.properties.get(name)
+    return own.values[0] if own is not None and own.values else defaults.get(name, "")
 
 
 def served(group: Group, defaults: Mapping[str, str]) -> tuple[tuple[Listen, ...], Activation]:
@@ -92,8 +130,7 @@ def served(group: Group, defaults: Mapping[str, str]) -> tuple[tuple[Listen, ...
     own = {name: one.values for name, one in group.properties.items()}
 
     def value(name: str) -> str:
-        found = own.get(name)
-        return found[0] if found else defaults.get(name, "")
+        return _value(group, defaults, name)
 
     if value("isrpc") == "true":
         raise Unserved("isrpc", "services of RPC are not served: nothing registers them here")
@@ -104,8 +141,9 @@ def served(group: Group, defaults: Mapping[str, str]) -> tuple[tuple[Listen, ...
     protocols = [word for text in own.get("proto", ()) for word in text.replace(",", " ").split()]
     port = _port(value("name"), kind)
     backlog = max(1, _number(value("connection_backlog"), 10))
+    alive = kind == "stream" and value("tcp_keepalive") == "true"
     listen = tuple(
-        Listen(address, kind, backlog=backlog, only=only)
+        Listen(address, kind, backlog=backlog, only=only, keepalive=alive)
         for address, only in _addresses(protocols, kind, value("bind_addr"), port)
     )
     each = value("wait") != "true"
@@ -119,6 +157,7 @@ def served(group: Group, defaults: Mapping[str, str]) -> tuple[tuple[Listen, ...
         failures=max(0, _number(value("failrate_cnt"), 0)),
         within=float(max(1, _number(value("failrate_interval"), 60))),
         stderr="socket",
+        trace=each and value("tcp_trace") == "true",
     )
 
 

@@ -183,6 +183,7 @@ LISTEN = Table(
     Key("user", Account(), "owner of a path", "user"),
     Key("group", Account(), "group of a path", "group"),
     Key("backlog", Whole(1, 65535), "connections that wait to be taken", f"{_listen.backlog}"),
+    Key("keepalive", Flag(), "connections that are silent for long are looked after", "false"),
     name="listen", merges=False,
 )  # fmt: skip
 
@@ -203,6 +204,7 @@ ACTIVATION = Each(
         f'"{show_duration(_activation.within)}"'),
     Key("stderr", Choice("log", "socket", what="stderr"),
         "where standard error goes (each, wait)", f'"{_activation.stderr}"'),
+    Key("trace", Flag(), "every connection is told in the log (each)", "false"),
     name="activation",
 )  # fmt: skip
 

@@ -34,12 +34,14 @@ def open_socket(
     uid: int = -1,
     gid: int = -1,
     only: bool = False,
+    keepalive: bool = False,
 ) -> int:
     """A bound socket, listening where its kind does, close-on-exec and blocking; its descriptor.
 
     `kind`: "stream", "datagram", "seqpacket"; `address` as `split_address` has it, its host a
     number or "" for all addresses. `mode`, `uid`, `gid` (-1: ours) are those of a path. `only`: no
-    IPv4 on an address of all IPv6. Raises OSError with a whole sentence.
+    IPv4 on an address of all IPv6. `keepalive`: connections that are taken from it have
+    SO_KEEPALIVE. Raises OSError with a whole sentence.
     """
     where = split_address(address)
     try:
@@ -48,6 +50,8 @@ def open_socket(
         else:
             made = _network(kind, *where, only)
         try:
+            if keepalive:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if kind != "datagram":
                 made.listen(backlog)
         except BaseException:

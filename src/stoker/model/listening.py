@@ -14,7 +14,8 @@ class Listen(msgspec.Struct, frozen=True, omit_defaults=True):
     old one alone), an absolute path, or "@NAME" in the abstract name space. `type`: "stream",
     "datagram", "seqpacket". `name`: what it is called in LISTEN_FDNAMES; "" is the service's. Of a
     path only: `mode`, and `user` and `group`, "" for whom the instance runs as. `backlog`:
-    connections that wait. `only`: of "[::]:PORT", this family alone.
+    connections that wait. `only`: of "[::]:PORT", this family alone. `keepalive`: connections whose
+    other end is silent for long are asked whether it is still there (SO_KEEPALIVE).
     """
 
     address: str
@@ -25,6 +26,7 @@ class Listen(msgspec.Struct, frozen=True, omit_defaults=True):
     group: str = ""
     backlog: int = 4096
     only: bool = False
+    keepalive: bool = False
 
 
 class Activation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -36,7 +38,7 @@ class Activation(msgspec.Struct, frozen=True, omit_defaults=True):
     its input (inetd's wait). `copies`: most processes at once, 0 for any number. `rate`:
     connections a second above which none are taken for `pause` seconds, 0 for any. `failures`: more
     starts than that within `within` seconds are too many, 0 for any. `stderr`: "log", or "socket"
-    as inetd.
+    as inetd. `trace`: each connection is told in the log (each).
     """
 
     when: str = "start"
@@ -46,3 +48,4 @@ class Activation(msgspec.Struct, frozen=True, omit_defaults=True):
     failures: int = 0
     within: float = 60.0
     stderr: str = "log"
+    trace: bool = False

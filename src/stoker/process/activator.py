@@ -75,6 +75,7 @@ class Activator:
         self.pause = float(words.get("pause", "10"))
         self.failures = int(words.get("failures", "0"))
         self.within = float(words.get("within", "60"))
+        self.trace = "trace" in words
         self.env = environment()
         self.path = program(argv[0], os.fsdecode(self.env.get(b"PATH", b"/usr/bin:/bin")))
         count = int(self.env.get(b"LISTEN_FDS", b"0"))
@@ -168,6 +169,10 @@ class Activator:
                 b"REMOTE_ADDR": str(peer[0]).removeprefix("::ffff:").encode(),
                 b"REMOTE_PORT": str(peer[1]).encode(),
             }
+        if self.trace:
+            address = os.fsdecode(env.get(b"REMOTE_ADDR", b""))
+            port = os.fsdecode(env.get(b"REMOTE_PORT", b""))
+            say(f"{self.name}: connection from {f'{address} port {port}' if port else 'here'}")
         self.start(fd, env, -1)
         os.close(fd)
 

@@ -26,7 +26,8 @@ _PREFIX = "listen/"
 
 
 def _key(one: Listen) -> str:
-    return f"{one.type}{',only' if one.only else ''} {one.address}"
+    alive = ",keepalive" if one.keepalive else ""
+    return f"{one.type}{',only' if one.only else ''}{alive} {one.address}"
 
 
 class Listeners:
@@ -93,6 +94,7 @@ class Listeners:
             uid=uid,
             gid=gid,
             only=one.only,
+            keepalive=one.keepalive,
         )
         try:
             self._put({f"{_PREFIX}{definition.fmri}#{key}": fd})

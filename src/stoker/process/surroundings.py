@@ -249,6 +249,7 @@ def activated(definition: Definition, argv: tuple[str, ...]) -> tuple[str, ...]:
     words = [how.when, f"name={service_of(definition.fmri)}", f"stderr={how.stderr}"]
     words += [f"copies={how.copies}", f"rate={how.rate}", f"pause={how.pause}"]
     words += [f"failures={how.failures}", f"within={how.within}"]
+    words += ["trace=1"] if how.trace else []
     return (sys.executable, "-I", "-S", activator.__file__, *words, "--", *argv)
 
 

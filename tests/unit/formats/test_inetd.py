@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stoker.model import Activation, Definition, Listen
+from stoker.formats.inetd import INETD_DEFAULTS, INHERITED, inherited
+from stoker.model import Activation, Definition, Group, Listen, Property
 
 BUNDLE = """<?xml version='1.0'?>
 <!DOCTYPE service_bundle SYSTEM '/usr/share/lib/xml/dtd/service_bundle.dtd.1'>
@@ -121,3 +122,27 @@ def test_what_cannot_be_served_says_why(box: Any, given: dict[str, str], told: s
 def test_a_method_that_ends_it_is_run(box: Any) -> None:
     found, _ = read(box, ending="/bin/echo %m")
     assert found["svc:/network/echo:default"].stop[0].argv[2] == "exec /bin/echo %m"
+
+
+def test_what_is_said_of_connections_and_of_addresses_that_are_taken(box: Any) -> None:
+    found, told = read(
+        box, tcp_keepalive="true", tcp_trace="true", bind_fail_interval="30", bind_fail_max="4"
+    )
+    one = found["svc:/network/echo:default"]
+    assert (told, [listen.keepalive for listen in one.listen], one.activation.trace) == (
+        *([], [True]),
+        True,
+    )
+    assert (one.restart.delay, one.restart.cap, one.restart.failures) == (30.0, 30.0, 4)
+    found, _ = read(box, bind_fail_interval="30")
+    assert found["svc:/network/echo:default"].restart.failures == 0
+    found, _ = read(box, bind_fail_max="4")
+    assert found["svc:/network/echo:default"].restart.delay == 1.0
+
+
+def test_variables_of_inetd_itself() -> None:
+    defaults = INETD_DEFAULTS | {INHERITED: "A=1\nSMF_X=1\nB=a b=c"}
+    assert inherited(Group("framework"), defaults) == {"A": "1", "B": "a b=c"}
+    no = Group("framework", {"inherit_env": Property("boolean", ("false",))})
+    assert inherited(no, defaults) == {}
+    assert inherited(Group("framework"), INETD_DEFAULTS) == {}

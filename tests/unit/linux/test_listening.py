@@ -93,3 +93,15 @@ def test_a_name_and_packets() -> None:
         caller.send(b"two")
         with taken:
             assert [taken.recv(10), taken.recv(10)] == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("keepalive", [False, True])
+def test_connections_that_are_looked_after(keepalive: bool) -> None:
+    made = open_socket("stream", "127.0.0.1:0", keepalive=keepalive)
+    with (
+        socket.socket(fileno=made) as one,
+        socket.create_connection(one.getsockname(), 60),
+        one.accept()[0] as taken,
+    ):
+        alive = taken.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert bool(alive) is keepalive
