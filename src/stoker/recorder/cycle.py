@@ -11,11 +11,13 @@ closes the files in use; TERM, INT, HUP and QUIT end it, after what was read is 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
 import select
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable
@@ -60,6 +62,8 @@ class Cycle:
     """
 
     def __init__(self, path: str, size: int, total: int, margin: int) -> None:
+        if not stat.S_ISDIR(os.stat(path).st_mode):  # later what fails is tried again for ever
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
         self.path = path
         self._size, self._total, self._margin = size, total, margin
         self._encoder = Labelled()

@@ -41,6 +41,15 @@ def test_a_second_writer_is_refused(tmp_path: Path) -> None:
     Cycle(str(tmp_path), 4096, 1 << 20, 512).close()
 
 
+@pytest.mark.parametrize("path", ["", "{}/none", "{}/file"])
+def test_what_is_no_directory_is_refused(tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises((FileNotFoundError, NotADirectoryError)):
+        Cycle(path.format(tmp_path), 4096, 1 << 20, 512)
+    assert not os.path.lexists("/lock")
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
 def test_what_a_dead_writer_left_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "current").write_bytes(b"half a li")
     log = Cycle(str(tmp_path), 4096, 1 << 20, 512)
