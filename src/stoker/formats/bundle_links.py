@@ -130,7 +130,7 @@ def links(bundle: str, relation: str, known: Known, reading: Reading) -> tuple[s
             continue
         path = f"{folder}/{name}"
         try:
-            target = _target(path, name, known)
+            targets = _targets(path, name, known)
         except (OSError, UsageError, ValueError) as wrong:
             why = str(wrong.strerror if isinstance(wrong, OSError) else wrong)
             reading.mistakes.append(
@@ -142,21 +142,33 @@ def links(bundle: str, relation: str, known: Known, reading: Reading) -> tuple[s
                 )
             )
             continue
-        if target:
-            found.append(target)
+        found += targets
+        for target in targets:
             reading.references.append(Reference(target, readable(path), None, relation))
     return tuple(dict.fromkeys(found))
 
 
-def _target(path: str, name: str, known: Known) -> str:
-    """What one entry leads to; "" for what is neither a directory nor a link (nosh 1.1)."""
+def _targets(path: str, name: str, known: Known) -> list[str]:
+    """What one entry leads to; nothing for what is neither a directory nor a link (nosh 1.1)."""
     if name.startswith("svc:"):
-        return canonical(name.replace("%2F", "/").replace("%2f", "/"))
+        return [canonical(name.replace("%2F", "/").replace("%2f", "/"))]
     if not os.path.islink(path) and not os.path.isdir(path):
-        return ""
-    if stat.S_ISREG(os.stat(path).st_mode):
-        return _definition(os.path.realpath(path))
-    return identify(path, known)
+        return []
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        return [identify(path, known)]
+    file = os.path.realpath(path)
+    return _in_manifest(file) if file.endswith(".xml") else [_definition(file)]
+
+
+def _in_manifest(path: str) -> list[str]:
+    """The instances of a manifest. Raises ValueError when it has none, or is none."""
+    from .manifest import read_bundle
+
+    services = read_bundle(path).services
+    found = [f"{one.fmri}:{instance}" for one in services for instance in one.instances]
+    if not found:
+        raise ValueError("it is no manifest with instances")
+    return found
 
 
 def _definition(path: str) -> str:

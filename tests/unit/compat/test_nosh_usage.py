@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from stoker.compat import run
@@ -41,3 +43,21 @@ def test_an_overview_has_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("system-control", ["--help"]) == 0
     told = capsys.readouterr().out.replace(",", " ").split()
     assert set(told) >= SUBCOMMANDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("load-kernel-module", "-a -- one two\n"),
+        ("unload-kernel-module", "--remove -a -- one two\n"),
+    ],
+)
+def test_modules_are_for_the_system_s_own_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    program = tmp_path / "modprobe"
+    program.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/said\nexit 3\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert run("system-control", [name, "one", "two"]) == 3
+    assert (tmp_path / "said").read_text() == said

@@ -142,6 +142,32 @@ def test_relations_are_links(box: Any) -> None:
     assert warning.file == str(one / "wants" / "gone")
 
 
+MANIFEST = """\
+<?xml version="1.0"?>
+<!DOCTYPE service_bundle SYSTEM "/usr/share/lib/xml/dtd/service_bundle.dtd.1">
+<service_bundle type="manifest" name="db">
+  <service name="site/db" type="service" version="1">
+    <exec_method type="method" name="start" exec="/bin/true" timeout_seconds="60"/>
+    <exec_method type="method" name="stop" exec=":kill" timeout_seconds="60"/>
+    <instance name="one" enabled="false"/>
+    <instance name="two" enabled="false"/>
+  </service>
+</service_bundle>
+"""
+
+
+def test_a_link_to_what_is_no_manifest_is_passed_over(box: Any) -> None:
+    one = make(box.directory / "one", "run", "restart")
+    far = box.directory / ".far"
+    far.mkdir()
+    (far / "bad.xml").write_text("<x/>")
+    link(one, "wants", far / "bad.xml")
+    compiled = box.compile()
+    assert [item.wants for item in compiled.definitions] == [()]
+    (warning,) = compiled.mistakes
+    assert warning.level == "warning" and "no manifest" in warning.message
+
+
 def test_links_lead_to_other_formats_too(box: Any) -> None:
     box.toml("web", 'id = "site/web"\nexec_start = ["true"]\n')
     box.script("old")
@@ -149,7 +175,11 @@ def test_links_lead_to_other_formats_too(box: Any) -> None:
     link(one, "wants", box.directory / "web.toml")
     link(one, "wants", box.directory / "old")
     link(one, "wants", box.directory / "old", "svc:lib")
+    (box.directory / "site.xml").write_text(MANIFEST)
+    link(one, "wants", box.directory / "site.xml")
     assert set(read(box)["one"].wants) == {
+        "svc:/site/db:one",
+        "svc:/site/db:two",
         "svc:/site/web:default",
         "svc:/old:default",
         "svc:/lib:default",
