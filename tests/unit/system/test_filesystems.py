@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stoker.linux import mounts
+from stoker.linux import files, mounts
 from stoker.linux.mounts import Entry, Mount
 from stoker.system import boot, children, filesystems
 
@@ -105,6 +105,13 @@ def test_only_what_fstab_numbers_is_checked(disks: Disks) -> None:
     disks.patch.setattr(mounts, "fstab", lambda: table[:2])
     assert disks.open() == []
     assert disks.done() == ["mount -o remount,rw /", "mount /var"]
+
+
+def test_a_person_can_go_round_a_check(disks: Disks) -> None:
+    disks.program("fsck", "exit 4")
+    disks.patch.setattr(files, "read", lambda _path: b"ro quiet fsck.mode=skip\n")
+    assert disks.open() == []
+    assert disks.done() == ROOT[1:]
 
 
 def test_nothing_is_kept_below_what_is_to_be_mounted_later() -> None:
