@@ -243,6 +243,19 @@ def test_a_socket_and_its_service_become_one_bundle(tmp_path: Path, accept: bool
         shutil.rmtree(folder)
 
 
+def test_units_are_found_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for kind in ("system", "user"):
+        folder = tmp_path / "systemd" / kind
+        folder.mkdir(parents=True)
+        (folder / "a-test-of-ours.service").write_text(f"[Service]\nExecStart=/bin/{kind}\n")
+    for options, kind in (([], "system"), (["--user"], "user")):
+        words = [*options, "--bundle-root", kind, "a-test-of-ours.service"]
+        assert run("system-control", ["convert-systemd-units", *words]) == 0
+        program = tmp_path / kind / "a-test-of-ours" / "service" / "run"
+        assert program.read_text().endswith(f"exec /bin/{kind}\n")
+
+
 @pytest.mark.parametrize(("accept", "end"), [("yes", "in"), ("no", "in <&3 >&3")])
 def test_who_waits_at_a_socket_itself_has_it_as_its_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], accept: str, end: str

@@ -26,6 +26,8 @@ _SWITCHES = (
     *("--escape-prefix", "--alt-escape", "--no-ext-escape"),
     "--no-generation-comment",  # there is none
 )
+_SEARCHED = ("/etc", "/usr/local/lib", "/run", "/usr/lib", "/lib", ".")
+"""Where units are, below systemd/system or systemd/user."""
 _EARLY = "/run/service-bundles/early-supervise"
 _SERVICES = "/var/sv"  # where those that lie elsewhere find the usual services
 _RELATIONS = {
@@ -65,9 +67,10 @@ def main(arguments: list[str]) -> int:
     targets = "../../../targets" if etc else roots(user)["targets"][-1 if user else 2]
     apart = not user and (etc or "--local-bundle" in given)
     where = Where(given.get("root", "."), targets, _SERVICES if apart else "../..", etc)
+    searched = [f"{one}/systemd/{'user' if user else 'system'}" for one in _SEARCHED]
     try:
-        unit = read_unit(words[0])
-        service = _service_of(unit, os.path.dirname(words[0]))
+        unit = read_unit(words[0], searched)
+        service = _service_of(unit, os.path.dirname(words[0]), searched)
         for one in (unit, service):
             _spell(one, unit, given)
         unused = convert(unit, service, where, quirks="--no-systemd-quirks" not in given)
@@ -79,7 +82,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _service_of(unit: Unit, directory: str) -> Unit:
+def _service_of(unit: Unit, directory: str, searched: list[str]) -> Unit:
     """The unit whose programs it runs: of a socket or timer, the service's. Raises StokerError."""
     if unit.kind not in ("socket", "timer"):
         return unit
@@ -89,7 +92,7 @@ def _service_of(unit: Unit, directory: str) -> Unit:
     paths = [f"{directory}/{name}" if directory else name for name in names]
     for at, path in enumerate(paths):
         try:
-            return read_unit(path)
+            return read_unit(path, searched)
         except NoSuchService:
             if at == len(paths) - 1:
                 raise Failed(f"{unit.name}: there is no {own}") from None
