@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .launch import (
         Launch,
         exec_keeper,
+        is_alive,
         is_up,
         prepare,
         record_environment,
@@ -53,6 +54,7 @@ _PARTS = {
     "wake": "inputs",
     "Launch": "launch",
     "exec_keeper": "launch",
+    "is_alive": "launch",
     "is_up": "launch",
     "prepare": "launch",
     "record_environment": "launch",
@@ -74,6 +76,7 @@ __all__ = [
     "contracts",
     "exec_keeper",
     "give",
+    "is_alive",
     "is_up",
     "last_lines",
     "place_of",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Launch",
     "exec_keeper",
+    "is_alive",
     "is_up",
     "prepare",
     "record_environment",
@@ -393,7 +394,7 @@ def wait_for(place: Place, keeper: int, told: str = "", deadline: float = DEADLI
             client.close()
         if " has " in told and "keeper" in told:
             raise Busy(told.removeprefix("stoker: "), hint="`stoker down` ends it")
-        if keeper and not _alive(keeper):
+        if keeper and not is_alive(keeper):
             raise Failed(
                 f"the keeper of {place.name} ended: {told or _last(place)}",
                 hint=f"its log: {place.log}",
@@ -406,7 +407,8 @@ def wait_for(place: Place, keeper: int, told: str = "", deadline: float = DEADLI
     )
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")

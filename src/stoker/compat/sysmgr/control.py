@@ -8,6 +8,7 @@ import sys
 import time
 
 from stoker import __version__
+from stoker.client import is_alive
 from stoker.errors import Failed
 
 from .files import (
@@ -139,7 +140,7 @@ def _restart(name: str) -> None:
     service = lives(f"{_folder(name)}/pid")
     _stop(name)
     if service:
-        _until(lambda: not _alive(service))
+        _until(lambda: not is_alive(service))
     clear(name)
 
 
@@ -152,14 +153,6 @@ def _once(name: str) -> None:
         if not _until(lambda: is_up(name), _STARTED):
             raise Failed("it does not come up")
     write(f"{_folder(name)}/lock", 0)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
-    except OSError:
-        return False
 
 
 def _until(so: Callable[[], bool], seconds: float | None = None) -> bool:
