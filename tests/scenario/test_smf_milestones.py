@@ -69,6 +69,14 @@ def test_t78_t79_bounds(place: Scenario, call: Call) -> None:
     place.stoker("reload").ok()
     assert place.instance("late")["state"] == "disabled"
     assert place.instance("late")["enabled"]
+    # Foretold: what would stop, in order, and nothing does.
+    steps = place.stoker("milestone", "none", "--dry-run", "--json").ok().json()["plan"]
+    stops = [step["fmri"] for step in steps if step["action"] == "stop"]
+    assert stops.index(MULTI) < stops.index("svc:/base:default")
+    said = place.stoker("milestone", "all", "--dry-run").ok().out
+    assert "start web" in said and "start other" in said
+    place.stoker("milestone", "--dry-run").ended(2)
+    assert up(place) == inside
     # T79: what depends on it, be it with restart_on none, has stopped before.
     said = place.stoker("milestone", "none").ok().out
     assert said == "none (after a boot: all)\n"

@@ -421,7 +421,7 @@ VERBS: tuple[Verb, ...] = (
         "or with --default for good. What was started or stopped for now inside is as it was "
         "chosen for good again.",
         [Argument("name", "the service; nothing: show", many="?", kind="word")],
-        [Option("--default", "also after every boot"), NO_WAIT, TIMEOUT, JSON],
+        [Option("--default", "also after every boot"), NO_WAIT, TIMEOUT, DRY_RUN, JSON],
         statuses=CHANGES, fast=False,
     ),
     Verb(

@@ -26,6 +26,7 @@ from stoker.model import (
 )
 
 from .asking import Ask
+from .foretelling import foretold
 from .roles import Role
 from .stream import EventStream
 from .wire import PROTOCOL
@@ -206,7 +207,7 @@ def ask(ask: Ask) -> dict[str, Any] | None:
     role = VERBS[body.verb]
     ask.need(role, None if body.verb in _WHOLE else list(request.names))
     if body.dry_run:
-        return _plan(ask, request)
+        return foretold(ask, request)
     what = f"{body.verb} {' '.join(display(fmri) for fmri in request.names)}".rstrip()
     if request.input:
         what += f" {request.input}" + ("" if body.verb == "unset" else f"={request.value}")
@@ -273,14 +274,6 @@ def system(ask: Ask) -> dict[str, Any]:
         for row in rows:
             row.needed_by = [name for name in row.needed_by if name in mine]
     return {"version": 1, "inputs": rows}
-
-
-def _plan(ask: Ask, request: Request) -> dict[str, Any]:
-    """A dry run: the engine run on a copy of itself."""
-    from stoker.insight import plan
-
-    steps, affected = plan(ask.manager.engine, request, ask.manager.now())
-    return {"version": 1, "plan": steps, "affected": affected}
 
 
 def events(ask: Ask) -> None:

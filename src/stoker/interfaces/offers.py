@@ -14,6 +14,7 @@ class Offers(Protocol):
     """The manager as its doors see it.
 
     `engine` is read and copied, never told anything. `compiled` is the last compile's result.
+    `milestone` says what another one would ask for.
     """
 
     place: Place
@@ -21,6 +22,7 @@ class Offers(Protocol):
     generation: int
     engine: Any
     compiled: Any
+    milestone: Any
 
     def now(self) -> Any:
         """The moment, as the engine wants it."""

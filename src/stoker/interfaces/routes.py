@@ -11,7 +11,7 @@ from typing import Any
 
 from stoker.model import EventView, RequestBody
 
-from . import handlers
+from . import foretelling, handlers
 from .asking import Ask
 from .roles import Role
 
@@ -107,6 +107,11 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "GET", "/v1/operations/{number}", Role.READ, handlers.operation, "One operation",
         query=_WAIT, answers=handlers.OPERATION,
+    ),
+    Route(
+        "GET", "/v1/milestone", Role.READ, foretelling.milestone,
+        "What would happen if this milestone held",
+        query={"name": ("string", "a service, all or none")}, answers=handlers.PLAN,
     ),
     Route(
         "GET", "/v1/events", Role.READ, handlers.events, "What happened, and what happens",

@@ -8,7 +8,7 @@ milestone: it is asked for these two things.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from stoker.model import Definition, Grouping, Request, display, service_of
@@ -85,21 +85,34 @@ class Milestone:
                 self._bound({one.fmri for one in fresh})
             return
         self._manager.log(f"milestone: {display(self.now) or 'all'}")
+        for request in self.requests(self.now, who):
+            self._manager.ask(request)
+
+    def requests(self, milestone: str, who: str) -> Iterator[Request]:
+        """What is asked of the engine, one after the other, when this one is to hold from now on
+        ("": no bound).
+        """
         names = {one.fmri for one in self._manager.compiled.definitions}
-        inside = self._bound(names, who)
-        self._free(inside, who)
+        inside = self._inside(milestone)
+        yield from self._stop(names - inside, milestone, who)
+        yield from self._free(inside, who)
 
-    def _bound(self, names: set[str], who: str = "the milestone") -> set[str]:
-        """Stop what is outside among these; returns what is inside."""
+    def _bound(self, names: set[str]) -> None:
+        """Stop what is outside among these."""
+        outside = names - self._inside(self.now)
+        for request in self._stop(outside, self.now, "the milestone"):
+            self._manager.ask(request)
+
+    def _inside(self, milestone: str) -> set[str]:
         self._defined = {one.fmri: one for one in self._manager.compiled.definitions}
-        inside = needed(self._defined, self.now, self._enabled)
-        outside = [name for name in sorted(names - inside) if self._wanted(name)]
-        if outside:
-            why = f"milestone {display(self.now)}"
-            self._manager.ask(Request(verb="stop", names=tuple(outside), who=who, why=why))
-        return inside
+        return needed(self._defined, milestone, self._enabled)
 
-    def _free(self, inside: set[str], who: str) -> None:
+    def _stop(self, outside: Iterable[str], milestone: str, who: str) -> Iterator[Request]:
+        names = tuple(name for name in sorted(outside) if self._wanted(name))
+        if names:
+            yield Request(verb="stop", names=names, who=who, why=f"milestone {display(milestone)}")
+
+    def _free(self, inside: set[str], who: str) -> Iterator[Request]:
         """Take temporary words back: what is stopped until now is as it was chosen from now on."""
         known = self._manager.engine.instances
         those = [i for name, i in known.items() if name in inside and _temporary(i)]
@@ -107,7 +120,7 @@ class Milestone:
         if those:
             names = tuple(sorted(i.fmri for i in those))
             until = self._manager.now().wall
-            self._manager.ask(Request("stop", names, who=who, why="milestone", until=until))
+            yield Request("stop", names, who=who, why="milestone", until=until)
 
     def _enabled(self, fmri: str) -> bool:
         """Whether it is to be up for good."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 
+from stoker.errors import UsageError
+
 from ..call import Call
-from ..operation import wait_for_operation
+from ..operation import show_plan, wait_for_operation
 from ..say import clean, dump, note
 
 __all__ = ["run"]
@@ -19,6 +21,10 @@ def run(call: Call) -> int:
     begun = time.monotonic()
     found = properties(call.place(), note)
     wanted = call.arguments.get("name") or ""
+    if call.get("dry_run"):
+        if not wanted:
+            raise UsageError("which milestone?", hint=f"usage: {call.verb.usage}")
+        return show_plan(call, found.plan_of_milestone(wanted))
     now, later, number = found.milestone(wanted, bool(call.get("default")))
     status = 0
     if number is not None and not call.get("no_wait"):

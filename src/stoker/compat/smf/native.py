@@ -127,6 +127,16 @@ class Properties:
         number = set_milestone(self.tree, named(self.tree, text), default) if text else None
         return (*held(self.tree), number)
 
+    def plan_of_milestone(self, text: str) -> dict[str, Any]:
+        """What would happen if this one held. Raises StokerError."""
+        from urllib.parse import quote
+
+        from .milestone import named
+
+        name = quote(named(self.tree, text), safe="")
+        answer: dict[str, Any] = self.tree.client.get(f"/v1/milestone?name={name}")
+        return answer
+
     def take(self, paths: Sequence[str]) -> int:
         """Import manifests; how many failed."""
         return self.bundles.import_files(paths)
