@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from vm import Kernel, Machine, fetch_kernel, qemu
-from vm.full import NETWORK, PASSWORD, full, tree
+from vm.full import NETWORK, PASSWORD, full, tree, write
 
 pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(7200)]
 
@@ -49,10 +51,8 @@ def disks(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("full")
     folder.chmod(0o755)  # users of the tree look into it
     root = tree(folder)
-    for name, text in (("greedy", GREEDY), ("forking", FORKING), ("broken", BROKEN)):
-        path = root / f"etc/stoker/services/{name}.toml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    services = {"greedy": GREEDY, "forking": FORKING, "broken": BROKEN}
+    write(root, {f"etc/stoker/services/{name}.toml": text for name, text in services.items()})
     paths = full(root, kernel, folder)
     yield paths
     for path in paths:
@@ -73,12 +73,74 @@ def machine(kernel: Kernel, disks: tuple[Path, Path]) -> Iterator[Machine]:
         yield made
 
 
-def login(machine: Machine) -> None:
+# The three are one story, told in this order.
+
+
+def test_a_life(machine: Machine) -> None:
+    login(machine, "root")
+    wait_up(machine)
+    assert "online" in typed(machine, "stoker ls nginx")
+    assert "restarted cron" in typed(machine, "stoker restart cron")
+    answers(machine)
+    booted(machine)
+    charted(machine)
+    limited(machine)
+    another_logs_in(machine)
+    survives_its_manager(machine)
+    names_what_is_broken(machine)
+
+    machine.run("stoker", "reboot")
+    machine.wait_end("guest-reset")
+    login(machine, "root")
+    wait_up(machine)
+    answers(machine)
+    last = machine.run("last", "-x", "-n", "6").ok()
+    assert "shutdown" in last
+    assert "reboot" in last
+    assert "the end before this: reboot, asked for by root" in machine.console.text
+
+    # A dirty end: the plug is pulled on file systems that are being written.
+    machine.run("sh", "-c", "yes > /root/yes & yes > /var/tmp/yes & sleep 1; sync").ok()
+
+
+def test_a_dirty_boot_and_a_clean_end(machine: Machine, disks: tuple[Path, Path]) -> None:
+    wait_up(machine)
+    assert "the machine did not end in order before this" in machine.console.text
+    answers(machine)
+    machine.run("rm", "-f", "/root/yes", "/var/tmp/yes").ok()
+    machine.run("stoker", "poweroff")
+    machine.wait_gone()
+    clean(machine, disks)
+
+
+def test_a_mended_root_is_booted_anew(kernel: Kernel, disks: tuple[Path, Path]) -> None:
+    """What fsck changes on the root file system the kernel has read already: so it says that the
+    machine is to be started again.
+    """
+    for change in ("clri /root/.bashrc", "set_super_value state 0"):
+        tool("debugfs", "-w", "-R", change, str(disks[0]))
+    with Machine(
+        kernel.image, disks=disks, append=APPEND, memory=1024, keep=True, extra=NETWORK
+    ) as machine:
+        machine.console.wait("repaired; the machine is started anew")
+        machine.wait_end("guest-reset")
+        wait_up(machine)
+        answers(machine)
+        machine.power_button()
+        machine.wait_gone()
+        clean(machine, disks)
+
+
+# -- a person
+
+
+def login(machine: Machine, name: str) -> None:
+    """By getty, login and PAM."""
     machine.console.wait("login: ")
-    machine.console.send("root\n")
+    machine.console.send(f"{name}\n")
     machine.console.wait("assword: ")
     machine.console.send(f"{PASSWORD}\n")
-    machine.console.wait("# ")
+    machine.console.wait(f"{name}@vm:[^\n]*[#$] ")
 
 
 def typed(machine: Machine, command: str) -> str:
@@ -87,6 +149,24 @@ def typed(machine: Machine, command: str) -> str:
     before = machine.console.at
     machine.console.wait("END42")
     return machine.console.seen[before : machine.console.at].decode("utf-8", "replace")
+
+
+def another_logs_in(machine: Machine) -> None:
+    """root logs out, ada logs in: her services run as long as she is there."""
+    machine.console.send("exit\n")
+    login(machine, "ada")
+    typed(machine, "stoker --user wait --timeout 600s hers")
+    assert "online" in typed(machine, "stoker --user ls hers")
+    assert "ada" in machine.run("who").ok()
+    assert "ada" in machine.run("ps", "-o", "user=", "-C", "sleep").ok()
+    refused = typed(machine, "stoker --system restart cron")
+    assert "restarted" not in refused
+    machine.console.send("exit\n")
+    machine.until("stoker", "ls", "user:ada", shows="disabled")
+    assert "ada" not in machine.run("ps", "-eo", "user=").ok()
+
+
+# -- what it is asked to be
 
 
 def wait_up(machine: Machine) -> None:
@@ -110,69 +190,11 @@ def answers(machine: Machine) -> None:
     machine.until("grep", "-c", "told to syslog", "/var/log/syslog", shows="[1-9]")
 
 
-def test_a_life(machine: Machine) -> None:
-    login(machine)
-    wait_up(machine)
-    assert "online" in typed(machine, "stoker ls nginx")
-    assert "restarted cron" in typed(machine, "stoker restart cron")
-    answers(machine)
-    booted(machine)
-    limited(machine)
-
-    # A person logs out, and the next one may log in.
-    machine.console.send("exit\n")
-    login(machine)
-
-    # The manager is killed: nothing of this is seen by a service.
-    before = machine.run("stoker", "ls", *DAEMONS).ok()
-    status = machine.run("stoker", "status").ok()
-    manager = status.partition("process ")[2].partition(",")[0]
-    machine.run("kill", "-9", manager).ok()
-    machine.until("stoker", "status", shows="generation 2")
-    after = machine.run("stoker", "ls", *DAEMONS).ok()
-    assert pids(before) == pids(after)
-    answers(machine)
-
-    # What is broken says why.
-    told = machine.until("stoker", "svcs", "-x", shows="broken").output
-    assert "there-is-none" in told or "maintenance" in told, told
-    machine.run("stoker", "disable", "broken").ok()
-
-    machine.run("stoker", "reboot")
-    machine.wait_end("guest-reset")
-    login(machine)
-    wait_up(machine)
-    last = machine.run("last", "-x", "-n", "6").ok()
-    assert "shutdown" in last
-    assert "reboot" in last
-
-    # A dirty end: the plug is pulled on a file system that is being written.
-    machine.run("sh", "-c", "yes > /root/yes & sleep 1; sync").ok()
-
-
-def test_a_dirty_boot_and_a_clean_end(machine: Machine, disk: Path) -> None:
-    wait_up(machine)
-    answers(machine)
-    machine.run("rm", "-f", "/root/yes").ok()
-    machine.run("stoker", "poweroff")
-    machine.wait_gone()
-    # Nothing is left to be mended: what was mounted was made read-only, or taken off.
-    shown = subprocess.run(
-        ["dumpe2fs", "-h", str(disk)], capture_output=True, text=True, check=True,
-        env={"PATH": "/usr/sbin:/sbin"},
-    )  # fmt: skip
-    assert "needs_recovery" not in shown.stdout
-    check = subprocess.run(
-        ["e2fsck", "-fn", str(disk)], capture_output=True, text=True, check=False,
-        env={"PATH": "/usr/sbin:/sbin"},
-    )  # fmt: skip
-    assert check.returncode == 0, check.stdout
-
-
 def booted(machine: Machine) -> None:
     """The boot services did their work."""
     mounts = machine.run("cat", "/proc/mounts").ok()
     assert " / ext4 rw," in mounts
+    assert " /var ext4 rw," in mounts
     assert " /srv/quick tmpfs " in mounts
     assert "/swapfile" in machine.run("cat", "/proc/swaps").ok()
     assert machine.run("cat", "/proc/sys/kernel/domainname").ok().strip() == "test.example"
@@ -187,18 +209,81 @@ def booted(machine: Machine) -> None:
     # A disk that is not there holds up nobody, and says what it waits for.
     told = machine.run("stoker", "explain", "mount/srv/absent").ok()
     assert "by-label/absent" in told
+    # The definitions are good ones, and nothing that they name is missing.
+    check = machine.run("stoker", "--system", "check").ok()
+    assert "there is no service" not in check
+    assert "would not start" not in check
+
+
+def charted(machine: Machine) -> None:
+    """The chart begins with the kernel, and leads through the targets to what was up last."""
+    chart = json.loads(machine.run("stoker", "boot", "--json").ok())
+    rows = {row["name"]: row for row in chart["services"]}
+    assert 0 < chart["kernel"] < chart["manager"]
+    for name in (
+        "boot/udev-settle",
+        "fsck/var",
+        "target/sysinit",
+        "target/normal",
+        "getty:console",
+    ):
+        assert chart["manager"] <= rows[name]["started"] <= rows[name]["ready"]
+    assert rows["boot/udev-settle"]["ready"] <= rows["target/sysinit"]["ready"]
+    assert rows["target/sysinit"]["ready"] <= rows["nginx"]["started"]
+    assert "svc:/target/sysinit:default" in chart["critical"]
+    text = machine.run("stoker", "boot").ok()
+    assert "(kernel)" in text
+    assert "critical path:" in text
+    assert ElementTree.fromstring(machine.run("stoker", "boot", "--svg").ok()).tag.endswith("svg")
 
 
 def limited(machine: Machine) -> None:
     """Limits hold, and what they did is told."""
     machine.run("stoker", "start", "greedy", "--no-wait").ok()
-    machine.until("stoker", "status", "greedy", shows="says .*memory was at its limit")
+    told = machine.until("stoker", "status", "greedy", shows="memory was at its limit").output
+    assert "the kernel killed process" in told
     machine.run("stoker", "start", "forking", "--no-wait").ok()
     machine.until("stoker", "logs", "forking", shows="3 .*Resource temporarily unavailable")
     find = "find /sys/fs/cgroup -path '*forking*' -name pids.max"
     shown = machine.run("sh", "-c", f"cd $(dirname $({find})) && cat pids.max cpu.max").ok()
     assert shown.split() == ["4", "50000", "100000"]
     machine.run("stoker", "stop", "forking").ok()
+
+
+def survives_its_manager(machine: Machine) -> None:
+    """The manager is killed: nothing of this is seen by a service."""
+    before = machine.run("stoker", "ls", *DAEMONS).ok()
+    status = machine.run("stoker", "status").ok()
+    manager = status.partition("process ")[2].partition(",")[0]
+    machine.run("kill", "-9", manager).ok()
+    machine.until("stoker", "status", shows="generation 2")
+    after = machine.run("stoker", "ls", *DAEMONS).ok()
+    assert pids(before) == pids(after)
+    answers(machine)
+
+
+def names_what_is_broken(machine: Machine) -> None:
+    told = machine.until("stoker", "svcs", "-x", shows="broken").output
+    assert "maintenance" in told
+    assert "/usr/bin/there-is-none" in told
+    machine.run("stoker", "disable", "broken").ok()
+
+
+def clean(machine: Machine, disks: tuple[Path, Path]) -> None:
+    """Nothing is left to be mended: what was mounted was made read-only, or taken off."""
+    assert "stays writable" not in machine.console.text
+    for disk in disks:
+        assert "needs_recovery" not in tool("dumpe2fs", "-h", str(disk))
+        tool("e2fsck", "-fn", str(disk))
+
+
+def tool(*words: str) -> str:
+    """What a program of this machine, for file systems, says. It has to end well."""
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, env={"PATH": "/usr/sbin:/sbin"}
+    )
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout
 
 
 def pids(listing: str) -> dict[str, str]:

@@ -8,13 +8,17 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 
 from .kernel import Kernel
 
-__all__ = ["NETWORK", "PASSWORD", "UNITS", "disk_of", "full", "tree"]
+__all__ = [
+    *("NETWORK", "PACKAGES", "PASSWORD", "UNITS"),
+    *("bootable", "disk_of", "full", "installed", "run", "tree", "write"),
+]
 
 NETWORK = ("-netdev", "user,id=n,restrict=on", "-device", "virtio-net-pci,netdev=n")
 """A network card, with nobody behind it."""
@@ -73,8 +77,8 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def tree(folder: Path) -> Path:
-    """Debian with these packages in FOLDER/root; without an init. Skips where it cannot be made."""
+def tree(folder: Path, packages: Iterable[str] = PACKAGES) -> Path:
+    """Debian with these packages in FOLDER/root. Skips where it cannot be made."""
     for program in ("mmdebstrap", "mke2fs"):
         if shutil.which(program, path="/usr/sbin:/usr/bin:/sbin:/bin") is None:
             pytest.skip(f"there is no {program} here")
@@ -82,8 +86,8 @@ def tree(folder: Path) -> Path:
         pytest.skip("Debian 12 has Python 3.11, and stoker runs by another one here")
     root = folder / "root"
     options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
-    include = f"--include={','.join(PACKAGES)}"
-    run("mmdebstrap", "--mode=root", "--variant=minbase", "--skip=cleanup/apt", include,
+    include = f"--include={','.join(packages)}"
+    run("mmdebstrap", "--mode=root", "--variant=minbase", include,
         "--aptopt=APT::Install-Recommends false", *options, "bookworm", root)  # fmt: skip
     return root
 
@@ -92,14 +96,16 @@ def full(root: Path, kernel: Kernel, folder: Path) -> tuple[Path, Path]:
     """Make stoker the init of a tree, which is gone then, and two disks of it in FOLDER: all but
     /var, and /var.
     """
-    furnish(root, kernel)
+    write(root, _FILES)
+    with (root / "etc/pam.d/common-session").open("a") as file:
+        file.write(_SESSION)
+    run("chroot", root, "sh", "-ec", "useradd -s /bin/bash ada; chown -R ada: /home/ada; "
+        f"echo ada:{PASSWORD} | chpasswd")  # fmt: skip
     # Not zeros: those would become holes on the disk, and swapon(8) refuses a file with holes.
     run("dd", "if=/dev/urandom", f"of={root}/swapfile", "bs=1M", "count=16")
     run("chroot", root, "sh", "-c", "chmod 600 /swapfile; /sbin/mkswap /swapfile")
-    code = "import sys; from stoker.cli import main; sys.exit(main())"
-    run(sys.executable, "-c", code, "system", "install", "--root", root)
-    run("chroot", root, "/usr/bin/stoker", "import", "systemd", *UNITS,
-        "--to", "/etc/stoker/services")  # fmt: skip
+    bootable(root, kernel)
+    installed(root, UNITS)
     _agent(root)
     var = folder / "var"
     (root / "var").rename(var)
@@ -107,19 +113,28 @@ def full(root: Path, kernel: Kernel, folder: Path) -> tuple[Path, Path]:
     return disk_of(root, folder / "disk", "900M"), disk_of(var, folder / "disk-var", "500M")
 
 
-def furnish(root: Path, kernel: Kernel) -> None:
-    """What every machine needs, whatever its init."""
-    for name, text in _FILES.items():
+def write(root: Path, files: Mapping[str, str]) -> None:
+    """These files in a root, by their path without the slash."""
+    for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
+
+
+def bootable(root: Path, kernel: Kernel) -> None:
+    """The kernel's modules, and a password for root."""
     modules = root / "usr/lib/modules" / kernel.release
     if not modules.is_dir():
         shutil.copytree(kernel.modules, modules, symlinks=True)
     run("chroot", root, "/sbin/depmod", kernel.release)
-    run("chroot", root, "sh", "-ec", f"useradd -s /bin/bash ada; chown -R ada: /home/ada; "
-        f"printf '%s\\n' root:{PASSWORD} ada:{PASSWORD} | chpasswd")  # fmt: skip
-    with (root / "etc/pam.d/common-session").open("a") as file:
-        file.write(_SESSION)
+    run("chroot", root, "sh", "-c", f"echo root:{PASSWORD} | chpasswd")
+
+
+def installed(root: Path, units: Iterable[str]) -> None:
+    """stoker in a root, with these units of systemd's as its services."""
+    code = "import sys; from stoker.cli import main; sys.exit(main())"
+    run(sys.executable, "-c", code, "system", "install", "--root", root)
+    run("chroot", root, "/usr/bin/stoker", "import", "systemd", *units,
+        "--to", "/etc/stoker/services")  # fmt: skip
 
 
 def disk_of(tree: Path, image: Path, size: str) -> Path:
