@@ -4,12 +4,11 @@ choice is refused or said not to be remembered; with room again all goes on by i
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disks import small_disk
 
 from stoker.testing import Scenario
 
@@ -18,19 +17,9 @@ COUNT = "n=0; while :; do n=$((n+1)); echo $n; sleep 0.02; done"
 
 @pytest.fixture
 def small(place: Scenario) -> Iterator[Path]:
-    """The place's state directory, on a disk of two megabytes."""
-    state = place.directory / ".stoker"
-    state.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "stoker-test", str(state)]
-    if os.geteuid() != 0 or subprocess.run(words, capture_output=True).returncode != 0:
-        pytest.skip("nothing may be mounted here")
-    try:
+    """The place's state directory, on a disk of its own."""
+    with small_disk(place, place.directory / ".stoker") as state:
         yield state
-    finally:
-        try:
-            place.close()
-        finally:
-            subprocess.run(["umount", "-l", str(state)], check=True)
 
 
 def fill(path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from bundles import FOREVER, bundle, pid, served
+from disks import small_disk
 
 from stoker.testing import Scenario
 
@@ -19,18 +20,8 @@ from stoker.testing import Scenario
 @pytest.fixture
 def disk(place: Scenario) -> Iterator[Path]:
     """A disk of its own, to be made read-only."""
-    path = place.base / "disk"
-    path.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=755", "stoker-test", str(path)]
-    if os.geteuid() != 0 or subprocess.run(words, capture_output=True).returncode != 0:
-        pytest.skip("nothing may be mounted here")
-    try:
+    with small_disk(place, place.base / "disk") as path:
         yield path
-    finally:
-        try:
-            place.close()
-        finally:
-            subprocess.run(["umount", "-l", str(path)], check=True)
 
 
 def test_what_cannot_be_written_runs_all_the_same(place: Scenario, disk: Path) -> None:
