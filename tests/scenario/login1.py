@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import select
 import sys
-from typing import Any
 
-from jeepney import DBusAddress, HeaderFields, MessageType, message_bus, new_signal
-from jeepney.io.blocking import open_dbus_connection
+from bus_peer import Peer
+from jeepney import DBusAddress, HeaderFields, new_signal
 from jeepney.low_level import Message
 from jeepney.wrappers import new_error, new_method_return
 
@@ -24,10 +23,9 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-class Login1:
+class Login1(Peer):
     def __init__(self, address: str) -> None:
-        self.bus: Any = open_dbus_connection(bus=address, enable_fds=True)
-        self.bus.send_and_get_reply(message_bus.RequestName(NAME))
+        super().__init__(address, NAME, enable_fds=True)
         self.sleeping = False
         self.locks: list[int] = []
 
@@ -67,15 +65,6 @@ class Login1:
                     say("unlock")
                 else:
                     self.hear()
-
-    def hear(self) -> None:
-        while True:
-            try:
-                message = self.bus.receive(timeout=0)
-            except TimeoutError:
-                return
-            if message.header.message_type is MessageType.method_call:
-                self.asked(message)
 
 
 if __name__ == "__main__":

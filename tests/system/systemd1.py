@@ -9,21 +9,22 @@ from __future__ import annotations
 import os
 import select
 import sys
-from typing import Any
+from pathlib import Path
 
-from jeepney import DBusAddress, HeaderFields, MessageType, message_bus, new_signal
-from jeepney.io.blocking import open_dbus_connection
+from jeepney import DBusAddress, HeaderFields, new_signal
 from jeepney.low_level import Message
 from jeepney.wrappers import new_method_return
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scenario"))
+from bus_peer import Peer
 
 NAME, PATH = "org.freedesktop.systemd1", "/org/freedesktop/systemd1"
 MANAGER, JOB = "org.freedesktop.systemd1.Manager", f"{PATH}/job/1"
 
 
-class Systemd1:
+class Systemd1(Peer):
     def __init__(self, address: str) -> None:
-        self.bus: Any = open_dbus_connection(bus=address)
-        self.bus.send_and_get_reply(message_bus.RequestName(NAME))
+        super().__init__(address, NAME)
         self.unit = ""
 
     def wake(self) -> None:
@@ -53,15 +54,6 @@ class Systemd1:
                 self.wake()
             else:
                 self.hear()
-
-    def hear(self) -> None:
-        while True:
-            try:
-                message = self.bus.receive(timeout=0)
-            except TimeoutError:
-                return
-            if message.header.message_type is MessageType.method_call:
-                self.asked(message)
 
 
 if __name__ == "__main__":
