@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -208,8 +210,16 @@ class Served:
 
 
 @contextmanager
-def served(base: Path) -> Iterator[Served]:
-    """A fake manager on a socket below `base`."""
+def served() -> Iterator[Served]:
+    """A fake manager on a socket in a directory of its own."""
+    base = Path(tempfile.mkdtemp(prefix="st-"))  # short: the path of a socket is limited
+    try:
+        yield from _served(base)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def _served(base: Path) -> Iterator[Served]:
     runtime = base / "run"
     runtime.mkdir()
     fake = Fake(base, runtime)
