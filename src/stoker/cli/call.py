@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .table import Verb
+from .verb import Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
