@@ -142,8 +142,9 @@ def _bind(core: Core, group: Group) -> Group:
         if edge.is_fact:
             core.cited_facts.setdefault(target, []).append(edge)
             stamp = core.fact_stamps.get(target, 0)
-            if stamp > group.departed_restart:
-                group.departed_restart, group.source = stamp, target
+            if stamp > _latest(group, group):
+                group.source = target
+            group.departed_restart = max(group.departed_restart, stamp)
             continue
         if edge.is_service:
             edge.instances = list(core.services.get(target, ()))
@@ -154,14 +155,19 @@ def _bind(core: Core, group: Group) -> Group:
             edge.instances.remove(group.owner)  # nobody is in his own way
         for i in edge.instances:
             i.watchers.append(edge)
-            latest = max(group.departed_fault, group.departed_restart)
-            if max(i.departed_fault, i.departed_restart) > latest:
+            if _latest(group, i) > _latest(group, group):
                 group.source = i
             group.departed_fault = max(group.departed_fault, i.departed_fault)
             group.departed_restart = max(group.departed_restart, i.departed_restart)
             group.refreshed = max(group.refreshed, i.refreshed)
             group.arrived = max(group.arrived, i.arrived)
     return group
+
+
+def _latest(group: Group, of: Instance | Group) -> int:
+    """The stamp of the last thing that could make the group's owner stale."""
+    arrived = 0 if group.kind == Grouping.REQUIRE_ALL else of.arrived
+    return max(of.departed_fault, of.departed_restart, of.refreshed, arrived)
 
 
 def _order(core: Core, instances: list[Instance]) -> bool:

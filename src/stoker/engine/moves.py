@@ -311,6 +311,7 @@ def _up(core: Core, i: Instance, d: Definition) -> None:
         group = edge.group
         group.arrived = i.arrived
         if group.rank >= RESTART_RANK and group.kind != "require_all":
+            group.source = i
             core.mark(group.owner)
     health_on(core, i)
     enter_stage(core, i, Stage.UP)

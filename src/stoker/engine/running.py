@@ -74,6 +74,8 @@ def _has_its_turn(core: Core, i: Instance, found: Halt) -> bool:
 
 def _may_part(core: Core, i: Instance, found: Halt) -> bool:
     """Withdrawn: may it leave now? First all that depends on it is told and looked at."""
+    if i.parting and i.halted != found:
+        core.touch(i)
     i.halted = found
     if gates.hurried(core, i):
         return True

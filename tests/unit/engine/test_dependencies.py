@@ -726,3 +726,27 @@ def test_within_a_loop_too_nobody_is_passed_before_it_was_looked_at(bench):
     told = [(p.fmri, str(p.state), p.next_state) for p in b.world.published]
     assert told.index((b.name("d"), "offline", "")) < told.index((b.name("b"), "offline", "online"))
     assert b.states("b", "c", "d") == "online online online"
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_who_is_restarted_by_an_arrival_names_what_came(bench, rebuilt):
+    """As smf.md 3.3: what starts beside an optional dependency concerns who runs already."""
+    b = bench()
+    optional = {"grouping": "optional_all", "restart_on": "restart"}
+    b.define(
+        first={"enabled": False},
+        second={"enabled": False},
+        web={"dependencies": (b.needs("first", "second", **optional),)},
+    )
+    b.ask("start", "first")
+    runs = b.run("web")
+    if rebuilt:  # what was said before must not be all that is known after
+        b.define(third={})
+    b.ask("start", "second")
+    assert b.run("web") == runs + 1
+    causes = {
+        one.cause
+        for one in b.world.published
+        if (one.fmri, one.run, one.reason) == (b.name("web"), runs, "dependency_activity")
+    }
+    assert causes == {"depends on second, which was started by root"}
