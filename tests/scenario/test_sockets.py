@@ -63,8 +63,8 @@ def call(name: str) -> str:
 
 
 def refused(name: str) -> bool:
-    """Whether nobody listens. The keeper lets go of a socket a moment after it is told to: who comes
-    in between is taken in, and dropped.
+    """Whether nobody listens. The keeper lets go of a socket a moment after it is told to: who
+    comes in between is taken in, and dropped.
     """
     try:
         call(name)
