@@ -57,7 +57,7 @@ class Ending:
             self.look(free)
             for name in hopeless:
                 i = self.engine.instances.get(name)
-                if i is None or i.stage != "up" or contradiction or self.excused(i):
+                if i is None or i.stage != "up" or i.aside or contradiction or self.excused(i):
                     continue
                 raise Broken(f"{name} was beyond hope, and came up by itself")
 

@@ -220,6 +220,7 @@ def request(
         timeout=timeout,
         signal=(1, 15, 9)[below(3)] if verb == "signal" else 0,
         state=("degraded", "maintenance")[below(2)] if verb == "mark" else "",
+        immediate=verb == "mark" and below(3) == 0,
         value=below(3) != 2,
         alone=below(6) == 5,
     )

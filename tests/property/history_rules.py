@@ -223,7 +223,8 @@ class Rules:
             up = i.stage in (Stage.UP, Stage.REFRESH)
             wanted = i.effective and not (i.fault or i.static) and not i.removed
             wanted = wanted and engine.shutdown is None
-            if up and not wanted:
+            aside = i.aside and i.effective and i.fault is not None
+            if up and (aside if wanted else not aside):
                 raise Broken(f"3: {fmri} is up and not wanted")
             if not up and i.stage is not Stage.IDLE:
                 stuck = c is not None and c.stubborn == 2 and c.inside
@@ -276,6 +277,8 @@ class Rules:
         """What runs has no reason to stop that the rules know (exclusion, sleep)."""
         if not self.engine.active and not i.definition.gives:
             raise Broken(f"3: {fmri} is up and the system sleeps")
+        if i.aside:
+            return
         for one in i.definition.dependencies:
             if one.grouping == Grouping.EXCLUDE_ALL and one.restart_on != "none":
                 for target in one.targets:

@@ -91,6 +91,13 @@ def test_t71_t72_marks(place: Scenario, call: Call) -> None:
     place.wait_for("one", "degraded")
     assert call("clear", "one")[0] == 0
     place.wait_for("one", "online")
+    pid = place.pid("one")
+    said = "Action maint_on_immediate set for svc:/one:default.\n"
+    assert call("-v", "mark", "-I", "maintenance", "one") == (0, said, "")
+    assert place.wait_for("one", "maintenance")["pid"] == pid
+    assert call("clear", "one")[0] == 0
+    place.wait_for("one", "online")
+    place.gone(pid)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ SERVICES = {
         *("site/directories", "system/cron", "network/ssh", "network/http"),
         "application/postgresql",
     },
+    "restarter": {"plain", "hello"},
     "container/services": {"web", "worker"},
 }
 

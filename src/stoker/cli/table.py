@@ -167,7 +167,8 @@ VERBS: tuple[Verb, ...] = (
         "Until `clear`. One in maintenance is stopped.",
         [Argument("state", "what to call them", kind="choice",
                   choices=("degraded", "maintenance")), NAMES],
-        [*CHANGE], statuses=CHANGES,
+        [Option("--immediate", "maintenance: its processes are left running until it leaves that",
+                short="-I"), *CHANGE], statuses=CHANGES,
     ),
     Verb(
         "logs", "show output, by time",

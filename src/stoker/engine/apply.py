@@ -11,6 +11,7 @@ from stoker.model import Class, Stage
 
 from . import inputs, methods, operations, verbs
 from .core import Core
+from .delegated import told
 from .descent import send_rung
 from .effects import Kill, ProbeOn
 from .events import (
@@ -32,6 +33,7 @@ from .events import (
     Saved,
     Spawned,
     Status,
+    Told,
     Waits,
 )
 from .facts import Cause, Instance
@@ -51,7 +53,7 @@ def apply(core: Core, event: Event) -> None:
         i = core.instances.get(event.fmri)  # type: ignore[union-attr]
         if i is None or i.run != event.run:  # type: ignore[union-attr]
             return
-        if i.stage is Stage.IDLE and kind is not Empty:
+        if i.stage is Stage.IDLE and kind not in _OF_REST:
             return  # that run is over
         core.changed[i.fmri] = None
         _OF_RUN[kind](core, i, event)
@@ -309,4 +311,6 @@ _OF_RUN: dict[type, Callable[..., None]] = {
     Notified: _notified,
     Waits: _waits,
     Probed: _probed,
+    Told: told,
 }
+_OF_REST = (Empty, Told)

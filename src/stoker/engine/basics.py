@@ -46,6 +46,7 @@ def new_run(core: Core, i: Instance) -> None:
     i.records = {}
     i.run_definition, i.run_digest = i.definition, ""
     i.was_up = i.main_alive = i.main_ran = i.ready_seen = i.parting = i.unclean = False
+    i.aside = False
     i.contract_ok = True
     i.main = i.main_start = 0
     i.gone, i.hurt, i.result, i.halted = None, "", None, None

@@ -260,6 +260,10 @@ _RUNNING = (State.ONLINE, State.DEGRADED)
 def shown(core: Core, i: Instance) -> tuple[str, str]:
     """SMF's state and next state of an instance ("" is none), from its stage: see the package."""
     stage = i.stage
+    if i.aside and stage is not Stage.IDLE:
+        following = rest(core, i)
+        leaves = stage is not Stage.UP and following != State.MAINTENANCE
+        return State.MAINTENANCE, following if leaves else ""
     if stage is Stage.UP:
         return (State.DEGRADED if i.degraders else State.ONLINE), ""
     if stage is Stage.IDLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stoker.model import Class, Stage, Step
+from stoker.model import Class, Stage, Step, display
 
 from . import causes, decider, gates, methods
 from .basics import (
@@ -91,6 +91,8 @@ def _next_rung(core: Core, i: Instance) -> None:
             why = Cause(f"went to maintenance: {i.fault.text}")
             i.halted = Halt("fault", i.fault.cls, i.fault.word, why)
         text = "processes are left that even SIGKILL does not end"
+        if i.running_definition().ready.kind == "told":
+            text = f"its restarter {display(i.definition.restarter)} does not end it"
         set_fault(core, i, "stuck", text, None)
         core.emit(Orphaned(i.fmri, i.run, i.ctid, "stuck"))
 
@@ -292,7 +294,7 @@ def _rest(core: Core, i: Instance) -> None:
     i.gone = None
     i.hurt = ""
     i.degraders = {}
-    i.ready_seen = False
+    i.ready_seen = i.aside = False
     i.waits = ()
     if i.settled is False and not gates.wanted(core, i):
         i.settled = True

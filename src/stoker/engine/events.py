@@ -32,6 +32,7 @@ __all__ = [
     "Saved",
     "Spawned",
     "Status",
+    "Told",
     "Waits",
 ]
 
@@ -168,6 +169,19 @@ class Waits(Struct, frozen=True):
     targets: tuple[str, ...] = ()
 
 
+class Told(Struct, frozen=True):
+    """The restarter of an instance says how that is: `state` and `next_state` are SMF's (""
+    is none), `reason` one word why, `text` a phrase for people.
+    """
+
+    fmri: str
+    run: int
+    state: str
+    next_state: str = ""
+    reason: str = ""
+    text: str = ""
+
+
 class Probed(Struct, frozen=True):
     """A health probe answered."""
 
@@ -223,6 +237,7 @@ Event = (
     | Notified
     | Probed
     | Waits
+    | Told
     | Adopted
     | Saved
     | NotSaved

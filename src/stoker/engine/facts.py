@@ -162,6 +162,7 @@ class Instance:
         "alarm",
         "alone",
         "arrived",
+        "aside",
         "asked_refresh",
         "baseline",
         "begins",
@@ -280,6 +281,7 @@ class Instance:
         self.run_definition: Definition | None = None
         self.run_digest = ""
         self.was_up = False
+        self.aside = False  # in maintenance at once, with its processes, until it leaves that
         self.main = 0
         self.main_start = 0
         self.main_alive = False

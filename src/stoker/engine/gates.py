@@ -113,7 +113,7 @@ def blocked(core: Core, i: Instance) -> Reason | None:
 
 def reasons(core: Core, i: Instance) -> list[Reason]:
     """Everything that keeps an instance from being up; empty when nothing does."""
-    if i.stage in (Stage.UP, Stage.REFRESH):
+    if i.stage in (Stage.UP, Stage.REFRESH) and not i.aside:
         return []
     found = []
     if i.removed:
@@ -262,11 +262,13 @@ def halt(core: Core, i: Instance) -> Halt | None:
     if not i.effective:
         return Halt("withdrawn", Class.RESTART, "disable_request", causes.choice(i), True)
     fault = i.static or i.fault
+    if i.aside and i.static is None:
+        return _set_aside(core, i)
     if fault is not None:
         kind = "fault" if i.static is None else "static"
         return Halt(kind, fault.cls, fault.word, Cause(f"went to maintenance: {fault.text}"))
     if not core.active and not i.definition.gives:
-        return Halt("inactive", Class.RESTART, "dependency_activity", core.active_cause, True)
+        return _inactive(core)
     for group in i.groups:
         found = _group_halt(core, i, group)
         if found is not None:
@@ -275,6 +277,21 @@ def halt(core: Core, i: Instance) -> Halt | None:
         return Halt("bounce", i.bounce_class, i.bounce_reason, i.bounce_cause)
     if i.run_definition is not i.definition and not _changes_later(i) and differs(i):
         return Halt("changed", Class.RESTART, "per_configuration", Cause("has a new definition"))
+    return None
+
+
+def _inactive(core: Core) -> Halt:
+    return Halt("inactive", Class.RESTART, "dependency_activity", core.active_cause, True)
+
+
+def _set_aside(core: Core, i: Instance) -> Halt | None:
+    """What went to maintenance with its processes keeps them until it leaves that: then they are
+    swept, whatever comes next (SMF abandons them; see `verbs._mark`).
+    """
+    if i.fault is None:
+        return Halt("aside", Class.RESTART, i.reason, i.cause)
+    if not core.active and not i.definition.gives:
+        return _inactive(core)
     return None
 
 

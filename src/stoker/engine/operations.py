@@ -112,7 +112,7 @@ def evaluate(core: Core, i: Instance) -> None:
 
 
 def _is_up(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, str]:
-    up = i.stage in (Stage.UP, Stage.REFRESH)
+    up = i.stage in (Stage.UP, Stage.REFRESH) and not i.aside
     if up and i.effective and not i.parting and (m.goal != "restart" or i.run > m.run):
         return "done", m.note
     fault = i.static or i.fault
@@ -147,7 +147,7 @@ def _is_down(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, st
 def _is_aside(core: Core, op: Operation, i: Instance, m: Member) -> tuple[str, str]:
     if i.fault is None:
         return "superseded", "it was cleared"
-    if i.stage is Stage.IDLE or i.fault.word == "stuck":
+    if i.stage is Stage.IDLE or i.aside or i.fault.word == "stuck":
         return "done", m.note
     return "", ""
 

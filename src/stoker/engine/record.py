@@ -29,6 +29,7 @@ _PLAIN: tuple[tuple[str, Any], ...] = (
     ("run", 0),
     ("ctid", 0),
     ("was_up", False),
+    ("aside", False),
     ("main", 0),
     ("main_start", 0),
     ("main_alive", False),

@@ -14,6 +14,7 @@ from .basics import (
     set_fault,
 )
 from .core import Core
+from .delegated import TOLD
 from .descent import to_kill
 from .events import Status
 from .facts import Cause, Halt, Instance
@@ -26,7 +27,7 @@ ANNOUNCES = 1.0
 
 
 def stay_up(core: Core, i: Instance) -> bool:
-    if i.probing != i.definition.health:
+    if i.probing != i.definition.health and not i.aside:
         health_on(core, i)
         core.touch(i)
     if core.stops.waiting:
@@ -93,9 +94,9 @@ def _ended(i: Instance) -> tuple[str, str, Cause] | None:
     """Class, reason and cause when what was up has ended by itself."""
     d = i.running_definition()
     if i.hurt:
+        if i.hurt in ("health", TOLD):
+            return i.bounce_class, i.bounce_reason, Cause(i.failed_text)
         reason = "ct_ev_core" if i.hurt == "core" else "ct_ev_signal"
-        if i.hurt == "health":
-            reason = i.bounce_reason
         return Class.FAULT, reason, Cause(i.failed_text)
     ends = d.ends if d.start and i.contract_ok else "never"
     if ends == "never":
@@ -137,11 +138,12 @@ def leave(
         if not i.delay_step:
             i.rested = False  # whoever ends again and again keeps nobody waiting
     assert cause is not None
-    i.reason, i.cause = reason, cause
+    if found is not None or not i.aside:
+        i.reason, i.cause = reason, cause
     i.asked_refresh = False
     methods.abort(core, i)
     probes_off(core, i)
-    if i.was_up:
+    if i.was_up and not i.aside:
         depart(core, i, cls)
     if i.was_up and i.definition.stop and _has_to_stop(core, i):
         enter_stage(core, i, Stage.STOP)
@@ -151,8 +153,10 @@ def leave(
 
 
 def _has_to_stop(core: Core, i: Instance) -> bool:
-    """Is the stop method of any use? Not where nothing is watched (any more), or left."""
-    if gates.hurried(core, i) or not i.contract_ok:
+    """Is the stop method of any use? Not where nothing is watched (any more), or left, nor for what
+    was set aside (smf.md: disabling from maintenance runs none).
+    """
+    if gates.hurried(core, i) or not i.contract_ok or i.aside:
         return False
     d = i.definition
     return d.stop_when_empty or (i.halted is not None and (i.populated or d.ends == "never"))

@@ -84,7 +84,7 @@ def signature(core: Core, i: Instance) -> int:
     """All that citing groups need to know of an instance, in one integer."""
     base = distance(core, i)
     up = i.stage in _UP
-    here = up and i.effective and not i.removed and core.shutdown is None
+    here = up and i.effective and not (i.removed or i.aside) and core.shutdown is None
     ready = OK if here else base
     started = OK if here or (i.stage is Stage.START and i.main_alive and i.effective) else base
     healthy = ready
@@ -92,7 +92,7 @@ def signature(core: Core, i: Instance) -> int:
         healthy = STALLED if _unwell(i) else COMING
     sig = ready | started << 3 | healthy << 6 | _completed(i, base, up) << 9
     sig |= _excluded(i, here) << _EXCLUDE
-    if (i.fault or i.static) and i.stage is Stage.IDLE:
+    if (i.fault or i.static) and (i.stage is Stage.IDLE or i.aside):
         sig |= _MAINTENANCE
     if here and not i.parting:
         sig |= _RUNS
@@ -134,8 +134,9 @@ def _excluded(i: Instance, here: bool) -> int:
         return HOPELESS if d.ends == "never" or d.restart.when == "always" else STALLED
     if i.shown_state == State.UNINITIALIZED:
         return COMING
-    if i.stage is Stage.IDLE and (i.fault or i.static or i.removed or not i.effective):
-        return OK
+    resting = i.stage is Stage.IDLE or (i.aside and i.stage is Stage.UP)
+    if resting and (i.fault or i.static or i.removed or not i.effective):
+        return OK  # what is in maintenance is, whatever processes it has
     if i.fault is not None and i.fault.word == "stuck":
         return STALLED
     if not i.effective or i.removed:

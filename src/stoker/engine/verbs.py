@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from stoker.model import Class, Intent, Request, Stage, display
 
-from . import causes, inputs
-from .basics import depart, fresh, shut_down
+from . import causes, inputs, methods
+from .basics import depart, enter_stage, fresh, probes_off, shut_down
 from .closures import companions, enemies, force, goes_down, loop_among, requirements, wishes
 from .core import Core
 from .effects import Signal
@@ -142,7 +142,7 @@ def _once(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     """What runs goes on, what does not is started; neither is run again (sysmgr's once, nosh's
     `o`).
     """
-    running = [i for i in named if i.effective and i.stage in _RUNS]
+    running = [i for i in named if i.effective and i.stage in _RUNS and not i.aside]
     down = [i for i in named if i not in running]
     refused = _start(core, op, down, r) if down else ""
     if refused:
@@ -199,7 +199,7 @@ def _restart(core: Core, op: Operation, named: list[Instance], r: Request) -> st
 
 def _refresh(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     for i in named:
-        if i.stage not in (Stage.UP, Stage.REFRESH):
+        if i.stage not in (Stage.UP, Stage.REFRESH) or i.aside:
             at_once(core, op, i, "done", "is not running: nothing was run")
             continue
         i.cause = causes.by_person("refreshed", r.who, r.why)
@@ -276,7 +276,7 @@ def _mark(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     for i in named:
         cause = causes.by_person(f"marked {r.state}", r.who, r.why)
         if r.state == "degraded":
-            if i.stage not in (Stage.UP, Stage.REFRESH):
+            if i.stage not in (Stage.UP, Stage.REFRESH) or i.aside:
                 at_once(core, op, i, "failed", "is not online")
                 continue
             i.degraders["admin"] = cause.text.removeprefix("was ")
@@ -295,8 +295,28 @@ def _mark(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
             i.fault = Fault("administrative_request", Class.RESTART, text)
             if i.stage is Stage.IDLE:
                 i.reason, i.cause = "administrative_request", cause
+            elif r.immediate and i.stage in (Stage.UP, Stage.REFRESH) and i.effective:
+                _set_aside(core, i, cause)
             set_goal(core, op, i, "aside")
     return ""
+
+
+def _set_aside(core: Core, i: Instance, cause: Cause) -> None:
+    """Maintenance with all its processes, and without a stop method (svcadm(8): mark -I): to others
+    it has gone, and nothing it does counts until it leaves maintenance.
+    """
+    if i.stage is Stage.REFRESH:
+        methods.abort(core, i)
+        i.method, i.deadline, i.herald = "", None, ""
+    i.aside = True
+    i.reason, i.cause = "administrative_request", cause
+    i.asked_refresh = i.parting = False
+    i.halted = None
+    i.settled = True
+    i.degraders = {}
+    probes_off(core, i)
+    depart(core, i, Class.RESTART)
+    enter_stage(core, i, Stage.UP)
 
 
 def _signal(core: Core, op: Operation, named: list[Instance], r: Request) -> str:

@@ -50,7 +50,7 @@ _PHASES = {
 
 def instance_view(core: Core, i: Instance) -> InstanceView:
     """One instance as a listing shows it."""
-    up = i.stage in (Stage.UP, Stage.REFRESH)
+    up = i.stage in (Stage.UP, Stage.REFRESH) and not i.aside
     wanted = gates.wanted(core, i)
     why = [] if up or not wanted else [reason.text for reason in gates.reasons(core, i)]
     said = [waits(i)] if up and i.waits else []

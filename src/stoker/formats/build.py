@@ -146,6 +146,7 @@ class Builder:
             limits=self.limits(),
             log=self.log(),
             stdin=self.get("stdin", "null"),
+            restarter=self.get("restarter", ""),
         )
 
     def check_start(self) -> None:

@@ -109,6 +109,10 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
     if not (found.stems or found.gone or found.mistakes or place.machine):
         mistakes.append(_empty(place))
     definitions = [*found.definitions, *kept, *ours]
+    if any(one.restarter for one in definitions):
+        from .delegated import delegate
+
+        definitions = delegate(definitions, mistakes)
     if place.machine:
         from .machine import machine_services
 

@@ -425,11 +425,7 @@ class _Composer:
             self.doubt("general", "restarter", wrong.message, wrong.hint)
             self.fault = "invalid_restarter"
             return text
-        if name == MASTER:
-            return ""
-        if name != INETD:
-            self.fault = "invalid_restarter"
-        return name
+        return "" if name == MASTER else name
 
 
 def _entity(text: str, kind: str) -> str:

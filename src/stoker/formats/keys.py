@@ -32,6 +32,7 @@ from .values import (
     Environment,
     FilePath,
     Inputs,
+    Instance,
     Ladder,
     Octal,
     Pattern,
@@ -309,6 +310,8 @@ DEFINITION = Table(
     Key("conflicts", Targets(), "are stopped when it is started", "[]", "conflicts"),
     Key("part_of", Targets(), "whoever stops or restarts these does so with it, too", "[]",
         "part_of"),
+    Key("restarter", Instance(), "who runs it: another instance, which is a restarter",
+        "the manager", "restarter"),
     Key("listen", Many(LISTEN), "sockets that are opened for it and outlive its restarts, each a "
         "[[listen]]", field="listen"),
     Key("activation", ACTIVATION, "when what has the sockets is started; a word alone may stand "

@@ -224,7 +224,7 @@ class Choice(Kind):
 class Strings(Kind):
     """A list of strings."""
 
-    python = list[str]
+    python: Any = list[str]
     words = "a list of strings"
 
     def read(self, value: Any, spot: Spot) -> Any:

@@ -292,6 +292,20 @@ class Targets(Strings):
         return item
 
 
+class Instance(Targets):
+    """The name of one instance."""
+
+    python: Any = str
+    words = "the name of an instance"
+
+    def read(self, value: Any, spot: Spot) -> Any:
+        found = self.one(value, spot)
+        return found if found is BAD else canonical(found)
+
+    def advice(self, value: Any) -> str:
+        return ""
+
+
 class Inputs(Strings):
     """Names of conditions of the machine."""
 

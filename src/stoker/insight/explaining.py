@@ -296,5 +296,6 @@ def _waits(i: Instance) -> str:
         "log": f"its output has no line with {ready.pattern!r}",
         "delay": f"it must live for {ready.delay:g} s",
         "exit": "its start command has not ended",
+        "told": f"its restarter {display(i.definition.restarter)} has not said that it is up",
     }
     return words.get(ready.kind, "its process is being started")

@@ -254,6 +254,7 @@ def _request(ask: Ask) -> Request:
         timeout=body.timeout,
         signal=signal_number(body.signal) if body.verb == "signal" else 0,
         state=body.state,
+        immediate=body.immediate,
         input=body.input,
         value=body.value,
         alone=body.alone,

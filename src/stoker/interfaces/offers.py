@@ -15,6 +15,7 @@ class Offers(Protocol):
 
     `engine` is read and copied, never told anything. `compiled` is the last compile's result.
     `milestone` says what another one would ask for.
+    `delegation`: where restarters register, and say how their instances are.
     """
 
     place: Place
@@ -23,6 +24,7 @@ class Offers(Protocol):
     engine: Any
     compiled: Any
     milestone: Any
+    delegation: Any
 
     def now(self) -> Any:
         """The moment, as the engine wants it."""

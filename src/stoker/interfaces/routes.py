@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from stoker.model import EventView, RequestBody
+from stoker.model import EventView, InstanceView, RequestBody
 
-from . import foretelling, handlers
+from . import foretelling, handlers, restarters
 from .asking import Ask
 from .roles import Role
 
@@ -145,6 +145,16 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "POST", "/v1/reexec", Role.ADMINISTER, handlers.reexec,
         "Replace manager and keeper by what is installed now", status=202,
+    ),
+    Route(
+        "GET", "/v1/restarters/{fmri}", Role.OPERATE, restarters.events,
+        "Register as the restarter that an instance is: what is asked of it, from now on",
+        stream=restarters.RestarterEvent,
+    ),
+    Route(
+        "POST", "/v1/restarters/{fmri}/states", Role.OPERATE, restarters.told,
+        "A restarter says how an instance that is left to it is",
+        body=restarters.StateBody, answers={"instance": InstanceView},
     ),
     Route(
         "GET", "/v1/check", Role.READ, handlers.check, "Mistakes found at the last reading",

@@ -179,7 +179,8 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
         kept.extend(kept_end(told, contracts) for told in keeping.ends())
         return kept
 
-    events += take_over(executor, records, definitions, ends, items, manager.happenings)
+    happenings, delegation = manager.happenings, manager.delegation
+    events += take_over(executor, records, definitions, ends, items, happenings, delegation)
     executor.reaper.ask = keeping.ask  # not before: an end is told once, when all are known
     events += _unrun(records, events)
     for contract in executor.emptiness.orphans:

@@ -35,6 +35,7 @@ from stoker.linux import faults
 from stoker.model import display
 from stoker.process import Executor
 
+from .delegation import Delegation
 from .happenings import Happenings
 from .link import Link
 from .ring import Ring
@@ -46,6 +47,7 @@ MOST = 32
 
 _LOUD = frozenset(("maintenance", "degraded"))
 _OVER = frozenset(("disabled", "maintenance"))  # what nobody shall wait for at its sockets
+_OF_RUNS = frozenset((Spawn, Signal, Kill, Release))
 _QUIET = frozenset((Publish, Outcome, Save, Wake, Orphaned))  # these do not part a group of spawns
 
 
@@ -66,6 +68,7 @@ class Carrier:
         published: Callable[[Publish], object],
         log: Callable[[str], object],
         failed: Callable[[Exception], object],
+        delegation: Delegation | None = None,
     ) -> None:
         self._executor = executor
         self._happenings = happenings
@@ -77,6 +80,7 @@ class Carrier:
         self._published = published
         self._log = log
         self._failed = failed
+        self._delegation = delegation
         self._spawns: deque[Spawn] = deque()
         self._does: dict[type, Callable[[Any], object]] = {
             Signal: lambda e: executor.signal(e.fmri, e.run, e.scope, e.signo),
@@ -98,16 +102,37 @@ class Carrier:
         """Carry out the effects of one turn. What there is no time for is started by `go_on`."""
         for effect in effects:
             kind = type(effect)
-            if isinstance(effect, Spawn):
+            if isinstance(effect, Spawn) and effect.definition.ready.kind != "told":
                 self._spawns.append(effect)
                 continue
             if self._spawns and kind not in _QUIET:
                 self._clear(effect)
             try:
-                self._does[kind](effect)
+                if kind not in _OF_RUNS or not self._delegated(effect):
+                    self._does[kind](effect)
             except Exception as error:
                 self._failed(error)
         self.go_on()
+
+    def _delegated(self, effect: Effect) -> bool:
+        """Whether it was another restarter's affair: then that has been told."""
+        whole = self._delegation
+        if whole is None:
+            return False
+        if isinstance(effect, Spawn):
+            whole.spawn(effect)
+            return True
+        assert isinstance(effect, Signal | Kill | Release)
+        mine = whole.has(effect)
+        if isinstance(effect, Release):
+            whole.over(effect.fmri, effect.run)
+        if mine and isinstance(effect, Signal):
+            whole.signal(effect)
+        elif mine and isinstance(effect, Kill):
+            whole.kill(effect)
+        elif mine and isinstance(effect, Release):
+            whole.release(effect)
+        return mine
 
     @property
     def waits(self) -> bool:

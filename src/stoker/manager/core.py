@@ -38,6 +38,7 @@ from stoker.process import End, Executor
 
 from .aloud import Aloud
 from .carry import Carrier
+from .delegation import Delegation
 from .doors import Doors
 from .happenings import Happenings
 from .keeping import Keeping
@@ -105,10 +106,12 @@ class Manager:
         self.milestone = Milestone(self)
         self.remarks = Remarks(self)
         self.meanings = Meanings(self)
+        self.delegation = Delegation(self)
         self.aloud = Aloud(self)
         self._waits: dict[tuple[str, int], list[tuple[str, ...]]] = {}
         self.on_settings: Callable[[], object] = lambda: None
         self.doors = Doors(self.failed)
+        self.doors.join(touched=self.delegation.turn)
         self.watching = Watching(loop, place, self._files_changed, self._unwatched)
         keeper = keeping.pid if keeping is not None else 0
         self.parent = Parent(
@@ -130,6 +133,7 @@ class Manager:
             self.aloud.published,
             self.log,
             self.failed,
+            self.delegation,
         )
 
     # -- what the doors use

@@ -17,6 +17,7 @@ from stoker.linux import channel
 from stoker.model import Definition, restart_digest
 from stoker.process import Contracts, End, Executor, Found, KeptEnd, Remains, adopt, recognise
 
+from .delegation import Delegation
 from .happenings import NOTE, Happenings, note_of
 from .keeping import SEEN
 
@@ -134,20 +135,27 @@ def take_over(
     ends: Callable[[], Iterable[KeptEnd]],
     items: Mapping[str, int],
     happenings: Happenings,
+    delegation: Delegation,
 ) -> list[Event]:
     """Look for every recorded run; the events that tell the engine what was found. What the
     history may not know yet is told to it (again).
     """
     known = {one.fmri: one for one in definitions}
     todo = []
+    events: list[Event] = []
     for fmri, record in records.engine.items():
         # A run whose definition is gone is nobody's any more: its contract is then left over.
-        if fmri in known:
-            one = remains(fmri, record, known[fmri], records)
-            if one is not None:
-                todo.append(one)
+        one = remains(fmri, record, known[fmri], records) if fmri in known else None
+        if one is None:
+            continue
+        if one.definition.ready.kind == "told" and (one.main is None or not one.main[0]):
+            life = int(records.engine.get(one.definition.restarter, {}).get("run", 0))
+            going = record["stage"] not in ("prepare", "start", "up", "refresh")
+            delegation.adopt(fmri, one.definition, one.run, going, life)
+            events.append(Adopted(fmri, "alive", "alive", True))
+            continue
+        todo.append(one)
     runs = {one.fmri: one for one in todo}
-    events: list[Event] = []
     for found in adopt(executor, todo, ends, items):
         one = runs[found.fmri]
         if found.pid and found.alive:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .capabilities import CAPABILITIES, capability_mask
     from .compiled import Compiled, Mistaken, decode_compiled, encode_compiled
     from .definition import (
+        DELEGATED,
         LIVE_FIELDS,
         Context,
         Definition,
@@ -107,6 +108,7 @@ _PARTS = {
     "compiled": ("Compiled", "Mistaken", "decode_compiled", "encode_compiled"),
     "digests": ("digest",),
     "definition": (
+        "DELEGATED",
         "LIVE_FIELDS",
         "Context",
         "Definition",
@@ -209,6 +211,7 @@ __all__ = [
     "Group",
     "VALUE_TYPES",
     "LONGEST_VALUE",
+    "DELEGATED",
     "LIVE_FIELDS",
     "MARK",
     "MASTER",

@@ -14,6 +14,7 @@ from .listening import Activation, Listen
 from .words import Condition, Grouping, RestartOn
 
 __all__ = [
+    "DELEGATED",
     "LIVE_FIELDS",
     "Context",
     "Definition",
@@ -96,8 +97,8 @@ class Ready(Frozen, frozen=True):
     kind: "spawn" (exec succeeded), "exit" (the start method ended with 0), "notify" (sd_notify
     READY=1), "fd" (a newline on descriptor `fd`, as s6), "probe" (`probe` answers), "pidfile" (the
     start method ended and `path` names a living process of the contract, which becomes main), "log"
-    (a line of output matches `pattern`), "delay" (alive for `delay` seconds). `timeout` bounds it
-    all; None is for ever.
+    (a line of output matches `pattern`), "delay" (alive for `delay` seconds), "told" (its restarter
+    says so: see `Definition.restarter`). `timeout` bounds it all; None is for ever.
     """
 
     kind: str = "spawn"
@@ -298,6 +299,9 @@ class Definition(Frozen, frozen=True):
     none.
     """
 
+
+DELEGATED = (":delegated",)
+"""The command of a method of which its restarter knows everything, and we nothing."""
 
 LIVE_FIELDS = frozenset(
     {

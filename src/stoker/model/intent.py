@@ -27,11 +27,12 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     wake, set, unset, give. `names`: canonical instance FMRIs (an interface resolves what people
     type before); for give: the watcher. `who`: the asker ("root", "uid 1000"). `timeout`: seconds
     that the asker waits. `until`: wall nanoseconds. `later`: only record (enable, disable).
-    `state`: for mark: "degraded" or "maintenance". `signal`: number. `input`: the name of one, for
-    set, unset and give, with its `value`: met or not. `alone`: nothing comes or goes along, neither
-    what a start requires, wants or conflicts with nor those that a stop takes along (part_of,
-    required_by). `lock`: for stop, kill and once: the number that a lock file shows of it (sysmgr).
-    `status`: for down: with which the keeper ends.
+    `state`: for mark: "degraded" or "maintenance", `immediate`: the latter with all its processes.
+    `signal`: number. `input`: the name of one, for set, unset and give, with its `value`: met or
+    not. `alone`: nothing comes or goes along, neither what a start requires, wants or conflicts
+    with nor those that a stop takes along (part_of, required_by). `lock`: for stop, kill and once:
+    the number that a lock file shows of it (sysmgr). `status`: for down: with which the keeper
+    ends.
     """
 
     verb: str
@@ -43,6 +44,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     timeout: float | None = None
     signal: int = 0
     state: str = ""
+    immediate: bool = False
     input: str = ""
     value: bool = True
     alone: bool = False

@@ -176,6 +176,7 @@ class RequestBody(msgspec.Struct, forbid_unknown_fields=True):
     timeout: float | None = None
     signal: str = ""
     state: str = ""
+    immediate: bool = False
     input: str = ""
     value: bool = True
     alone: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from stoker.errors import UsageError
+
 from ..call import Call
 from ..operation import change
 
@@ -10,4 +12,7 @@ __all__ = ["run"]
 
 def run(call: Call) -> int:
     """Ask for it, wait, and say how it ended."""
-    return change(call, "mark", call.names, state=call.arguments["state"])
+    state = call.arguments["state"]
+    if call.get("immediate") and state != "maintenance":
+        raise UsageError("--immediate is for maintenance")
+    return change(call, "mark", call.names, state=state, immediate=bool(call.get("immediate")))

@@ -188,7 +188,7 @@ class _Session:
             self.tree.ask("clear", good, why="svcadm clear")
         self._set("maint_off", good)
 
-    def do_mark(self, names: list[str], _flags: set[str], _text: str, state: str) -> None:
+    def do_mark(self, names: list[str], flags: set[str], _text: str, state: str) -> None:
         rows = self.tree.rows()
         good = names
         if state == "degraded":
@@ -197,8 +197,10 @@ class _Session:
                 if name not in good:
                     self.complain(f'Instance "{name}" is not in the online state.')
         if good:
-            self.tree.ask("mark", good, state=state, why="svcadm mark")
-        self._set("maint_on" if state == "maintenance" else "degraded", good)
+            at_once = state == "maintenance" and "I" in flags
+            self.tree.ask("mark", good, state=state, immediate=at_once, why="svcadm mark")
+        action = "maint_on_immediate" if "I" in flags else "maint_on"
+        self._set(action if state == "maintenance" else "degraded", good)
 
     def _set(self, action: str, names: Sequence[str]) -> None:
         for name in names:

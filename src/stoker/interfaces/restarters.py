@@ -1,0 +1,108 @@
+"""Restarters that are services themselves: a stream of what is asked of each, and what it answers.
+
+A stream begins with every instance that is the restarter's, and what is asked of each now; then it
+says `synced`, and goes on as long as the client reads. Who comes back after the manager or the
+restarter was replaced registers again, hears the same, and says how its instances are: so neither
+side has to remember what the other missed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from stoker.errors import UsageError
+from stoker.model import State, canonical
+
+from .asking import Ask
+from .roles import Role
+
+__all__ = ["RestarterEvent", "StateBody", "events", "told"]
+
+_STATES = tuple(str(state) for state in State)
+_WORD = re.compile(r"[a-z][a-z_]{0,63}\Z")
+
+
+class RestarterEvent(msgspec.Struct, omit_defaults=True):
+    """One line for a restarter. `event`: add_instance, remove_instance, enable, disable, start,
+    stop, refresh, signal, maintenance_on, maintenance_on_immediate, maintenance_off, degraded,
+    restore, dependency_cycle, invalid_dependency; about none: synced, replaced. `run`: which
+    answers have to name. `argv`: of start, the command of its definition. `force`: of stop,
+    whatever it takes.
+    """
+
+    event: str
+    fmri: str = ""
+    run: int = 0
+    argv: list[str] = []
+    force: bool = False
+    signal: int = 0
+    enabled: bool = False
+    state: str = ""
+    next_state: str = ""
+    reason: str = ""
+
+
+class StateBody(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of POST /v1/restarters/{fmri}/states. `run`: as the event had it. `next_state`: "" or
+    none where nothing is under way. `reason`: one word, as SMF's auxiliary states are; `text` for
+    people.
+    """
+
+    instance: str
+    run: int
+    state: str
+    next_state: str = ""
+    reason: str = ""
+    text: str = ""
+
+
+def events(ask: Ask) -> None:
+    """Register, and hear what is asked."""
+    fmri = ask.one()
+    ask.need(Role.OPERATE, [fmri])
+    ask.door.audit(ask, f"registers as the restarter {fmri}")
+    exchange = ask.exchange
+    exchange.begin_stream()
+    ends: list[Callable[[], object]] = []
+    over: list[bool] = []
+
+    def end() -> None:
+        if not over:
+            over.append(True)
+            for one in ends:
+                one()
+
+    def tell(event: dict[str, Any]) -> None:
+        if over:
+            return
+        exchange.write(msgspec.json.encode(msgspec.convert(event, RestarterEvent)) + b"\n")
+        if event["event"] == "replaced" or not exchange.room():
+            end()  # who does not read hears everything anew when it comes back
+            exchange.end_stream()
+
+    exchange.on_gone = end
+    ends.append(ask.manager.delegation.register(fmri, tell))
+    if over:
+        ends[0]()
+
+
+def told(ask: Ask) -> dict[str, Any]:
+    """Take a restarter's word."""
+    fmri = ask.one()
+    ask.need(Role.OPERATE, [fmri])
+    body = ask.body
+    following = "" if body.next_state == "none" else body.next_state
+    for state in (body.state, following or body.state):
+        if state not in _STATES:
+            raise UsageError(f"no such state: {state[:40]!r}", hint=", ".join(_STATES))
+    reason = "" if body.reason == "none" else body.reason
+    if reason and not _WORD.match(reason):
+        raise UsageError(f"a reason is one word, not {reason[:40]!r}", hint="method_failed, say")
+    name = canonical(body.instance)
+    said = (body.run, body.state, following, reason, body.text[:1000])
+    ask.manager.delegation.told(fmri, name, *said)  # and it has a turn
+    return {"version": 1, "instance": ask.manager.view(name)}
