@@ -61,7 +61,7 @@ from . import effects as _effects
 from . import events as _events
 from .effects import *  # noqa: F403
 from .events import *  # noqa: F403
-from .facts import Cause, Fault, Halt, Instance, Operation, Override
+from .facts import Cause, Customs, Fault, Halt, Instance, Operation, Override
 from .gates import Reason
 from .graph import hard_targets
 from .loops import cycle, draw, find_loops
@@ -78,6 +78,7 @@ __all__ = [
     *_events.__all__,
     "Behaviour",
     "Cause",
+    "Customs",
     "Engine",
     "Fault",
     "Halt",

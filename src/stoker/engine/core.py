@@ -14,7 +14,7 @@ from stoker.model import Intent, Stage, State
 from .causes import headline
 from .effects import Effect, Publish, Save, Unwatch, Wake, Watch
 from .events import Now
-from .facts import SECOND, STUCK, Cause, Instance, Operation
+from .facts import SECOND, STUCK, Cause, Customs, Instance, Operation
 from .lanes import Lane
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Core:
 
     def __init__(self, *, cap: int | None = None) -> None:
         self.cap = cap
+        self.customs = Customs()
         self.down_timeout: float | None = None
         self.instances: dict[str, Instance] = {}
         self.services: dict[str, list[Instance]] = {}

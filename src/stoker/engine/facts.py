@@ -25,6 +25,7 @@ __all__ = [
     "STALLED",
     "STUCK",
     "Cause",
+    "Customs",
     "Fault",
     "Halt",
     "Instance",
@@ -94,6 +95,20 @@ class Halt(NamedTuple):
     reason: str
     cause: Cause
     waits: bool = False
+
+
+class Customs(NamedTuple):
+    """Where releases of one system differ in what they make of the same graph (smf.md 10).
+
+    `dependents_first`: who is disabled waits for those that would restart with it. `any_optional`:
+    of a service that is waited for optionally one instance that is all right is enough, and those
+    that are disabled or in maintenance do not count. `bounced_by_return`: what runs restarts when a
+    target that it could do without comes back, where it restarts with that.
+    """
+
+    dependents_first: bool = True
+    any_optional: bool = False
+    bounced_by_return: bool = True
 
 
 class Member:

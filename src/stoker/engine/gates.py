@@ -260,7 +260,8 @@ def halt(core: Core, i: Instance) -> Halt | None:
     if core.shutdown is not None:
         return Halt("shutdown", Class.RESTART, "disable_request", core.shutdown.cause, True)
     if not i.effective:
-        return Halt("withdrawn", Class.RESTART, "disable_request", causes.choice(i), True)
+        waits = core.customs.dependents_first or i.override is not None
+        return Halt("withdrawn", Class.RESTART, "disable_request", causes.choice(i), waits)
     fault = i.static or i.fault
     if i.aside and i.static is None:
         return _set_aside(core, i)

@@ -160,7 +160,8 @@ def _bind(core: Core, group: Group) -> Group:
             group.departed_fault = max(group.departed_fault, i.departed_fault)
             group.departed_restart = max(group.departed_restart, i.departed_restart)
             group.refreshed = max(group.refreshed, i.refreshed)
-            group.arrived = max(group.arrived, i.arrived)
+            if core.customs.bounced_by_return:
+                group.arrived = max(group.arrived, i.arrived)
     return group
 
 

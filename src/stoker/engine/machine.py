@@ -15,7 +15,7 @@ from .basics import shut_down
 from .core import Core
 from .effects import Effect, Exit
 from .events import Adopted, Event, Now
-from .facts import Cause, Instance, Member
+from .facts import Cause, Customs, Instance, Member
 from .graph import build
 from .moves import change_of_mind, decide
 from .record import adopt, engine_record, instance_record, load, resend, restore
@@ -137,6 +137,12 @@ class Engine(Core):
                 operations.maybe_end(self, op)
         self.emit(Exit(self.shutdown.status))
 
+    def adapt(self, customs: Customs) -> None:
+        """Decide by these customs from now on."""
+        if customs != self.customs:
+            self.customs = customs
+            self.rebuild = True
+
     # -- state
 
     def take_changed(self) -> dict[str, dict[str, Any] | None]:
@@ -188,6 +194,7 @@ class Engine(Core):
         """An independent engine in the same state, for a dry run."""
         other = Engine(cap=self.cap)
         other.down_timeout = self.down_timeout
+        other.customs = self.customs
         rest = restore(other, self.records())
         other.now, other.turn = self.now, self.turn
         for i in self.instances.values():

@@ -309,7 +309,8 @@ def _up(core: Core, i: Instance, d: Definition) -> None:
         core.emit(ProbeOff(i.fmri, i.run, ("ready",)))
     for edge in i.watchers:
         group = edge.group
-        group.arrived = i.arrived
+        if core.customs.bounced_by_return:
+            group.arrived = i.arrived
         if group.rank >= RESTART_RANK and group.kind != "require_all":
             group.source = i
             core.mark(group.owner)

@@ -49,6 +49,7 @@ _EXCLUDE = 12
 _MAINTENANCE = 1 << 15
 _RUNS = 1 << 16
 _TANGLED = 1 << 17
+_APART = 1 << 18
 ABSENT = -1
 
 
@@ -98,7 +99,14 @@ def signature(core: Core, i: Instance) -> int:
         sig |= _RUNS
     if i.tangled and i.stage is Stage.IDLE and i.shown_state != State.UNINITIALIZED:
         sig |= _TANGLED
+    if core.customs.any_optional and _set_apart(i):
+        sig |= _APART  # so that the groups that cite it are looked at
     return sig
+
+
+def _set_apart(i: Instance) -> bool:
+    """Somebody does not want it to run: a service is not judged by it."""
+    return not i.effective or i.fault is not None or i.static is not None or i.removed
 
 
 def _healthy(i: Instance) -> bool:
@@ -191,6 +199,9 @@ def edge_value(core: Core, edge: Edge) -> int:
         return _of_instance(edge, several[0].sig)
     if not several:
         return _of_instance(edge, ABSENT)
+    if core.customs.any_optional and edge.group.kind == Grouping.OPTIONAL_ALL:
+        counted = [_of_instance(edge, i.sig) for i in several if not _set_apart(i)]
+        return max(counted, default=OK)
     values = [_of_instance(edge, i.sig) for i in several]
     if edge.group.kind in (Grouping.REQUIRE_ALL, Grouping.REQUIRE_ANY):
         return max(values)

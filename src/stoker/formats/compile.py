@@ -122,6 +122,10 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
         from .loaded import plumb_loaded
 
         definitions = plumb_loaded(definitions, loaded)
+    if settings.smf == "solaris10":
+        from .solaris10 import as_solaris10
+
+        definitions = [as_solaris10(one) for one in definitions]
     definitions = sorted(plumbed(definitions), key=lambda one: one.fmri)
     milestone = _milestone(surroundings.layer, previous is not None, definitions, mistakes)
     return Compiled(

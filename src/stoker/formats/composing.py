@@ -50,13 +50,13 @@ from .manifest_read import file_target
 from .privileges import capabilities_of
 from .services import Dependent
 
-__all__ = ["Doubt", "compose_definition", "dependency_of"]
+__all__ = ["NODAEMON", "RATE", "Doubt", "compose_definition", "dependency_of"]
 
 INCLUDE = os.path.abspath(f"{os.path.dirname(__file__)}/../compat/smf/smf_include.sh")
 """What methods may source, as Solaris has it in /lib/svc/share."""
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-RATE_COUNT, RATE_PERIOD = 5, 600.0
+RATE = (5, 600.0)
 NODAEMON = 94  # SMF_EXIT_NODAEMON
 FATAL = (95, 96, 99, 100)  # SMF_EXIT_ERR_FATAL, _CONFIG, _NOSMF, _PERM
 FAILURES = 3
@@ -369,7 +369,7 @@ class _Composer:
                 delay=1.0, factor=1.0, cap=1.0, jitter=0.0, reset_after=1.0, failures=FAILURES,
                 fatal_exits=(96,), late_is_final=final,
             )  # fmt: skip
-        count, period = RATE_COUNT, RATE_PERIOD
+        count, period = RATE
         own = (self.one("startd", "critical_failure_count"),
                self.one("startd", "critical_failure_period"))  # fmt: skip
         if all(own):

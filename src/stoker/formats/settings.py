@@ -124,6 +124,8 @@ SETTINGS = Table(
         "logind announces it", '["TIME", "MOUNTS", "NETWORK"]'),
     Key("spawner", Choice("own", "start-stop-daemon", what="spawner"),
         "what starts processes: ourselves, or Debian's start-stop-daemon(8)", f'"{_is.spawner}"'),
+    Key("smf", Choice("illumos", "solaris10", what="release"),
+        "where releases of SMF differ, the one whose customs hold", f'"{_is.smf}"'),
     Key("log", LOG, "how output is kept where a definition does not say"),
     Key("signals", _Meanings(),
         '[signals], what a signal to the keeper means: "down", "reload", "ignore", or the services '

@@ -64,6 +64,7 @@ ABOUT: dict[str, Any] = {
     "containment": str,
     "notices": list[str],
     "cursor": int,
+    "smf": str,
 }
 INSTANCES: dict[str, Any] = {"instances": list[InstanceView]}
 STATUS: dict[str, Any] = {"status": StatusView, "mistakes": list[dict[str, Any]]}
@@ -113,6 +114,7 @@ def about(ask: Ask) -> dict[str, Any]:
         "place": manager.place.name,
         "kind": manager.place.kind,
         "cursor": manager.cursor,
+        "smf": manager.settings.smf,
         **manager.about(),
     }
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from stoker.engine import (
     Asked,
+    Customs,
     Defined,
     Due,
     Effect,
@@ -63,6 +64,7 @@ __all__ = ["Manager"]
 _ROUNDS, _ENOUGH = 4, 64
 _LEAVING = 2_000_000_000  # nanoseconds that the end waits for choices to become durable
 _PARTING = 50_000_000  # nanoseconds from asking for a new keeper to making room for a new manager
+_CUSTOMS = {"solaris10": Customs(False, True, False)}
 _GRACE = 5.0  # seconds that the keeper gives to what is still below it
 
 
@@ -366,6 +368,7 @@ class Manager:
         self.settings = compiled.settings
         self.engine.cap = self.settings.concurrency
         self.engine.down_timeout = self.settings.down_timeout
+        self.engine.adapt(_CUSTOMS.get(self.settings.smf, Customs()))
         intents = self.link.intents if self.link is not None else {}
         self.watching.follow(compiled)
         self.remarks.follow(compiled.definitions)

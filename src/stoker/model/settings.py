@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     machine to sleep. `spawner`: what starts processes, "own" or "start-stop-daemon". `directories`:
     further directories of definitions (absolute), after those of the place: what stands first
     counts. `manifests`: directories of service bundles, read with all below them, after these.
+    `smf`: where releases of SMF differ, which one's customs hold: "illumos" or "solaris10".
     `signals`: what the keeper's signals mean, by number: "down", "reload", "ignore", or patterns of
     the services whose main processes get it; of one that is not named, what it always means.
     """
@@ -59,4 +60,5 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     spawner: str = "own"
     directories: tuple[str, ...] = ()
     manifests: tuple[str, ...] = ()
+    smf: str = "illumos"
     signals: dict[int, str | tuple[str, ...]] = {}

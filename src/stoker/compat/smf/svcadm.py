@@ -121,7 +121,7 @@ class _Session:
             except NoSuchService as error:
                 self.complain(error.message)
                 continue
-            if len(them) > 1 and self._partly(pattern, known):
+            if len(them) > 1 and (self._partly(pattern, known) or self.tree.solaris10):
                 shown = "\n".join(f"\t{name}" for name in them)
                 self.complain(f"Pattern '{pattern}' matches multiple instances:\n{shown}")
                 continue

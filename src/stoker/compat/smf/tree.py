@@ -21,6 +21,16 @@ from stoker.model import Group, Place, Property, compose, service_of
 __all__ = ["Tree", "as_body", "difference"]
 
 LARGEST = 900_000  # bytes of one request
+_OF_SOLARIS10 = (
+    "administrative_request",
+    "dependency_cycle",
+    "fault_threshold_reached",
+    "invalid_dependency",
+    "invalid_restarter",
+    "method_failed",
+    "restarting_too_quickly",
+)
+"""The auxiliary states that it knows."""
 VOLATILE = ("restarter", "restarter_actions", "general_ovr", "options_ovr")
 
 
@@ -31,6 +41,7 @@ class Tree:
         self.place = place if place is not None else place_of()
         self._client: Client | None = None
         self._rows: dict[str, dict[str, Any]] | None = None
+        self._smf: str | None = None
         self.files: dict[str, Service] = {}
         self.imported: dict[str, Service] = {}
         self.admin: dict[str, dict[str, OverlayGroup]] = {}
@@ -84,6 +95,13 @@ class Tree:
         if self._client is None:
             self._client = connect(self.place)
         return self._client
+
+    @property
+    def solaris10(self) -> bool:
+        """Whether the customs of Solaris 10 hold. Raises NoManager."""
+        if self._smf is None:
+            self._smf = str(self.client.get("/v1").get("smf"))
+        return self._smf == "solaris10"
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """The listing of the manager by FMRI; empty where none runs."""
@@ -186,6 +204,8 @@ class Tree:
         found["general"] = Group("framework", general)
         if row["wanted"] != row["enabled"]:
             found["general_ovr"] = Group("framework", {"enabled": _flag(row["wanted"])})
+        if self.solaris10 and row["reason"] not in _OF_SOLARIS10:
+            row = row | {"reason": "none"}
         found["restarter"] = Group("framework", _restarter(row))
         return found
 
