@@ -94,7 +94,10 @@ done
 mariadb -Ne "select concat('maria', 'db')"
 dbus-send --system --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.ListNames
 logger said by a test
-tail -n 1 /var/log/syslog
+for _ in $(seq 60); do
+  grep 'said by a test' /var/log/syslog && break
+  sleep 1
+done
 stoker -C /srv/services down
 """
 
@@ -120,6 +123,7 @@ def root() -> Iterator[Path]:
     folder.chmod(0o755)
     try:
         run("mmdebstrap", "--mode=root", "--variant=minbase", f"--include={','.join(PACKAGES)}",
+            "--dpkgopt=force-unsafe-io",  # what is thrown away need not survive a power cut
             "bookworm", folder / "root", timeout=5400)  # fmt: skip
         yield folder / "root"
     finally:
