@@ -32,6 +32,14 @@ def processes(machine: Machine) -> dict[str, int]:
     return {one[0]: int(one[1]) for one in words if one[0] in ("manager", "recorder", "director")}
 
 
+def up(machine: Machine, name: str, text: str, **environment: str) -> None:
+    """Boot with one service, until that is online."""
+    machine.define(name, text)
+    machine.boot(**environment)
+    machine.expect("normal: done")
+    machine.stoker("wait", "--for", "online", name)
+
+
 def state(machine: Machine, name: str) -> str:
     done = machine.stoker("ls", "--json", name, check=False)
     rows = json.loads(done.stdout)["instances"] if done.returncode == 0 else []
@@ -73,6 +81,31 @@ def test_it_comes_up_keeps_its_programs_and_goes_down_in_order(machine: Machine)
     assert (machine.root / "log/hook").exists(), "what the target wants runs"
     log = (machine.root / "log/stoker/stoker.log").read_text()
     assert "everything is down" in log
+
+
+SLOW = """
+model = "transient"
+enabled = false
+exec_start = "touch /run/begun; until [ -e /run/go ]; do sleep 0.1; done"
+ready = { exit = true }
+wanted_by = ["target/sysinit"]
+before = ["target/sysinit"]
+"""
+
+
+@pytest.mark.long
+def test_a_director_that_is_killed_while_it_boots_has_one_that_goes_on(machine: Machine) -> None:
+    machine.define("slow", SLOW)
+    machine.boot()
+    machine.eventually(
+        lambda: machine.run("test", "-e", "/run/begun", check=False).returncode == 0, "no sysinit"
+    )
+    machine.run("kill", "-KILL", str(processes(machine)["director"]))
+    machine.run("touch", "/run/go")
+    machine.expect("sysinit: done")
+    machine.expect("normal: done")
+    machine.signal(NUMBERS["poweroff"])
+    assert machine.ended() == "off"
 
 
 def test_emergency_is_a_shell_and_nothing_else(machine: Machine) -> None:
@@ -153,10 +186,7 @@ ready = { log = "up" }
 
 
 def test_what_the_end_waits_for_is_shown_and_keys_are_heard(machine: Machine) -> None:
-    machine.define("deaf", STUBBORN)
-    machine.boot()
-    machine.expect("normal: done")
-    machine.stoker("wait", "--for", "online", "deaf")
+    up(machine, "deaf", STUBBORN)
     machine.stoker("poweroff", check=False)
     machine.expect("waiting for deaf")
     machine.type("e")
@@ -170,10 +200,7 @@ def test_what_the_end_waits_for_is_shown_and_keys_are_heard(machine: Machine) ->
 
 @pytest.mark.long
 def test_a_person_need_not_wait(machine: Machine) -> None:
-    machine.define("deaf", STUBBORN)
-    machine.boot()
-    machine.expect("normal: done")
-    machine.stoker("wait", "--for", "online", "deaf")
+    up(machine, "deaf", STUBBORN)
     machine.stoker("reboot", check=False)
     machine.expect("waiting for deaf")
     machine.type("s")
@@ -182,10 +209,7 @@ def test_a_person_need_not_wait(machine: Machine) -> None:
 
 @pytest.mark.long
 def test_there_is_a_limit_to_all_waiting(machine: Machine) -> None:
-    machine.define("deaf", STUBBORN)
-    machine.boot(STOKER_SHUTDOWN_LIMIT="2")
-    machine.expect("normal: done")
-    machine.stoker("wait", "--for", "online", "deaf")
+    up(machine, "deaf", STUBBORN, STOKER_SHUTDOWN_LIMIT="2")
     machine.stoker("halt", check=False)
     machine.expect("halt: took too long, and is killed")
     machine.expect("not everything went down within 2 s; the rest is killed")
@@ -194,20 +218,24 @@ def test_there_is_a_limit_to_all_waiting(machine: Machine) -> None:
 
 @pytest.mark.long
 def test_a_hung_manager_holds_up_no_end(machine: Machine) -> None:
-    machine.define("web", SERVICE)
-    machine.boot()
-    machine.expect("normal: done")
+    up(machine, "web", SERVICE)
     machine.run("kill", "-STOP", str(processes(machine)["manager"]))
     machine.signal(NUMBERS["reboot"])
     assert machine.ended() == "restart"
 
 
 @pytest.mark.long
+def test_keys_do_what_they_are_for_when_a_manager_hangs(machine: Machine) -> None:
+    up(machine, "web", SERVICE)
+    machine.run("kill", "-STOP", str(processes(machine)["manager"]))
+    machine.signal(signal.SIGINT)
+    machine.expect("secure-attention-key: reboot instead")
+    assert machine.ended() == "restart"
+
+
+@pytest.mark.long
 def test_programs_are_replaced_and_a_shutdown_is_taken_back(machine: Machine) -> None:
-    machine.define("web", SERVICE)
-    machine.boot()
-    machine.expect("normal: done")
-    machine.stoker("wait", "--for", "online", "web")
+    up(machine, "web", SERVICE)
     before = processes(machine)
     pid = json.loads(machine.stoker("ls", "--json", "web").stdout)["instances"][0]["pid"]
     machine.stoker("reexec")
