@@ -136,7 +136,7 @@ def _emptied(folder: str) -> None:
 
 def _kept(path: str, instead: str) -> str:
     """Where something is kept: in its directory on disk, or in memory while that cannot be had."""
-    point = filesystems.lacking(path)
+    point = filesystems.lacking(path) if early.kind() == "machine" else ""  # else: not our disks
     if not point and filesystems.writable(path):
         return path
     why = f"{point} is not mounted" if point else f"{path} cannot be written"

@@ -10,7 +10,7 @@ import pytest
 
 from stoker.linux import files, mounts
 from stoker.linux.mounts import Entry, Mount
-from stoker.system import boot, children, filesystems
+from stoker.system import boot, children, early, filesystems
 
 FSTAB = mounts.fstab
 READ_ONLY = frozenset(("ro",))
@@ -121,6 +121,19 @@ def test_nothing_is_kept_below_what_is_to_be_mounted_later() -> None:
     assert filesystems.lacking("/var/lib/stoker", table, {"/", "/var"}) == ""
     assert filesystems.lacking("/var/log/stoker", table, {"/", "/var"}) == ""
     assert filesystems.lacking("/variable", table, {"/"}) == ""
+
+
+@pytest.mark.parametrize("kind", ["machine", "namespace", "container"])
+def test_what_others_mount_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(boot, "say", said.append)
+    monkeypatch.setattr(early, "kind", lambda: kind)
+    monkeypatch.setattr(filesystems, "lacking", lambda _path: "/var")
+    found = boot._kept(str(tmp_path), "/run/instead")
+    assert found == ("/run/instead" if kind == "machine" else str(tmp_path))
+    assert len(said) == (kind == "machine")
 
 
 def test_choices_that_can_only_be_read_still_count(
