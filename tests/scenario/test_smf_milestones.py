@@ -31,6 +31,8 @@ def chain(place: Scenario) -> None:
     place.toml("other", SLEEP)
     place.toml("some", SLEEP)
     place.toml("off", f"{SLEEP}enabled = false\n")
+    # One that waits for a milestone that is not here keeps nobody from setting another.
+    place.toml("lost", f"{SLEEP}enabled = false\n" + NEEDS.format("milestone/name-services"))
 
 
 def up(place: Scenario) -> set[str]:

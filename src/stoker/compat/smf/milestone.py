@@ -61,7 +61,7 @@ def set_milestone(tree: Tree, name: str, default: bool) -> int | None:
     tree.again(change)
     answer = tree.reload()
     tree.read_stored()
-    wrong = [one for one in answer["mistakes"] if "milestone" in one["message"]]
+    wrong = [one for one in answer["mistakes"] if one["message"].startswith("the milestone ")]
     if wrong:
         raise StokerError(wrong[0]["message"], hint=wrong[0]["hint"])
     number = answer["operation"]
