@@ -162,7 +162,7 @@ def another_logs_in(machine: Machine) -> None:
     refused = typed(machine, "stoker --system restart cron")
     assert "restarted" not in refused
     machine.console.send("exit\n")
-    machine.until("stoker", "ls", "user:ada", shows="disabled")
+    machine.until("stoker", "ls", "user:ada", shows="(?m)^disabled ")
     assert "ada" not in machine.run("ps", "-eo", "user=").ok()
 
 

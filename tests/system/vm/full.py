@@ -87,7 +87,7 @@ def tree(folder: Path, packages: Iterable[str] = PACKAGES) -> Path:
     root = folder / "root"
     options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
     include = f"--include={','.join(packages)}"
-    run("mmdebstrap", "--mode=root", "--variant=minbase", include,
+    run("mmdebstrap", "--mode=root", "--variant=minbase", "--skip=cleanup/apt", include,
         "--aptopt=APT::Install-Recommends false", *options, "bookworm", root)  # fmt: skip
     return root
 
