@@ -47,6 +47,8 @@ and inheritable; times are CLOCK_MONOTONIC seconds or empty; near and far are th
             last-exit-told wanted-prefixes…
     NEWS role names…              names it wanted and was not yet sent
     EXIT … · SIGNAL …             as on the channel, oldest first
+    WANTED STOP status …          what a director has been told of, or will be
+    EMERGENCY pid                 of what lets a person in
     END
 """
 
@@ -302,7 +304,6 @@ class Keeper:
         self.impatience = 0  # how often we had TERM and INT
         self.step: int | None = None  # of STEPS; None: nobody has said STOP
         self.status, self.deadline, self.grace = 0, 0.0, 0.0  # of that
-        self.patience = 0.0  # until when, at the end, a recorder may take to begin
         self.asked: set[tuple[int, int]] = set()  # who had its TERM: pid and start time
         self.successor: tuple[list[str], list[str]] | None = None  # what EXEC said
         self.more = False  # the next turn is to come at once
@@ -329,6 +330,14 @@ class Keeper:
         fcntl.flock(self.held["lock"], fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(self.held["lock"], 0)
         os.pwrite(self.held["lock"], b"%d\n" % os.getpid(), 0)
+
+    def other(self) -> str:
+        """The pid of the keeper that has the place, for people."""
+        try:
+            with open(os.path.join(self.run_directory, "lock"), encoding="ascii") as file:
+                return file.readline().strip() or "another"
+        except (OSError, ValueError):
+            return "another"
 
     def open(self) -> None:
         """Log, descriptors, listener and link: all there before a program asks for them."""
@@ -813,7 +822,6 @@ class Keeper:
         if self.step == 2:  # nothing writes now but us: let the recorder see the ends of it
             for name in [n for n in self.held if not n.startswith(RECORDERS)]:
                 os.close(self.held.pop(name))
-            self.patience = now() + 5.0
             self.deadline = now() + max(self.grace, 5.0)
         elif self.step == 3:
             self.recorder.restart_at = None
@@ -829,13 +837,14 @@ class Keeper:
         """May the recorder be asked to end? One that has only just begun has read nothing yet."""
         if self.recorder.restart_at is not None:
             return False
-        return not family or self.recorder.ready_at is not None or now() >= self.patience
+        return not family or self.recorder.ready_at is not None
 
     def drains(self, status: int) -> bool:
         """Is a successor of this recorder, while all stops, to read what it left unread?"""
         assert self.step is not None
         if self.step == 2:
-            return bool(status) and now() < self.deadline and self.recorder.failures < MOST_DRAINS
+            ended = status in (0, -signal.SIGTERM)
+            return not ended and now() < self.deadline and self.recorder.failures < MOST_DRAINS
         return self.step < 2
 
     def family(self, step: int) -> dict[int, int]:
@@ -903,6 +912,10 @@ class Keeper:
             yield from (pack("NEWS", p.role, *batch) for batch in batches(p.news))
         yield from self.exits
         yield from (pack("SIGNAL", *signals) for signals in self.signals.items())
+        if self.wanted:
+            yield pack("WANTED", *self.wanted)
+        if self.emergency_pid:
+            yield pack("EMERGENCY", self.emergency_pid)
         yield pack("END")
 
     def take(self, memory: int) -> None:
@@ -935,6 +948,11 @@ class Keeper:
                 self.exits.append(record)
             elif kind == "SIGNAL":
                 self.signals[int(args[0])] = self.signals.get(int(args[0]), 0) + int(args[1])
+            elif kind == "WANTED" and self.director:
+                self.wanted = args
+                self.director.queue.append(pack("WANTED", *args))
+            elif kind == "EMERGENCY":
+                self.emergency_pid = int(args[0])
 
     def inherit(self, program: Program, words: list[str]) -> None:
         """A program out of a handover: one that lives on, or is to be started."""
@@ -1015,16 +1033,13 @@ def main(argv: list[str]) -> int:
             subreaper()
         os.chdir("/")
         keeper.open()
-    except BlockingIOError:
-        with open(os.path.join(keeper.run_directory, "lock"), encoding="ascii") as file:
-            who = file.readline().strip() or "another"
-        print(f"stoker: keeper {who} has {keeper.run_directory}", file=sys.stderr)
-        return 75
     except (OSError, ValueError) as error:
-        print(f"stoker: keeper: {error}", file=sys.stderr)
+        taken = isinstance(error, BlockingIOError)
+        why = f" {keeper.other()} has {keeper.run_directory}" if taken else f": {error}"
+        print(f"stoker: keeper{why}", file=sys.stderr)
         if os.getpid() == 1 and keeper.emergency:
             keeper.last_resort()
-        return 1
+        return 75 if taken else 1
     return keeper.run()
 
 

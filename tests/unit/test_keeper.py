@@ -602,7 +602,7 @@ def test_a_second_request_while_stopping_ends_the_grace(place: Place) -> None:
     manager, recorder = place.both()
     manager.talk.ready()
     manager.do("signal.signal(15, signal.SIG_IGN)")
-    recorder.talk.want("x")
+    recorder.talk.ready()
     manager.talk.stop(4, 100_000)
     until(lambda: "stopping with status 4" in place.log.read_text(), "it does not stop")
     os.kill(place.pid, signal.SIGINT)
@@ -918,6 +918,20 @@ def test_a_director_gets_the_signals_and_the_last_word(place: Place) -> None:
     assert place.ended() == 0
     told = Path(f"{place.run}.end").read_text().split()
     assert told == [str(place.pid), "poweroff", "now"], "the keeper itself became what ends it"
+
+
+def test_what_a_director_was_told_is_known_to_the_keepers_successor(place: Place) -> None:
+    manager, _, director = a_machine(place)
+    command = manager.hello().command
+    manager.talk.ready()
+    director.talk.ready()
+    manager.talk.stop(3, 1.0)
+    assert director.packet("WANTED").args == ("STOP", "3", "1.0")
+    manager.talk.exec(list(command))
+    assert director.packet("TAKEN").args[1] == "1"
+    assert director.packet("WANTED").args == ("STOP", "3", "1.0")
+    director.kill()
+    assert place.next("director").packet("WANTED").args == ("STOP", "3", "1.0")
 
 
 def test_a_signal_that_a_dead_director_did_not_read_goes_to_the_next(place: Place) -> None:
