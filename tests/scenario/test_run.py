@@ -170,7 +170,10 @@ def test_a_recorder_that_dies_takes_nothing_along(place: Scenario) -> None:
     before = recorder()[0]
     os.kill(before, signal.SIGKILL)
     place.until(lambda: recorder()[0] != before and recorder()[1] == "ready", "another")
-    assert ended(run, "two\n")[:2] == (5, ["command: two"])
+    status, lines, _ = ended(run, "two\n")
+    # What it was handing on in the moment of its death may be handed on once more, and is not lost.
+    assert (status, lines[-1:]) == (5, ["command: two"])
+    assert lines[:-1] in ([], ["command: one"])
 
 
 def test_much_output_is_all_handed_on(place: Scenario) -> None:
