@@ -16,7 +16,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -331,7 +331,14 @@ class Storm:
                 changes = self.place.stoker("history", "--transitions", "--json", name).out
                 rows = self.place.stoker("history", "--json", name).out
                 where = (name, sorted(wrong, key=str)[:6], count)
-                raise AssertionError(f"{where}\n{rows}\n{changes}\n{self.place.manager_log()}")
+                raise AssertionError(f"{where}\n{rows}\n{changes}\n{self.lives_and(wrong)}")
+
+    def lives_and(self, wrong: Iterable[tuple[int, int, int | None]]) -> str:
+        """What the log has of the lives of our programs, and of these processes."""
+        words = (" keeper: ", "generation ", *(f" {pid} " for _run, pid, _status in wrong))
+        texts = [path.read_text(errors="replace") for path in self.place.base.rglob("stoker*.log*")]
+        lines = [line for text in texts for line in text.splitlines()]
+        return "\n".join(line for line in lines if any(word in line for word in words))
 
     def _settled(self, name: str) -> bool:
         row = self.place.instance(name)
