@@ -241,7 +241,9 @@ class Keeping:
         if packet.verb == "EXIT":
             told = channel.Exit.of(packet)
             self._told[told.seq] = told
-            if self._is_new(told):
+            if told.seq > max(self.heard, self._seen) + 1:
+                self.ask()  # one before it came with an answer to another question
+            elif self._is_new(told):
                 self.exited(told)
         elif packet.verb == "SIGNAL":
             self.signalled(int(packet.args[0]), int(packet.args[1]))
