@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -327,6 +328,8 @@ def test_abandoned_processes_are_told_of_when_they_end(bench: Any, alive: Any) -
 def test_usage_shows_the_tree(bench: Any) -> None:
     bench.sh("a", "sleep 600 & echo $! > child; wait")
     child = int(bench.content("child"))
+    command = Path(f"/proc/{child}/cmdline")
+    bench.until(lambda: b"sleep" in command.read_bytes(), "it is the program that was asked for")
     usage = bench.executor.usage(A)
     rows = [(one.pid, one.depth) for one in usage.processes]
     assert rows == [(bench.told.of("spawned")[0][3], 0), (child, 1)]
