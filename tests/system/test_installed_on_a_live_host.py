@@ -94,8 +94,12 @@ def test_runit(host: Host, packages: Callable[..., None]) -> None:
     comes(host)
     pid = web(host)
 
+    supervised = host.root / "etc/sv/stoker/supervise/pid"
     for _ in range(2):  # first it is the keeper that runsv has started, then one who looks on
+        before = ("", supervised.read_text())
         host.run(*sv, "restart", "stoker")
+        # It starts `run` after a pause, in which it would pass no command on.
+        host.until(lambda before=before: supervised.read_text() not in before, "no other `run`")
         assert web(host) == pid
     host.run(*sv, "reload", "stoker")
     assert web(host) == pid
