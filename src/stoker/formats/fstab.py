@@ -224,10 +224,12 @@ class _Fstab:
         ours = {"defaults", "noauto", "nofail", "failok", "late", "sw", "_netdev"}
         given = [one for one in line.options if one not in ours and one[:2] != "x-"]
         words = ["-o", ",".join(given)] if given else []
+        real = f'"$(readlink -f {shlex.quote(line.device or line.source)})"'
+        on = f"cut -d' ' -f1 /proc/swaps | grep -qxFe {real}"
         values: dict[str, Any] = {
             "description": f"swaps to {line.source}",
-            **_work(["swapon", *words, line.source], "90s"),
-            "exec_stop": ["swapoff", line.source],
+            **_work(f"{on} && exit 0; exec {shlex.join(['swapon', *words, line.source])}", "90s"),
+            "exec_stop": f"{on} || exit 0; exec {shlex.join(['swapoff', line.source])}",
             "enabled": False,
             "before": ["target/unmount"],
         }

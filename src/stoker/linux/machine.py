@@ -1,4 +1,5 @@
-"""Calls that concern the whole machine: mount(2), umount2(2), swapoff(2), reboot(2), the keys.
+"""Calls that concern the whole machine: mount(2), umount2(2), swapoff(2), reboot(2), its keys and
+where it is (settimeofday(2)).
 
 Who may not, or has no such thing, gets an OSError with its errno; nothing is decided here.
 """
@@ -26,6 +27,7 @@ __all__ = [
     "alt_up_spawns",
     "mount",
     "reboot",
+    "set_zone",
     "swap_off",
     "unmount",
 ]
@@ -60,6 +62,14 @@ def swap_off(path: str) -> None:
     """swapoff(2). Raises OSError."""
     if _libc.swapoff(os.fsencode(path)) != 0:
         _fail(path)
+
+
+def set_zone(west: int) -> None:
+    """Tell the kernel how many minutes west of UTC its hardware's clock goes. The first call since
+    the boot moves the time by as much, no other does (settimeofday(2)). Raises OSError.
+    """
+    if _libc.settimeofday(None, struct.pack("ii", west, 0)) != 0:
+        _fail("settimeofday")
 
 
 def reboot(command: int) -> None:

@@ -60,6 +60,7 @@ def _boot(words: list[str]) -> None:
     _try("cgroups", early.use_controllers)
     if early.kind() == "machine":
         _try("hotkeys", early.take_keys, quietly=True)
+        _try("hardware clock", early.warp_clock)
         _try("file systems", filesystems.open_disks)
         _try("clock", lambda: early.set_clock((f"{STATE}/repository.db", f"{LOGS}/stoker.log")))
     _try("locale", lambda: os.environ.update(early.locale()))

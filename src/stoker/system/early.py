@@ -6,10 +6,13 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 
 from stoker.linux import cgroup, machine
 
-__all__ = ["kind", "locale", "set_clock", "set_hostname", "take_keys", "use_controllers"]
+__all__ = [
+    *("kind", "locale", "set_clock", "set_hostname", "take_keys", "use_controllers", "warp_clock"),
+]
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LOCALES = ("/etc/locale.conf", "/etc/default/locale", "/etc/sysconfig/i18n",
@@ -99,6 +102,34 @@ def set_clock(
     else:
         time.clock_settime(time.CLOCK_REALTIME, latest)
     return latest
+
+
+def warp_clock(
+    adjusted: str = "/etc/adjtime",
+    zone: str = "/etc/localtime",
+    now: float | None = None,
+    *,
+    set_zone: Callable[[int], object] = machine.set_zone,
+) -> int | None:
+    """Where the hardware's clock shows local time (hwclock(8)), the kernel took that for UTC: put
+    its time right. Before file systems are checked, which were written in a future else. Returns
+    the minutes west of UTC, None for a clock that shows UTC. Raises OSError, ValueError.
+    """
+    try:
+        with open(adjusted, encoding="utf-8") as file:
+            if "LOCAL" not in file.read().split():
+                return None
+    except FileNotFoundError:
+        return None
+    from datetime import UTC, datetime, timedelta
+    from zoneinfo import ZoneInfo
+
+    with open(zone, "rb") as rules:
+        here = ZoneInfo.from_file(rules)
+    shown = datetime.fromtimestamp(time.time() if now is None else now, UTC).replace(tzinfo=here)
+    west = -(shown.utcoffset() or timedelta()) // timedelta(minutes=1)
+    set_zone(west)
+    return west
 
 
 def use_controllers() -> None:

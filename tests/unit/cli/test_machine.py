@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from stoker import system
 from stoker.cli.call import Call
 from stoker.cli.commands.check import look_over
 from stoker.cli.machine import LIST, File, Placing, contents, is_machine
@@ -146,6 +147,27 @@ def test_twice_is_as_once(root: Path) -> None:
     before = tree(root)
     assert set(install(root).values()) == {"none"}
     assert tree(root) == before
+
+
+def test_the_installed_one_leaves_itself_where_it_is(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a machine calls it after a change of its fstab."""
+    install(root)
+    before = tree(root)
+    part, there = sys.modules["stoker.cli.machine.belonging"], root / "usr/lib/stoker/python"
+    monkeypatch.setattr(part, "_home", lambda name: str(there / name))
+    monkeypatch.setattr(sys, "executable", str(root / "usr/bin" / PYTHON))
+    folder = there / "stoker/system/debian"
+    folder.mkdir(parents=True)
+    shutil.copy(Path(system.__file__).parent / "debian/getty.toml", folder)
+    with (root / "etc/fstab").open("a") as file:
+        file.write("/dev/c /more ext4\n")
+    acts = install(root)
+    assert acts["/usr/lib/stoker/python/h11/__init__.py"] == "none"
+    assert acts["/etc/stoker/services/mount-more.toml"] == "write"
+    kept = {path for path in before if "stoker/python/" in path}
+    assert kept <= set(tree(root))
 
 
 def test_nothing_of_ours_is_compiled_at_a_boot(root: Path) -> None:

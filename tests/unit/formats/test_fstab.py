@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import subprocess
 import tomllib
 from pathlib import Path
@@ -87,6 +89,37 @@ def test_what_waits_for_a_mount() -> None:
     assert found["mount/srv/my_data"]["wanted_by"] == ["target/local-fs", "target/sysinit"]
     assert found["mount/srv/my_data"]["before"] == ["target/unmount"]  # nofail
     assert set(found["swap/swapfile"]["before"]) == {"target/swapauto", "target/unmount"}
+
+
+@pytest.mark.parametrize(
+    ("swaps", "started", "stopped"),
+    [("", "swapon -o pri=3 FILE\n", ""), ("FILE file 16380 0 3\n", "", "swapoff FILE\n"),
+     ("FILE2 file 16380 0 3\n", "swapon -o pri=3 FILE\n", "")],
+)  # fmt: skip
+def test_swap_is_begun_and_ended_once(
+    tmp_path: Path, swaps: str, started: str, stopped: str
+) -> None:
+    """swapon(8) and swapoff(8) fail where there is nothing to be done."""
+    real, link, table = tmp_path / "real", tmp_path / "a link", tmp_path / "swaps"
+    real.write_text("")
+    link.symlink_to(real)
+    table.write_text(f"Filename Type Size Used Priority\n{swaps.replace('FILE', str(real))}")
+    for name in ("swapon", "swapoff"):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\necho {name} "$@"\n')
+        program.chmod(0o755)
+    line = str(link).replace(" ", "\\040") + " none swap sw,pri=3 0 0\n"
+    ((_, swap),) = converted(line).items()
+    for key, said in (("exec_start", started), ("exec_stop", stopped)):
+        done = subprocess.run(
+            ["/bin/sh", "-c", swap[key].replace("/proc/swaps", shlex.quote(str(table)))],
+            env={**os.environ, "PATH": f"{tmp_path}/bin:/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, said.replace("FILE", str(link))), done.stderr
 
 
 def test_noauto_is_there_for_who_starts_it_and_brings_its_check_along() -> None:

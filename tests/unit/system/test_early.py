@@ -37,6 +37,29 @@ def test_a_clock_that_stood_still_goes_on_where_files_end(tmp_path: Path) -> Non
     assert told == [5000.0], "a clock that goes is left alone"
 
 
+def zone_of(path: Path, east: int) -> Path:
+    """A zone without summer time (tzfile(5)), `east` seconds off."""
+    counts = struct.pack(">6l", 0, 0, 0, 0, 1, 4)
+    path.write_bytes(b"TZif" + bytes(16) + counts + struct.pack(">lbb", east, 0, 0) + b"LOC\0")
+    return path
+
+
+def test_a_hardware_clock_in_local_time_is_put_right(tmp_path: Path) -> None:
+    adjusted, told = tmp_path / "adjtime", list[int]()
+
+    def warp(east: int = 0) -> int | None:
+        zone = zone_of(tmp_path / "zone", east)
+        return early.warp_clock(str(adjusted), str(zone), 1e9, set_zone=told.append)
+
+    assert warp(3600) is None, "no file: it shows UTC"
+    adjusted.write_text("0.0 0 0.0\n0\nUTC\n")
+    assert warp(3600) is None
+    assert told == []
+    adjusted.write_text("0.0 0 0.0\n0\nLOCAL\n")
+    assert (warp(-5 * 3600), warp(9 * 3600), warp(5400)) == (300, -540, -90)
+    assert told == [300, -540, -90]
+
+
 def test_a_directory_takes_files_or_it_does_not(tmp_path: Path) -> None:
     assert filesystems.writable(str(tmp_path / "made/below"))
     assert list((tmp_path / "made/below").iterdir()) == []

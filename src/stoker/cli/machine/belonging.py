@@ -1,6 +1,6 @@
 """What belongs into a root file system of which stoker is the init.
 
-Our packages, unless they are there already; three programs and the links to them; the boot services
+Our packages, unless somebody else put them there; three programs and the links to them; the boot services
 for Debian, each where what it needs is installed; and what fstab comes to.
 """
 
@@ -69,7 +69,9 @@ def _python(placing: Placing) -> tuple[str, list[str], list[str]]:
     program = os.path.realpath(sys.executable)
     inside = [_inside(placing, path) for path in (*map(os.path.dirname, homes), program)]
     if all(inside):
-        return inside[-1], list(dict.fromkeys(inside[:-1])), []
+        path = list(dict.fromkeys(inside[:-1]))
+        # Called from what an install before this one copied there: that belongs there still.
+        return inside[-1], path, homes if path == [PACKAGES] else []
     wanted = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     for place in ("/usr/bin", "/usr/local/bin"):
         if os.path.isfile(placing.real(f"{place}/{wanted}")):
