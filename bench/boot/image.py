@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vm import Kernel, Machine, fetch_kernel
-from vm.full import PACKAGES, PASSWORD, UNITS, bootable, disk_of, installed, tree, write
+from vm.full import NETWORK, PACKAGES, PASSWORD, UNITS, bootable, disk_of, installed, tree, write
 
 __all__ = ["INITS", "Init", "Image", "make"]
 
@@ -41,6 +41,8 @@ _FILES = {
         "auto lo\niface lo inet loopback\n"
         "auto eth0\niface eth0 inet static\n  address 10.0.2.15/24\n  gateway 10.0.2.2\n"
     ),
+    # Asked from outside: not by way of the loopback interface, which is all it listens to.
+    "etc/postgresql/15/main/conf.d/outside.conf": "listen_addresses = '*'\n",
 }
 _SERIAL = "T0:2345:respawn:/sbin/getty -L ttyS0 115200 vt100\n"
 
@@ -78,7 +80,15 @@ def _settle(kernel: Kernel, fresh: Path, disk: Path, init: Init) -> None:
     own = disk.with_suffix(".new")
     shutil.copyfile(fresh, own)
     append = f"{APPEND} init={init.program}"
-    with Machine(kernel.image, disks=[own], append=append, memory=1024, keep=True) as machine:
+    with Machine(
+        kernel.image,
+        disks=[own],
+        append=append,
+        memory=1024,
+        processors=2,
+        keep=True,
+        extra=NETWORK,
+    ) as machine:
         for wanted, typed in _login():
             machine.console.wait(wanted)
             machine.console.send(f"{typed}\n")

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from .keeping import kept
+
 __all__ = ["Kernel", "fetch_kernel"]
 
 META = "linux-image-cloud-amd64"
@@ -30,14 +32,16 @@ class Kernel:
 
 
 def fetch_kernel(cache: Path) -> Kernel:
-    """The kernel below CACHE, fetched if it is not there. Skips the test where it cannot be had."""
+    """The kernel below CACHE (or what is `kept`), fetched if it is not there. Skips the test where
+    it cannot be had.
+    """
     if os.uname().machine != "x86_64":
         pytest.skip("the kernel that these tests boot is for x86_64")
     for program in ("apt-get", "apt-cache", "dpkg"):
         if shutil.which(program) is None:
             pytest.skip(f"there is no {program} here, hence no kernel package")
     name = _package()
-    cache.mkdir(parents=True, exist_ok=True)
+    cache = kept(cache)
     if not (cache / name).is_dir():
         _unpack(name, cache)
     image = next((cache / name / "boot").glob("vmlinuz-*"))

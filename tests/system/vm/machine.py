@@ -122,7 +122,8 @@ class Machine:
     """One machine, from power on until it is gone; leave it as a context manager.
 
     `console` is ttyS0, `line` ttyS1. `initrd` and `disks` are files, the disks nvme0n1, nvme0n2 and
-    so on; they are never changed on `keep=False`, so that one image serves many tests.
+    so on; they are never changed on `keep=False`, so that one image serves many tests. With `once`
+    it is gone when it would begin anew.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class Machine:
         memory: int = 512,
         processors: int = 1,
         keep: bool = False,
+        once: bool = False,
         extra: tuple[str, ...] = (),
     ) -> None:
         words = f"console=ttyS0 panic=-1 quiet {append}".strip()
@@ -142,6 +144,7 @@ class Machine:
         argv = [qemu(), "-accel", "tcg", "-cpu", "max", "-machine", "q35", "-m", str(memory)]
         argv += ["-smp", str(processors), "-nodefaults", "-no-user-config", "-display", "none"]
         argv += ["-vga", "none", "-kernel", str(kernel), "-append", words, "-S"]
+        argv += ["-action", f"reboot={'shutdown' if once else 'reset'}"]
         if initrd is not None:
             argv += ["-initrd", str(initrd)]
         if disks:  # all of one controller: several would be numbered as they happen to answer
@@ -224,10 +227,10 @@ class Machine:
         self._until(lambda: reason in self.endings(), f"the end ({reason})", seconds)
         assert "Kernel panic" not in self.console.text, self.console.text[-6000:]
 
-    def wait_gone(self, seconds: float = DEADLINE) -> None:
+    def wait_gone(self, reason: str = "guest-shutdown", seconds: float = DEADLINE) -> None:
         """Until the machine is off, and QEMU with it."""
         assert self.process is not None
-        self.wait_end("guest-shutdown", seconds)
+        self.wait_end(reason, seconds)
         assert self.process.wait(seconds) == 0
 
     def endings(self) -> list[str]:
