@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import signal
 import sys
 import time
@@ -99,7 +100,16 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         if getattr(options, name) is None:
             setattr(options, name, small if quick else whole)
     options.idle_count = min(options.main, 1000)
+    options.sizes = tuple(_possible(size) for size in options.sizes)
     return options
+
+
+def _possible(size: int) -> int:
+    """So many services, or as many as may be: our keeper holds two descriptors for the output of
+    each, and no process has more than the hard limit, which only who has CAP_SYS_RESOURCE raises.
+    """
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return size if most == resource.RLIM_INFINITY else min(size, max(100, (most - 500) // 2))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

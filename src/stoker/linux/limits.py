@@ -52,8 +52,7 @@ def raise_descriptors(most: int | None = None) -> int:
     The hard limit is raised too, up to fs.nr_open, where we may (root).
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    ceiling = int(files.read("/proc/sys/fs/nr_open") or 0)
-    for wanted in (max(ceiling, hard), hard):
+    for wanted in (max(most_descriptors(), hard), hard):
         wanted = wanted if most is None else min(wanted, most)
         if wanted <= soft:
             continue
@@ -63,6 +62,20 @@ def raise_descriptors(most: int | None = None) -> int:
             continue
         return wanted
     return soft
+
+
+def most_descriptors() -> int:
+    """fs.nr_open: how high the kernel lets anybody's limit on open files be."""
+    return int(files.read("/proc/sys/fs/nr_open") or 0)
+
+
+def lower_descriptors(pid: int, soft: int) -> None:
+    """Let a process have so many descriptors and no more, though it may raise that itself."""
+    try:
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(soft, hard), hard))
+    except OSError:  # ended, or another user's already: it keeps a higher one, which is no harm
+        pass
 
 
 def open_descriptors(pid: int | str = "self") -> int | None:

@@ -11,7 +11,6 @@ has not given it yet.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
@@ -94,7 +93,7 @@ class Budget:
         return limit >= 0 and count + self.reserve > limit
 
     def _sentence(self, who: str, used: int, limit: int) -> str:
-        how = "the hard limit" if os.geteuid() else "fs.nr_open"
+        how = "fs.nr_open" if limit >= limits.most_descriptors() else "the hard limit"
         return (
             f"too few descriptors: the {who} has {used} of {limit} in use, and {self.reserve} are "
             f"kept back; raise {how}, or lower `reserve` in the settings"

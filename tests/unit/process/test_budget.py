@@ -32,6 +32,17 @@ def test_the_sentence_names_who_and_what_to_do() -> None:
     assert "16 are kept back; raise " in kept
 
 
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_NOFILE)[0] == resource.RLIM_INFINITY, reason="no limit here"
+)
+@pytest.mark.parametrize(("most", "what"), [(64, "fs.nr_open"), (FAR, "the hard limit")])
+def test_the_sentence_names_what_stands_in_the_way(
+    most: int, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "most_descriptors", lambda: most)
+    assert f"raise {what}, or lower" in Budget(os.getpid(), 16).take(0, FAR)
+
+
 def test_what_was_refused_does_not_count() -> None:
     budget = Budget(os.getpid(), 16)
     budget.take(0, FAR)
