@@ -67,6 +67,8 @@ def test_a_raw_load_makes_the_files_and_starts_nothing(place: Scenario, rpc: Pat
 def test_nonsense_changes_nothing(place: Scenario, rpc: Path) -> None:
     one = bundle(place.base / "two" / "web" / "service", run=FOREVER).parent
     (one / "supervise").mkdir()
+    odd = bundle(place.base / os.fsdecode(b"\xff"), run=FOREVER)
+    load(rpc, odd / "supervise", odd)
     send(rpc, b"")
     send(rpc, datagram(LOAD)[:100], one / "supervise", one / "service")
     send(rpc, datagram(LOAD) + b"!", one / "supervise", one / "service")
@@ -79,6 +81,7 @@ def test_nonsense_changes_nothing(place: Scenario, rpc: Path) -> None:
     send(rpc, datagram(UNLOAD), one / "supervise")
     assert not served(one)
     loaded(place, rpc, one)
+    assert not served(odd)
     held = {os.path.realpath(path) for path in Path(f"/proc/{place.manager()}/fd").iterdir()}
     assert not held & {str(one / "supervise"), str(one / "service"), str(one / "service" / "run")}
 
@@ -188,6 +191,14 @@ def test_what_cannot_be_executed_ends_as_111(place: Scenario, rpc: Path) -> None
     place.until(lambda: status(one.parent)[18] == 0, "stopped")
     write(one.parent, "u")
     place.until(lambda: lines(note) == ["exit 111"] * 2, "a missing one is the same")
+    place.until(lambda: status(one.parent)[18] == 0, "stopped")
+    bundle(one, run="exit 0")
+    (one / "restart").unlink()
+    write(one.parent, "u")
+    place.until(
+        lambda: status(one.parent)[36:41] == b"\1\0\0\0\0" and status(one.parent)[18] == 0,
+        "a missing restart has said no",
+    )
 
 
 def test_the_socket_is_the_owners_alone(rpc: Path) -> None:

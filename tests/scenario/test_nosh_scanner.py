@@ -20,16 +20,16 @@ from stoker.testing import Scenario
 from stoker.testing.scenario import descendants
 
 
-def begin(place: Scenario, *words: object, **more: object) -> subprocess.Popen[bytes]:
+def begin(place: Scenario, *words: object) -> subprocess.Popen[bytes]:
     program = Path(sys.executable).with_name("stoker")
-    return subprocess.Popen(
-        [sys.executable, str(program), *map(str, words)],
-        env=place.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        **more,  # type: ignore[call-overload]
-    )
+    with (place.base / "said").open("ab") as said:
+        return subprocess.Popen(
+            [sys.executable, str(program), *map(str, words)],
+            env=place.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
 
 
 def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
@@ -39,6 +39,13 @@ def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
 
 def running(one: Path) -> bool:
     return served(one) and status(one)[18:19] in (b"", b"\3") and pid(one) != 0
+
+
+def manager_of(place: Scenario) -> int:
+    """The manager that a service manager has started for itself."""
+    (runtime,) = place.base.glob("service-manager-*/run")
+    told = place.stoker("--runtime-dir", str(runtime), "status", "--json").ok().json()
+    return int(told["manager"]["pid"])
 
 
 def parent(process: int) -> int:
@@ -54,6 +61,8 @@ def test_what_appears_is_started_once_and_what_goes_goes_on(place: Scenario) -> 
     bundle(one / "log", run=f"exec cat >> {kept}")
     off = bundle(scanned / "off", run=FOREVER, down="")
     bundle(scanned / ".hidden", run=FOREVER)
+    bundle(scanned / os.fsdecode(b"a\xff"), run=FOREVER)  # which is never loaded
+    (scanned / "circle").symlink_to("circle")
     scanner = begin(place, "service-dt-scanner", scanned)
     try:
         place.until(lambda: lines(kept) == ["hello"], "started, and its log")
@@ -114,6 +123,43 @@ def test_what_goes_is_unloaded_if_that_is_asked_for(place: Scenario) -> None:
         end(scanner)
 
 
+def test_the_directory_itself_is_waited_for_and_nothing_goes_with_it(place: Scenario) -> None:
+    """It is moved away and another comes in its place; then that is removed, and made anew."""
+    place.up()
+    scanned, said = place.base / "scanned", place.base / "said"
+    bundle(scanned / "one", run=FOREVER)
+    one, two, three = (place.base / path for path in ("away/one", "far/two", "far/three"))
+    bundle(two, run=FOREVER)
+    bundle(three, run=FOREVER)
+    scanner = begin(place, "service-dt-scanner", "--unload", scanned)
+    plain = begin(place, "service-dt-scanner", f"{scanned}/")
+    try:
+        place.until(lambda: running(scanned / "one"), "running")
+        first = pid(scanned / "one")
+        scanned.rename(one.parent)
+        place.until(lambda: said.read_text().count("is gone") == 2, "it is said")
+        other = place.base / "other"
+        other.mkdir()
+        for each in (one, two):
+            (other / each.name).symlink_to(each)
+        other.rename(scanned)
+        place.until(lambda: running(two), "the other is looked at")
+        assert end(scanner) == -signal.SIGTERM
+        for each in (one, two):
+            (scanned / each.name).unlink()
+        scanned.rmdir()
+        place.until(lambda: said.read_text().count("is gone") == 3, "it is said again")
+        scanned.mkdir()
+        three.rename(scanned / "three")
+        place.until(lambda: running(scanned / "three"), "what was made in its place")
+        assert pid(one) == first
+        os.kill(pid(two), 0)
+    finally:
+        for process in (scanner, plain):
+            if process.poll() is None:
+                end(process)
+
+
 @pytest.mark.parametrize("told", [True, False], ids=["listen_fds", "plain"])
 def test_a_service_manager_of_its_own_on_a_socket_that_it_is_given(
     place: Scenario, told: bool
@@ -131,7 +177,7 @@ def test_a_service_manager_of_its_own_on_a_socket_that_it_is_given(
             name: value
             for name, value in place.environment.items()
             if name not in ("STOKER_RUNTIME_DIR", "LISTEN_FDS", "LISTEN_PID")
-        }
+        } | {"TMPDIR": str(place.base)}
         manager = subprocess.Popen(words, env=environment, pass_fds=[given.fileno()])
     ones = [bundle(place.base / name / "service", run=FOREVER).parent for name in ("one", "two")]
     try:
@@ -142,6 +188,12 @@ def test_a_service_manager_of_its_own_on_a_socket_that_it_is_given(
             write(one, "u")
             place.until(lambda one=one: running(one), "running")
         pids = [pid(one) for one in ones]
+        if told:  # its successor is there for both, what comes in and the end
+            os.kill(manager_of(place), signal.SIGKILL)
+            ones.append(bundle(place.base / "late" / "service", run=FOREVER).parent)
+            load(path, ones[-1] / "supervise", ones[-1] / "service")
+            place.until(lambda: served(ones[-1]), "loaded by the next one")
+            os.kill(manager_of(place), signal.SIGKILL)
     finally:
         status_of_it = end(manager)
     assert status_of_it == 0

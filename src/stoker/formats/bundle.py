@@ -22,10 +22,11 @@ from stoker.model import Definition, LogSettings, Mistaken, display, service_of
 from .bundle_kinds import family
 from .bundle_links import identify, is_bundle, links, name_of
 from .bundle_roots import GOAL
-from .entry import Entry, Reading, Surroundings, readable
+from .entry import Entry, Reading, Surroundings, readable, unforeseen
 
 __all__ = ["Bundle", "elsewhere", "plumbed"]
 
+_NO_TEXT = ("its path is not UTF-8", "rename it")
 _GOAL = name_of(f"target/{GOAL}")
 
 _RELATIONS = {
@@ -57,7 +58,7 @@ class Bundle:
             return _refused(reading, wrong.message, wrong.hint)
         reading.claims.append(name)
         if readable(path) != path:
-            return _refused(reading, "its path is not UTF-8", "rename it")
+            return _refused(reading, *_NO_TEXT)
         known = surroundings.bundles
         first = identify(path, known)
         if first != name:
@@ -78,10 +79,22 @@ def elsewhere(surroundings: Surroundings) -> list[Reading]:
     while left := [name for name in known.elsewhere if name not in readings]:
         for name in left:
             reading = readings[name] = Reading(path=known.elsewhere[name])
-            if is_bundle(reading.path):
-                reading.claims.append(name)
-                _add(reading, reading.path, name, surroundings, enabled=False)
+            try:
+                _lead(reading, name, surroundings)
+            except Exception as wrong:  # told as a mistake in it
+                reading.mistakes.append(unforeseen(reading.path, wrong))
     return list(readings.values())
+
+
+def _lead(reading: Reading, name: str, surroundings: Surroundings) -> None:
+    """Read one that lies elsewhere, if it is a bundle."""
+    if not is_bundle(reading.path):
+        return
+    reading.claims.append(name)
+    if readable(reading.path) != reading.path:
+        _refused(reading, *_NO_TEXT)
+        return
+    _add(reading, reading.path, name, surroundings, enabled=False)
 
 
 def _add(

@@ -89,15 +89,18 @@ class Folder:
             return ""
         return head.partition("\n")[0].strip()
 
-    def number(self, name: str) -> int | None:
-        """The number in a small file; None without it, or where it is none (noted)."""
+    def number(self, name: str, most: int = 2**32) -> int | None:
+        """The number in a small file; None without it, or where it is none, or more (noted)."""
         text = self.text(name)
         if not text:
             return None
-        if text.isascii() and text.isdigit():
-            return int(text)
-        self.wrong(name, f'"{text[:40]}" is not a number', "it is taken as not there")
-        return None
+        if not (text.isascii() and text.isdigit()):
+            self.wrong(name, f'"{text[:40]}" is not a number', "it is taken as not there")
+            return None
+        if len(text) > 20 or int(text) > most:
+            self.wrong(name, f"{text[:40]} is more than {most}", "it is taken as not there")
+            return None
+        return int(text)
 
     def wrong(self, name: str, message: str, hint: str) -> None:
         where = readable(f"{self.path}/{name}")
@@ -253,7 +256,7 @@ def _s6(bundle: str, name: str, folder: Folder, reading: Reading) -> Definition:
     from msgspec.structs import replace
 
     made = _daemontools(bundle, name, folder, reading)
-    descriptor = folder.number("notification-fd")
+    descriptor = folder.number("notification-fd", 1023)
     ready = Ready() if descriptor is None else Ready("fd", fd=descriptor)
     patience = folder.milliseconds("timeout-finish")
     limit = 5.0 if patience is None else patience or None

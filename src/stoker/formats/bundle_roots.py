@@ -65,10 +65,10 @@ def find_bundle(
     name: str, searched: Mapping[str, Iterable[str]], prefix: str = ""
 ) -> tuple[str, str] | None:
     """The path of the bundle that a name means and its ending (".target" …, "" without one); None
-    when there is none. A name with a slash is a path; without one it is looked for in the roots,
-    then in the working directory. `prefix` is put before the name.
+    when there is none. A name with a slash is a path, and so are "." and ".."; any other is looked
+    for in the roots, then in the working directory. `prefix` is put before the name.
     """
-    if "/" in name:
+    if "/" in name or name in (".", ".."):
         return (name, "") if os.path.isdir(name) else None
     stem, ending = name, next((one for one in KINDS if name.endswith(one)), "")
     if ending:

@@ -12,7 +12,7 @@ import msgspec
 from stoker.model import MARK, Definition, Dependency, Loaded, Mistaken, display, service_of
 
 from .bundle import elsewhere
-from .entry import Entry, Format, Reading, Reference, Surroundings, readable
+from .entry import Entry, Format, Reading, Reference, Surroundings, readable, unforeseen
 from .registry import format_of, leftover
 
 __all__ = ["Found", "folders_of", "read_directories", "read_manifests"]
@@ -240,7 +240,5 @@ def _add(reading: Reading, found: Found, double: Collection[str]) -> None:
 def _read(entry: Entry, form: Format, surroundings: Surroundings) -> Reading:
     try:
         return form.read(entry, surroundings)
-    except Exception as wrong:
-        # One definition must never keep the others from being read, whatever we overlooked in it.
-        text = f"cannot be understood: {type(wrong).__name__}: {wrong}"
-        return Reading([], [Mistaken(readable(text)[:300], readable(entry.path))], [], entry.path)
+    except Exception as wrong:  # told as a mistake in it
+        return Reading([], [unforeseen(entry.path, wrong)], [], entry.path)

@@ -13,7 +13,17 @@ import msgspec
 
 from stoker.model import Definition, Dependency, LogSettings, Mistaken, Restart
 
-__all__ = ["Entry", "Format", "Known", "Reading", "Reference", "Surroundings", "readable", "slurp"]
+__all__ = [
+    "Entry",
+    "Format",
+    "Known",
+    "Reading",
+    "Reference",
+    "Surroundings",
+    "readable",
+    "slurp",
+    "unforeseen",
+]
 
 LARGEST = 4 * 1024 * 1024  # bytes of a definition; more is a mistake, not a service
 
@@ -145,6 +155,12 @@ class Format(Protocol):
 def readable(path: str) -> str:
     """A path as a message can hold it: bytes that are no UTF-8 as \\xNN."""
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def unforeseen(path: str, wrong: Exception) -> Mistaken:
+    """What we overlooked in one definition, which must never keep the others from being read."""
+    text = f"cannot be understood: {type(wrong).__name__}: {wrong}"
+    return Mistaken(readable(text)[:300], readable(path))
 
 
 def slurp(path: str, most: int = LARGEST + 1) -> bytes:

@@ -150,7 +150,9 @@ def unit_names(name: str) -> list[str]:
 
 
 def find_unit(name: str, searched: Iterable[str] = SEARCHED) -> str:
-    """The path of a unit by its name, or by its path. Raises NoSuchService."""
+    """The path of a unit by its name, or by its path. Raises NoSuchService; Failed for one that is
+    masked.
+    """
     if "/" in name:
         directory, own = os.path.split(name)
         for one in (own, *unit_names(own)):
@@ -159,8 +161,11 @@ def find_unit(name: str, searched: Iterable[str] = SEARCHED) -> str:
         raise NoSuchService(f"{name}: there is no such file")
     for directory in searched:
         for one in unit_names(name):
-            if os.path.isfile(f"{directory}/{one}"):
-                return f"{directory}/{one}"
+            path = f"{directory}/{one}"
+            if os.path.realpath(path) == os.devnull:
+                raise Failed(f"{one} is masked", hint=f"by {path}; name the file that is meant")
+            if os.path.isfile(path):
+                return path
     raise NoSuchService(
         f"there is no unit {unit_names(name)[0]}", hint="give its file, or look in " + SEARCHED[0]
     )
@@ -280,7 +285,7 @@ def _escaped(text: str, at: int) -> tuple[str, int]:
         number = text[at + 1 : at + 1 + length]
         try:
             return chr(int(number, base)), at + 1 + length
-        except ValueError:  # no number: the letter itself
+        except (ValueError, OverflowError):  # no number, or of no character: the letter itself
             return char, at + 1
     return char, at + 1
 

@@ -47,8 +47,10 @@ def _shell_word(word: str, variables: bool) -> str:
     return f'"{quoted.replace("$$", chr(92) + "$")}"'
 
 
+_PART = re.compile(r"([0-9.]+)\s*([a-zA-Zµ]*)")
 _UNITS = {
-    "us": 1e-6, "ms": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "": 1.0,
+    "us": 1e-6, "µs": 1e-6, "ms": 1e-3,
+    "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "": 1.0,
     "m": 60.0, "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hr": 3600.0,
     "hour": 3600.0, "hours": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0,
     "w": 604800.0, "week": 604800.0, "weeks": 604800.0, "M": 2629800.0, "month": 2629800.0,
@@ -58,9 +60,9 @@ _UNITS = {
 
 def span(text: str) -> float:
     """A span of time: "5min 20s" (systemd.time(7)). Raises Failed."""
-    parts = re.findall(r"([0-9.]+)\s*([a-zA-Z]*)", text)
+    parts = _PART.findall(text)
     try:
-        if parts:
+        if parts and not _PART.sub("", text).strip():
             return sum(float(number) * _UNITS[unit] for number, unit in parts)
     except (KeyError, ValueError):
         pass  # a unit that there is not, or a number with two points

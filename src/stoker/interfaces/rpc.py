@@ -124,7 +124,7 @@ class RPC:
             return
         paths = [_path_of(fd) for fd in fds[:needed]]
         if len(paths) < needed or not all(paths):
-            self._complain(f"operation {operation} needs {needed} directories")
+            self._complain(f"operation {operation} needs {needed} directories, by paths in UTF-8")
             return
         name = data[1:].partition(b"\0")[0].decode("utf-8", "backslashreplace")
         if operation == LOAD:
@@ -307,14 +307,15 @@ def _receive(end: socket.socket) -> tuple[bytes, list[int], int]:
 
 
 def _path_of(fd: int) -> str:
-    """The path of an open directory; "" when it is none, or has none any more."""
+    """The path of an open directory; "" when it is none, or has none any more that can be said."""
     found = os.fstat(fd)
     if not stat.S_ISDIR(found.st_mode):
         return ""
     path = os.readlink(f"/proc/self/fd/{fd}")
     try:
+        path.encode()
         there = os.stat(path)
-    except OSError:  # removed, or of another mount namespace
+    except (OSError, UnicodeError):  # removed, of another mount namespace; or no text
         return ""
     return path if (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino) else ""
 

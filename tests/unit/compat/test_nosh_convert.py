@@ -99,6 +99,7 @@ def test_a_service_becomes_programs_and_links(
         ("a.mount", "[Mount]\n"),
         ("a.socket", "[Socket]\nListenStream=/x\n"),
         ("b.socket", "[Socket]\nListenFIFO=/x\nService=there.service\n"),
+        ("b.socket", "[Socket]\nListenDatagram=7\nAccept=yes\nService=there.service\n"),
         ("b.timer", "[Timer]\nUnit=there.service\n"),
         ("c.timer", "[Timer]\nOnCalendar=never\nUnit=there.service\n"),
         ("a@.service", "[Service]\nExecStart=/bin/x\n"),
@@ -260,7 +261,7 @@ def test_units_are_found_by_their_names(tmp_path: Path, monkeypatch: pytest.Monk
 def test_who_waits_at_a_socket_itself_has_it_as_its_input(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], accept: str, end: str
 ) -> None:
-    unit = f"[Socket]\nListenDatagram=7\nAccept={accept}\n"
+    unit = f"[Socket]\nListenStream=7\nAccept={accept}\n"
     service = "[Service]\nStandardInput=socket\nExecStart=/bin/in\n"
     bundle = convert_both(tmp_path, "web.socket", unit, service)
     assert (bundle / "service" / "service").read_text().endswith(f"exec /bin/{end}\n")

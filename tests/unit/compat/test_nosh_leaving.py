@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,3 +107,63 @@ def test_files_are_not_written_to(tmp_path: Path) -> None:
     eye.seen("file", str(tmp_path))
     eye.left([])
     assert not eye.busy and not eye.advance()
+
+
+def test_one_whose_log_cannot_be_held_is_not_taken_for_gone(
+    web: Served, log: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eye = Leaving()
+
+    def short(path: str, *_flags: int) -> int:
+        if path.startswith(log.path):
+            raise OSError(errno.EMFILE, "too few descriptors")
+        return opened(path, *_flags)
+
+    opened = os.open
+    monkeypatch.setattr(os, "open", short)
+    with pytest.raises(OSError, match="too few"):
+        eye.seen("web", web.path, log.path)
+    monkeypatch.undo()
+    eye.left(["web"])
+    assert not eye.busy
+    eye.seen("web", web.path, log.path)
+    monkeypatch.setattr(os, "open", short)
+    with pytest.raises(OSError, match="too few"):
+        eye.seen("web", web.path, log.path)
+    eye.left(["web"])
+    assert not eye.busy
+
+
+def test_one_that_is_behind_is_told_later_and_one_that_is_another_s_is_said(
+    web: Served, log: Served, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = fcntl.fcntl(web.fd, fcntl.F_GETPIPE_SZ)
+    assert os.write(web.fd, b"\n" * size) == size
+    eye = Leaving("scanner")
+    eye.seen("web", web.path)
+    eye.left([])
+    assert not eye.advance() and eye.busy
+    while web.read():
+        pass
+    assert not eye.advance()
+    assert web.read() == b"dx"
+
+    def refused(_key: object, _letters: bytes) -> bool:
+        raise PermissionError(errno.EACCES, "not allowed")
+
+    eye.seen("log", log.path)
+    eye.left([])
+    monkeypatch.setattr(eye, "_tell", refused)
+    assert eye.advance() and not eye.busy
+    assert (
+        f"scanner: {log.path}/control: cannot be unloaded: not allowed" in capsys.readouterr().err
+    )
+
+
+def test_those_who_write_to_each_other_end_all_the_same(web: Served, log: Served) -> None:
+    eye = Leaving()
+    eye.seen("web", web.path, log.path)
+    eye.seen("log", log.path, web.path)
+    eye.left([])
+    eye.advance()
+    assert (web.read(), log.read()) == (b"dx", b"dx")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from stoker.compat import run
+from stoker.compat.nosh import timing
 from stoker.compat.nosh.occasions import occasion
 from stoker.compat.nosh.timing import Past, due
 from stoker.errors import Failed
@@ -59,7 +65,7 @@ def test_what_will_not_be_has_none() -> None:
 @pytest.mark.parametrize(
     "event",
     ["", "sometimes", "25:", "1-2-3-4", "*/0:00", "0:0:0:0", "UTC", "0:00 0:00", "a-b", "1:2.5",
-     "0:00 No/Where", "Mon..Foo"],
+     "0:00 No/Where", "Mon..Foo", "17..8:00"],
 )  # fmt: skip
 def test_what_is_no_event_is_refused(event: str) -> None:
     with pytest.raises(Failed):
@@ -77,6 +83,7 @@ PAST = Past(boot=1000.0, start=5000.0)
         ("startup", "1h", PAST, 4600),
         ("boot", "1h", PAST._replace(service=5001.0), None),  # it has been
         ("boot", "2h", PAST._replace(service=5001.0), 8200),
+        ("boot", "2h", PAST._replace(service=8199.5), None),  # that was it, as far as one can tell
         ("active", "10min", PAST, 5600),
         ("active", "10min", PAST._replace(service=5600.5), None),
         ("active", "10min", PAST._replace(service=4000.0), 5600),
@@ -104,12 +111,44 @@ def test_the_earliest_counts_and_what_was_missed_if_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     "line",
     ["timer-wait", "timer-wait --on-boot=1", "timer-wait --on-boot=1 --",
+     "timer-wait --persistent -- x",
      "timer-wait --on-boot -- x", "timer-wait --on-moon=1 -- x", "timer-wait --on-boot=x -- x",
      "socket-listen", "socket-listen /x", "socket-listen -- x", "socket-listen nothing -- x",
      "socket-listen --mode x @x -- x", "socket-listen --user no-such-user @x -- x",
+     "socket-listen --backlog 99999999999 @x -- x", "socket-listen --mode -1 @x -- x",
+     "socket-listen --user 99999999999 /x -- x", "socket-listen --connection-limit x @x -- x",
+     "socket-listen --accept datagram:@x -- x",
      "socket-listen --color @x -- x", "socket-listen /proc/none -- x"],
 )  # fmt: skip
 def test_what_is_not_understood_is_refused(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     name, *words = line.split()
     assert run(name, words) == 1
     assert capsys.readouterr().err.startswith(f"{name}: ")
+
+
+def test_what_is_due_is_stamped_as_of_then_so_that_it_is_due_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is stamped by a clock that is behind by up to a tick."""
+    monkeypatch.chdir(tmp_path)
+    for _ in range(20):
+        moment = time.time() + 0.003
+        timing._wait(lambda moment=moment: moment)
+        timing._touch("stamp")
+        assert os.stat("stamp").st_mtime >= moment
+
+
+@pytest.mark.parametrize("line", ["timer-wait --on-boot=0", "socket-listen @{}"])
+def test_the_program_is_as_if_nobody_had_been_in_its_place(tmp_path: Path, line: str) -> None:
+    look = "grep -z -c LC_CTYPE /proc/self/environ; grep SigIgn /proc/self/status"
+    words = line.format(tmp_path.name + str(os.getpid())).split()
+    done = subprocess.run(
+        [Path(sys.executable).with_name("stoker"), *words, "--", "/bin/sh", "-c", look],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "LANG": "C"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    found = done.stdout.split()
+    assert (found[0], int(found[2], 16)) == ("0", 0), done.stderr

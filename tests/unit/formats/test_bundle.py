@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stoker.formats import compile_place
+from stoker.formats import bundle, compile_place
 from stoker.formats.bundle_kinds import family
 from stoker.model import Definition
 
@@ -256,6 +257,48 @@ def test_numbers_that_are_none_are_said(box: Any) -> None:
     (made,) = compiled.definitions
     assert made.ready.kind == "spawn"
     assert made.ladder[0].signals == (15, 18)
+
+
+def test_what_cannot_be_said_of_one_elsewhere_keeps_nobody_from_being_read(
+    box: Any, tmp_path: Path
+) -> None:
+    odd = make(tmp_path / os.fsdecode(b"\xff"), "run")
+    web = make(box.directory / "web", "run")
+    link(web, "wants", odd, "odd")
+    compiled = box.compile()
+    errors = [one.message for one in compiled.mistakes if one.level == "error"]
+    assert errors == ["its path is not UTF-8"]
+    assert [one.fmri for one in compiled.definitions] == ["svc:/web:default"]
+
+
+def test_a_bundle_that_goes_while_it_is_read_is_no_more_than_a_mistake(
+    box: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = make(tmp_path / "far", "run")
+    link(make(box.directory / "web", "run"), "wants", far)
+    log = make(tmp_path / "log", "run")
+    (far / "log").symlink_to(log)
+    look = bundle.identify
+
+    def gone(path: str, known: Any) -> str:
+        if path == str(far / "log"):
+            raise FileNotFoundError(2, "gone", path)
+        return look(path, known)
+
+    monkeypatch.setattr(bundle, "identify", gone)
+    compiled = box.compile()
+    assert [one.file for one in compiled.mistakes if one.level == "error"] == [str(far)]
+    assert [one.fmri for one in compiled.definitions] == ["svc:/web:default"]
+
+
+def test_numbers_that_are_too_large_are_said(box: Any) -> None:
+    one = make(box.directory / "six", "run", notification_fd="9" * 30, timeout_kill="9" * 6000)
+    compiled = box.compile()
+    assert [(one.file, one.level) for one in compiled.mistakes] == [
+        (str(one / "notification-fd"), "warning"),
+        (str(one / "timeout-kill"), "warning"),
+    ]
+    assert compiled.definitions[0].ready.kind == "spawn"
 
 
 def test_a_tree_comes_up_by_its_target_normal(box: Any) -> None:

@@ -52,6 +52,7 @@ def test_paths_prefixes_and_the_working_directory(
     monkeypatch.chdir(tmp_path / "here")
     assert find_bundle(f"{tmp_path}/here", searched) == (f"{tmp_path}/here", "")
     assert find_bundle(f"{tmp_path}/nowhere", searched) is None
+    assert find_bundle(".", searched) == (".", "")
     assert find_bundle("odd.service", searched) == ("odd.service", ".service")
     assert find_bundle("web", searched, "cyclog@") == (
         str(tmp_path / "second/services/cyclog@web"),

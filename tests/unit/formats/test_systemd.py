@@ -175,8 +175,22 @@ def test_words_and_spans_of_time() -> None:
         span("soon")
     with pytest.raises(Failed):
         span("1.2.3s")
+    for text in ("-5", "5min or so", "about 5s"):
+        with pytest.raises(Failed):
+            span(text)
+    assert split_words(r"\UFFFFFFFF \xzz") == ["UFFFFFFFF", "xzz"]
     with pytest.raises(NoSuchService):
         read_unit("nothing.service", [])
+
+
+def test_one_that_is_masked_is_not_the_one_behind_it(tmp_path: Path) -> None:
+    for name in ("etc", "lib"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "lib" / "web.service").write_text("[Service]\nExecStart=/bin/x\n")
+    (tmp_path / "etc" / "web.service").symlink_to("/dev/null")
+    with pytest.raises(Failed, match="masked"):
+        read_unit("web.service", [f"{tmp_path}/etc", f"{tmp_path}/lib"])
+    assert read_unit(f"{tmp_path}/lib/web.service").all("Service", "ExecStart") == ["/bin/x"]
 
 
 DAEMON = "[Unit]\nRequires=x.socket\n[Service]\nType=notify\nUser=www\nExecStart=/bin/x\n"

@@ -22,7 +22,8 @@ class Bundle:
     @property
     def name(self) -> str:
         """Its name in its directory."""
-        return os.path.basename(self.path.rstrip("/"))
+        last = os.path.basename(self.path.rstrip("/"))
+        return os.path.basename(os.path.abspath(self.path)) if last in ("", ".", "..") else last
 
     @property
     def service(self) -> str:

@@ -111,6 +111,8 @@ def _listen(socket: Unit) -> str:
         raise Failed(f"{socket.name} listens on nothing that can be converted")
     words = ["socket-listen"]
     if _accepts(socket):
+        if any(one.startswith("datagram:") for one in addresses):  # which systemd refuses, too
+            raise Failed(f"{socket.name}: Accept=yes, and no connections come to ListenDatagram=")
         most = socket.last("Socket", "MaxConnections")
         words += ["--accept", *(["--connection-limit", most] if most else [])]
     for key, option in _SOCKET.items():

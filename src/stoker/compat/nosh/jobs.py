@@ -196,7 +196,7 @@ def _make(supervise: str) -> None:
 
 
 def _send(path: str, operation: int, name: str, *directories: str) -> None:
-    data = bytes((operation,)) + name.encode()[:260].ljust(_SIZE - 1, b"\0")
+    data = bytes((operation,)) + os.fsencode(name)[:260].ljust(_SIZE - 1, b"\0")
     fds: list[int] = []
     try:
         for one in directories:

@@ -14,6 +14,8 @@ import stat
 import time
 from collections.abc import Collection
 
+from .bundles import complain
+
 __all__ = ["Leaving"]
 
 Key = tuple[int, int]
@@ -22,11 +24,14 @@ _PATIENCE = 60.0  # seconds for a manager that has died to have a successor
 
 
 class Leaving:
-    """Keeps an eye on entries, each with its own FIFO and that of its log."""
+    """Keeps an eye on entries, each with its own FIFO and that of its log. `program`: who complains
+    of those that cannot be told.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, program: str = "") -> None:
+        self._program = program
         self._entries: dict[str, tuple[Key, ...]] = {}
-        self._controls: dict[Key, int] = {}  # descriptors by O_PATH
+        self._controls: dict[Key, tuple[int, str]] = {}  # descriptors by O_PATH, and their paths
         self._writers: dict[Key, set[Key]] = {}  # whose output each log has had
         self._ending: dict[Key, float] = {}  # until when each may be told to; 0: it was told
 
@@ -40,10 +45,14 @@ class Leaving:
         held, and in whose place it came stays. Raises OSError when there are too few descriptors.
         """
         main = self._hold(f"{supervise}/control")
+        before = self._entries.get(name)
+        if main is None and before is not None:
+            return
+        keys = () if main is None else (main,)
+        # If its log cannot be held now, neither it nor the log of before is taken for gone.
+        self._entries[name] = tuple(dict.fromkeys((*keys, *(before or ()))))
         fed = self._hold(f"{log}/control") if log else None
-        keys = tuple(one for one in (main, fed) if one is not None)
-        if main is not None or name not in self._entries:
-            self._entries[name] = keys
+        self._entries[name] = keys if fed is None else (*keys, fed)
         if main is not None and fed is not None:
             self._writers.setdefault(fed, set()).add(main)
 
@@ -57,7 +66,7 @@ class Leaving:
         if key in self._controls or not stat.S_ISFIFO(found.st_mode):
             os.close(fd)
         else:
-            self._controls[key] = fd
+            self._controls[key] = fd, path
         return key if key in self._controls else None
 
     def left(self, names: Collection[str]) -> None:
@@ -73,10 +82,19 @@ class Leaving:
         ended, in whose place something else may be loaded now.
         """
         before = len(self._ending)
-        for key, until in list(self._ending.items()):
-            if self._writers.get(key, set()) & self._ending.keys():
+        fed = {key for key in self._ending if self._writers.get(key, set()) & self._ending.keys()}
+        if len(fed) == before:  # they write to each other, or to themselves
+            fed.clear()
+        for key, until in [one for one in self._ending.items() if one[0] not in fed]:
+            try:
+                is_read = self._tell(key, b"" if until == 0 else _STOP_AND_UNLOAD)
+            except BlockingIOError:  # who reads it is behind: another time
                 continue
-            is_read = self._tell(key, b"" if until == 0 else _STOP_AND_UNLOAD)
+            except OSError as error:
+                path = self._controls[key][1]
+                complain(self._program, f"{path}: cannot be unloaded: {error.strerror}")
+                self._forget(key)
+                continue
             if is_read:
                 self._ending[key] = 0
             elif time.monotonic() > until:
@@ -86,7 +104,7 @@ class Leaving:
     def _tell(self, key: Key, letters: bytes) -> bool:
         """Write commands; whether somebody reads them."""
         try:
-            path = f"/proc/self/fd/{self._controls[key]}"
+            path = f"/proc/self/fd/{self._controls[key][0]}"
             fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             if error.errno == errno.ENXIO:
@@ -99,7 +117,7 @@ class Leaving:
         return True
 
     def _forget(self, key: Key) -> None:
-        os.close(self._controls.pop(key))
+        os.close(self._controls.pop(key)[0])
         del self._ending[key]
         self._writers.pop(key, None)
         for writers in self._writers.values():

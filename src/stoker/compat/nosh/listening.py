@@ -18,6 +18,7 @@ import sys
 import stoker
 from stoker.errors import Failed, StokerError, UsageError
 
+from .becoming import become
 from .bundles import asked_for_help, complain, options
 
 __all__ = ["main"]
@@ -25,6 +26,7 @@ __all__ = ["main"]
 PROGRAM = "socket-listen"
 _FIRST = 3
 _CANNOT = 111
+_MOST = 2**31 - 1
 _TYPES = ("stream", "datagram", "seqpacket")
 _VALUED = ("--backlog", "--mode", "--user", "--group", "--name", "--connection-limit")
 _HELP = (
@@ -45,10 +47,11 @@ def main(arguments: list[str]) -> int:
     words, program = arguments[:border], arguments[border + 1 :]
     try:
         given = options(words, {"--accept": "--accept"}, {one: one for one in _VALUED})
-        if not given.get("--connection-limit", "1").isdecimal():
-            raise UsageError("--connection-limit needs a number")
+        _number("--connection-limit", given.get("--connection-limit", "0"), 10, _MOST)
         if not words:
             raise UsageError("an address is needed")
+        if "--accept" in given and any(one.startswith("datagram:") for one in words):
+            raise UsageError("--accept: no connections come to a datagram socket")
         fds = [_open(one, given) for one in words]
     except (StokerError, OSError) as error:
         complain(PROGRAM, getattr(error, "strerror", None) or error)
@@ -60,7 +63,7 @@ def main(arguments: list[str]) -> int:
     if "--accept" in given:
         program = _for_each(program, given.get("--connection-limit", ""))
     try:
-        os.execvp(program[0], program)
+        become(program)
     except OSError as error:
         complain(PROGRAM, f"{program[0]}: {error.strerror}")
         return _CANNOT
@@ -82,17 +85,24 @@ def _open(text: str, given: dict[str, str]) -> int:
         kind, address = "stream", text
     if not address.startswith(("/", "@")) and not _is_port(*address.rpartition(":")[::2]):
         raise UsageError(f"{text} is no address")
+    return listening.open_socket(
+        kind,
+        address,
+        backlog=_number("--backlog", given.get("--backlog", "4096"), 10, _MOST),
+        mode=_number("--mode", given.get("--mode", "0666"), 8, 0o7777),
+        uid=_id("--user", given),
+        gid=_id("--group", given),
+    )
+
+
+def _number(option: str, text: str, base: int, most: int) -> int:
     try:
-        return listening.open_socket(
-            kind,
-            address,
-            backlog=int(given.get("--backlog", "4096")),
-            mode=int(given.get("--mode", "0666"), 8),
-            uid=_id("--user", given),
-            gid=_id("--group", given),
-        )
+        number = int(text, base)
     except ValueError:
-        raise UsageError("--backlog and --mode need numbers") from None
+        number = -1
+    if not 0 <= number <= most:
+        raise UsageError(f"{option} needs a number, not {text}")
+    return number
 
 
 def _is_port(host: str, port: str) -> bool:
@@ -108,8 +118,10 @@ def _is_port(host: str, port: str) -> bool:
 
 def _id(option: str, given: dict[str, str]) -> int:
     name = given.get(option, "")
-    if not name or name.isdecimal():
-        return int(name or "-1")
+    if not name:
+        return -1
+    if name.isdecimal():
+        return _number(option, name, 10, _MOST)
     try:
         return pwd.getpwnam(name).pw_uid if option == "--user" else grp.getgrnam(name).gr_gid
     except KeyError:

@@ -181,7 +181,9 @@ def _range(text: str, least: int, most: int, backwards: bool) -> Set:
     end = _number(last) if dots else begin
     if not (least <= begin <= most and least <= end <= most):
         raise ValueError
-    if backwards and begin > end:
+    if begin > end:
+        if not backwards:
+            raise ValueError
         begin, end = end, begin
     if not step:
         return lambda number: begin <= number <= end

@@ -2,7 +2,8 @@
 
 A plain client of the RPC: it starts no process, keeps no state, and may come and go. What is loaded
 already is left alone, so nothing is started twice; what disappears goes on, unless it is asked to
-unload it.
+unload it. When the directory itself is not there any more, nothing in it has disappeared: that is
+said, and its return waited for.
 """
 
 from __future__ import annotations
@@ -12,21 +13,24 @@ import resource
 import select
 import signal
 import sys
-import time
 
 from stoker.client import place_of
 from stoker.errors import Failed, NoManager, StokerError, UsageError
+from stoker.linux import inotify
 
 from .bundles import Bundle, asked_for_help, complain, options
-from .jobs import activate, connect_to, load, plumb
+from .coming import Coming
+from .jobs import connect_to, load, plumb
 from .leaving import Leaving
-from .supervised import command, is_supervised
+from .supervised import is_supervised
 
 __all__ = ["main", "svscan"]
 
 PROGRAM = "service-dt-scanner"
-_PATIENCE = 60.0  # seconds in which the service manager loads nothing before that is said
 _OFTEN = 0.2  # seconds between looks at what is to end
+_ENTRIES = inotify.CREATE | inotify.DELETE | inotify.MOVED_TO | inotify.MOVED_FROM | inotify.ATTRIB
+_GONE = inotify.MOVE_SELF | inotify.IGNORED  # moved; removed, or its file system is
+_ABOVE = inotify.CREATE | inotify.MOVED_TO | inotify.ATTRIB | inotify.MOVE_SELF | inotify.ONLYDIR
 
 
 def main(arguments: list[str]) -> int:
@@ -48,7 +52,7 @@ def _run(program: str, arguments: list[str]) -> int:
         if len(words) != 1:
             raise UsageError("one directory is needed")
         place = place_of(kind="user" if "user" in given else "")
-        leaving = Leaving() if "unload" in given else None
+        leaving = Leaving(PROGRAM) if "unload" in given else None
         scanner = Scanner(words[0], f"{place.runtime}/rpc", "input-activation" in given, leaving)
         connect_to(scanner.rpc).close()
         scanner.watch()
@@ -68,51 +72,94 @@ class Scanner:
         self.rpc = rpc
         self._by_input = by_input
         self._leaving = leaving
+        self._coming = Coming(PROGRAM, rpc)
+        self._again = False  # something was passed over that was on its way
 
     def watch(self) -> None:
-        """Look now, and after each change. Raises OSError when the directory cannot be watched."""
-        from stoker.linux import inotify
-
+        """Look now, and after each change. Raises OSError, Failed when the directory cannot be
+        watched.
+        """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         if self._leaving is not None:  # it holds a descriptor for each
             most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         notices = inotify.Inotify()
-        mask = inotify.CREATE | inotify.DELETE | inotify.ATTRIB
-        mask |= inotify.MOVED_TO | inotify.MOVED_FROM | inotify.ONLYDIR
-        if notices.add(self.path, mask) is None:
+        watch = self._follow(notices)
+        if watch is None:
             raise Failed(f"{self.path}: cannot be watched")
         while True:
-            self.scan()
-            sys.stderr.flush()
+            there = self.scan()
+            if there:
+                self._wait(notices.fd)
+                changes = [one.mask for one in notices.read() if one.watch == watch]
+                there = not any(mask & _GONE for mask in changes)
+            if not there:
+                notices.remove(watch)
+                watch = self._await(notices)
+
+    def _follow(self, notices: inotify.Inotify) -> int | None:
+        return notices.add(self.path, _ENTRIES | inotify.MOVE_SELF | inotify.ONLYDIR)
+
+    def _await(self, notices: inotify.Inotify) -> int:
+        """The watch of the directory, once it is there again. It may be a link."""
+        above: set[int] = set()
+        told = False
+        while (watch := self._follow(notices)) is None:
+            for path in (os.path.abspath(self.path), os.path.realpath(self.path)):
+                near = notices.add_nearest(os.path.dirname(path), _ABOVE)[0]
+                above |= set() if near is None else {near}
+            if (watch := self._follow(notices)) is not None:  # it came before that was watched
+                break
+            if not told:
+                complain(PROGRAM, f"{self.path}: is gone; what is loaded goes on")
+                told = True
             self._wait(notices.fd)
             notices.read()
+        for each in above - {watch}:
+            notices.remove(each)
+        return watch
 
     def _wait(self, fd: int) -> None:
-        """Until something changes, or has ended whose place may be taken."""
-        while self._leaving is not None and self._leaving.busy:
-            if self._leaving.advance() or select.select([fd], [], [], _OFTEN)[0]:
+        """Until something changes, or has ended whose place may be taken, or is loaded now."""
+        sys.stderr.flush()
+        while True:
+            pauses = []
+            if self._coming.busy:
+                self._coming.advance()
+                if self._coming.busy:
+                    pauses.append(self._coming.pause)
+                elif self._again or self._leaving is not None:
+                    return
+            if self._leaving is not None and self._leaving.busy:
+                if self._leaving.advance():
+                    return
+                pauses.append(_OFTEN)
+            if select.select([fd], [], [], min(pauses, default=None))[0]:
                 return
-        select.select([fd], [], [])
 
-    def scan(self) -> None:
-        """Load and start what is there and is not loaded."""
+    def scan(self) -> bool:
+        """Load what is there and is not loaded. False where there is no such directory."""
         try:
             with os.scandir(self.path) as listing:
-                names = sorted(one.name for one in listing if one.name[0] != "." and one.is_dir())
+                names = sorted(one.name for one in listing if one.name[0] != "." and _is_dir(one))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
         except OSError as error:
             complain(PROGRAM, f"{self.path}: {error.strerror}")
-            return
-        loading = []
+            return True
+        self._again = False
         for name in names:
+            if name in self._coming:
+                self._again = True
+                continue
             try:
-                loading += self._entry(Bundle(f"{self.path}/{name}"))
+                self._coming.add(name, self._entry(Bundle(f"{self.path}/{name}")))
             except (Failed, NoManager, OSError) as error:
                 complain(PROGRAM, error)
-        self._start(loading)
         if self._leaving is not None:
             self._look(self._leaving, names)
+        return True
 
     def _look(self, leaving: Leaving, names: list[str]) -> None:
         """Remember what is there now, for when it goes."""
@@ -131,28 +178,31 @@ class Scanner:
         if not is_supervised(bundle.supervise):
             load(self.rpc, bundle, remain=False, pipe=False)
             found.append((bundle, False))
-        if os.path.isdir(f"{bundle.path}/log"):
-            log = Bundle(f"{bundle.path}/log")
-            if not is_supervised(log.supervise):
-                load(self.rpc, log, remain=False)
-                found.insert(0, (log, self._by_input))
-            plumb(self.rpc, bundle, log)
+        try:
+            return [*self._log(bundle), *found]
+        except (Failed, NoManager, OSError) as error:  # no reason not to start it
+            complain(PROGRAM, error)
+            return found
+
+    def _log(self, bundle: Bundle) -> list[tuple[Bundle, bool]]:
+        """Load its log, if it has one, and have its output go there."""
+        if not os.path.isdir(f"{bundle.path}/log"):
+            return []
+        log = Bundle(f"{bundle.path}/log")
+        found = []
+        if not is_supervised(log.supervise):
+            load(self.rpc, log, remain=False)
+            found.append((log, self._by_input))
+        plumb(self.rpc, bundle, log)
         return found
 
-    def _start(self, loading: list[tuple[Bundle, bool]]) -> None:
-        end = time.monotonic() + _PATIENCE
-        for bundle, by_input in loading:
-            try:
-                while not is_supervised(bundle.supervise):
-                    if time.monotonic() > end:
-                        raise Failed(f"{bundle.path}: was not loaded")
-                    time.sleep(0.01)
-                end = time.monotonic() + _PATIENCE  # thousands take their time
-                if bundle.has("down"):
-                    continue
-                if by_input:
-                    activate(self.rpc, bundle)
-                else:
-                    command(bundle.supervise, "u")
-            except (Failed, NoManager, OSError) as error:
-                complain(PROGRAM, error)
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    """Whether it leads to a directory. One that cannot be followed is no reason to pass others
+    over.
+    """
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        complain(PROGRAM, f"{entry.path}: {error.strerror}")
+        return False

@@ -13,14 +13,13 @@ import select
 import signal
 import socket
 
-from stoker.errors import StokerError, UsageError
+from stoker.errors import Failed, NoManager, NotYet, StokerError, UsageError
 
 from .bundles import asked_for_help, complain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from stoker.client import Client
-    from stoker.model import Place
 
 __all__ = ["main"]
 
@@ -28,6 +27,7 @@ PROGRAM = "service-manager"
 _FIRST = 3
 _LARGEST = 4096
 _FDS = 16
+_AGAIN = 5.0  # seconds after which it is looked whether all is still going down
 
 
 def main(arguments: list[str]) -> int:
@@ -46,17 +46,21 @@ def main(arguments: list[str]) -> int:
 
 def _sockets() -> list[socket.socket]:
     """The sockets that we were given. Raises UsageError."""
-    count = 1
-    if os.environ.pop("LISTEN_PID", "") == str(os.getpid()):
-        count = int(os.environ.pop("LISTEN_FDS", "1"))
-    os.environ.pop("LISTEN_FDS", None)
-    try:
-        given = [socket.socket(fileno=fd) for fd in range(_FIRST, _FIRST + count)]
-    except OSError as error:
-        raise UsageError(f"descriptor 3 is no socket: {error.strerror}") from None
-    for one in given:
+    told, pid = (os.environ.pop(name, "") for name in ("LISTEN_FDS", "LISTEN_PID"))
+    count = told if pid == str(os.getpid()) else "1"
+    if not (count.isascii() and count.isdecimal() and int(count)):
+        raise UsageError(f"LISTEN_FDS={count} is no number of sockets")
+    given = []
+    for fd in range(_FIRST, _FIRST + int(count)):
+        try:
+            one = socket.socket(fileno=fd)
+        except OSError as error:
+            raise UsageError(f"descriptor {fd} is no socket: {error.strerror}") from None
+        if one.type != socket.SOCK_DGRAM:
+            raise UsageError(f"descriptor {fd} is no datagram socket")
         one.setblocking(False)
         one.set_inheritable(False)
+        given.append(one)
     return given
 
 
@@ -79,31 +83,36 @@ def _serve(given: list[socket.socket]) -> int:
         with Launch(place):
             prepare(place, encode_compiled(compile_place(place)))
             client = start(place)
+        with open(place.lock, encoding="ascii") as file:
+            keeper = os.pidfd_open(int(file.readline()))
         try:
-            _pass_on(given, f"{place.runtime}/rpc", wake)
+            _pass_on(given, f"{place.runtime}/rpc", wake, keeper)
         finally:
-            _down(place, client)
+            _down(client, keeper)
     return 0
 
 
-def _down(place: Place, client: Client) -> None:
-    """Stop all that runs; returns when the last of ours has ended."""
-    with open(place.lock, encoding="ascii") as file:
-        keeper = os.pidfd_open(int(file.readline()))
-    try:
-        why = f"{PROGRAM} is to end"
-        client.post("/v1/operations", {"verb": "down", "names": [], "why": why})
-        client.close()
-        select.select([keeper], [], [])
-    finally:
-        os.close(keeper)
+def _down(client: Client, keeper: int) -> None:
+    """Stop all that runs; returns when the last of ours has ended. A manager that is killed
+    meanwhile has a successor, which is asked again unless it knows.
+    """
+    why = f"{PROGRAM} is to end"
+    while not select.select([keeper], [], [], 0)[0]:
+        try:
+            known = client.get("/v1/operations")["operations"]
+            if not any(one["verb"] == "down" and not one["outcome"] for one in known):
+                client.post("/v1/operations", {"verb": "down", "names": [], "why": why})
+        except (NoManager, NotYet):
+            pass  # there is none just now, or it is very busy
+        select.select([keeper], [], [], _AGAIN)
+    client.close()
 
 
-def _pass_on(given: list[socket.socket], path: str, wake: int) -> None:
-    """Until a signal comes."""
+def _pass_on(given: list[socket.socket], path: str, wake: int, keeper: int) -> None:
+    """Until a signal comes. Raises Failed when there is nobody any more to pass it on to."""
     poll = select.poll()
     ends = {one.fileno(): one for one in given}
-    for fd in (*ends, wake):
+    for fd in (*ends, wake, keeper):
         poll.register(fd, select.POLLIN)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
         out.connect(path)
@@ -111,6 +120,8 @@ def _pass_on(given: list[socket.socket], path: str, wake: int) -> None:
             for fd, _events in poll.poll():
                 if fd == wake:
                     return
+                if fd == keeper:
+                    raise Failed("its keeper has ended")
                 _one(ends[fd], out)
 
 
@@ -126,6 +137,8 @@ def _one(end: socket.socket, out: socket.socket) -> None:
             fds.frombytes(payload[: len(payload) - len(payload) % 4])
     try:
         socket.send_fds(out, [data], list(fds))
+    except OSError as error:  # too many descriptors are under way, say; there is no answer to give
+        complain(PROGRAM, f"a datagram was lost: {error.strerror}")
     finally:
         for fd in fds:
             os.close(fd)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from stoker.errors import StokerError, UsageError
 from stoker.formats import span
 
+from .becoming import become
 from .bundles import asked_for_help, complain
 from .occasions import occasion
 
@@ -27,6 +28,8 @@ __all__ = ["Past", "due", "main"]
 PROGRAM = "timer-wait"
 START, SERVICE, RESTART = "stamp-on-start", "stamp-on-service", "stamp-on-restart"
 _LONGEST = 600.0  # seconds between looks at the clock, which stands still while the machine sleeps
+_COARSE = 5  # CLOCK_REALTIME_COARSE of Linux
+_BARELY = 1.0  # seconds: the machine's start is reckoned anew each time, and not quite the same
 _CANNOT = 111
 _HELP = "[--persistent] --on-WHAT=WHEN… -- PROGRAM [ARGUMENT…]"
 
@@ -49,7 +52,7 @@ def main(arguments: list[str]) -> int:
             raise UsageError("-- and a program are needed")
         border = arguments.index("--")
         given, persistent = _given(arguments[:border])
-        due(given, persistent, _past(), time.time())  # what cannot be read is told at once
+        due(given, persistent, _past(), _now())  # what cannot be read is told at once
         if not _when(START):  # nobody else has said so
             _touch(START)
     except (StokerError, OSError) as error:
@@ -57,9 +60,9 @@ def main(arguments: list[str]) -> int:
         return 1
     words = arguments[border + 1 :]
     try:
-        _wait(lambda: due(given, persistent, _past(), time.time()))
+        _wait(lambda: due(given, persistent, _past(), _now()))
         _touch(SERVICE)
-        os.execvp(words[0], words)
+        become(words)
     except OSError as error:
         complain(PROGRAM, f"{error.filename or words[0]}: {error.strerror}")
         return _CANNOT
@@ -73,6 +76,8 @@ def _given(words: list[str]) -> tuple[list[tuple[str, str]], bool]:
             raise UsageError(f"{word}: unrecognized option")
         if sign:
             found.append((name.removeprefix("--on-"), value))
+    if not found:
+        raise UsageError("nothing is said of when")
     return found, "--persistent" in words
 
 
@@ -94,11 +99,18 @@ def due(given: list[tuple[str, str]], persistent: bool, past: Past, now: float) 
         elif kind == "unit-inactive":
             found += [past.restart + span(value)] if past.restart >= past.service > 0 else []
         else:
-            begin = past.start if kind == "active" else past.boot
+            begin, about = (past.start, 0.0) if kind == "active" else (past.boot, _BARELY)
             moment = begin + span(value)
-            if past.service < max(moment, past.start):  # else it has been since
+            if past.service < max(moment - about, past.start):  # else it has been since
                 found.append(moment)
     return min(found, default=None)
+
+
+def _now() -> float:
+    """By the clock that stamps files, which is up to a tick behind the other one: else what becomes
+    due is stamped as of before that, and due again.
+    """
+    return time.clock_gettime(_COARSE)
 
 
 def _past() -> Past:
@@ -127,7 +139,7 @@ def _wait(when: Callable[[], float | None]) -> None:
     changes = clock.ClockChanges()
     moment = when()
     while True:
-        left = _LONGEST if moment is None else moment - time.time()
+        left = _LONGEST if moment is None else moment - _now()
         if left <= 0:
             break
         if select.select([changes.fd], [], [], min(left, _LONGEST))[0] and changes.read():
