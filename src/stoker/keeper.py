@@ -76,6 +76,7 @@ ASIDE, GIVEN_UP = 4, 8  # deaths before READY
 MOST_DRAINS = 3  # recorders that do not get ready at the end, until we go on without
 RECORDERS = ("lock", "log/", "rec/", "stdio/", "link/recorder")  # what a recorder needs to the end
 HEALTHY = 60.0  # seconds after READY that make good for earlier deaths
+MANAGER, OTHERS, RECORDER, ALL, OVER = range(5)  # the steps of the end: who goes
 TICK, STUCK = 0.05, 10.0  # seconds: between looks while stopping; after KILL until we go on without
 WALL = 0x40000000  # __WALL of waitid(2): children with any exit signal
 PASSING = (errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM)  # of sending: unix(7)
@@ -302,7 +303,7 @@ class Keeper:
         self.signals: dict[int, int] = {}  # number to count, not yet sent
         self.ever_ready = False
         self.impatience = 0  # how often we had TERM and INT
-        self.step: int | None = None  # of STEPS; None: nobody has said STOP
+        self.step: int | None = None  # of the end; None: nobody has said STOP
         self.status, self.deadline, self.grace = 0, 0.0, 0.0  # of that
         self.asked: set[tuple[int, int]] = set()  # who had its TERM: pid and start time
         self.successor: tuple[list[str], list[str]] | None = None  # what EXEC said
@@ -416,7 +417,7 @@ class Keeper:
         while True:
             try:
                 self.turn()
-                if self.step == len(self.STEPS):
+                if self.step == OVER:
                     if self.finish:
                         self.execute_finish()
                     return self.status
@@ -789,8 +790,6 @@ class Keeper:
 
     # -- the end -----------------------------------------------------------------------------
 
-    STEPS = ("manager", "all but the recorder", "recorder", "all")
-
     def stop(self, status: int, grace: float) -> None:
         """Begin the end, or hurry one that has begun."""
         self.status = status
@@ -798,7 +797,8 @@ class Keeper:
             self.deadline = min(self.deadline, now() + grace)
             return
         self.say(f"stopping with status {status}")
-        self.step, self.grace, self.deadline = 0, grace, now() + grace
+        self.successor = None  # which would not know of it
+        self.step, self.grace, self.deadline = MANAGER, grace, now() + grace
         for program in self.programs:
             if program is not self.recorder:
                 program.restart_at = None
@@ -806,8 +806,8 @@ class Keeper:
     def advance(self, step: int) -> None:
         """TERM to whoever is to go and has not been asked; KILL after the grace; then the next."""
         family, late = self.family(step), now() - self.deadline
-        if step == 2 and late < 0 and not self.asking(family):
-            return
+        if late < 0 and step == RECORDER and self.begins(self.recorder):
+            return  # one that has read nothing yet is not asked
         if family and late < STUCK:
             for pid, start in family.items():
                 if late >= 0:
@@ -819,13 +819,13 @@ class Keeper:
         if family:
             self.say(f"cannot be ended, left behind: {' '.join(map(str, sorted(family)))}")
         self.step, self.more = step + 1, True
-        if self.step == 2:  # nothing writes now but us: let the recorder see the ends of it
+        if self.step == RECORDER:  # nothing writes now but us: let the recorder see the ends of it
             for name in [n for n in self.held if not n.startswith(RECORDERS)]:
                 os.close(self.held.pop(name))
             self.deadline = now() + max(self.grace, 5.0)
-        elif self.step == 3:
+        elif self.step == ALL:
             self.recorder.restart_at = None
-        elif self.step == len(self.STEPS):
+        elif self.step == OVER:
             for path in (self.socket_path, os.path.join(self.run_directory, "keeper")):
                 try:
                     os.unlink(path)
@@ -833,26 +833,24 @@ class Keeper:
                     pass  # gone already, or a read-only place: nothing depends on it
             self.say("stopped")
 
-    def asking(self, family: dict[int, int]) -> bool:
-        """May the recorder be asked to end? One that has only just begun has read nothing yet."""
-        if self.recorder.restart_at is not None:
-            return False
-        return not family or self.recorder.ready_at is not None
+    def begins(self, program: Program) -> bool:
+        """Is it to be started, or not READY yet?"""
+        return program.restart_at is not None or (program.pid > 0 and program.ready_at is None)
 
     def drains(self, status: int) -> bool:
         """Is a successor of this recorder, while all stops, to read what it left unread?"""
         assert self.step is not None
-        if self.step == 2:
+        if self.step == RECORDER:
             ended = status in (0, -signal.SIGTERM)
             return not ended and now() < self.deadline and self.recorder.failures < MOST_DRAINS
-        return self.step < 2
+        return self.step < RECORDER
 
     def family(self, step: int) -> dict[int, int]:
         """Who is to go in this step: pid and start time."""
         known = (*(program.pid for program in self.programs), self.emergency_pid)
-        below = descendants(known, self.recorder.pid if step == 1 else 0)
-        if step in (0, 2):
-            pid = (self.manager if step == 0 else self.recorder).pid
+        below = descendants(known, self.recorder.pid if step == OTHERS else 0)
+        if step in (MANAGER, RECORDER):
+            pid = (self.manager if step == MANAGER else self.recorder).pid
             return {pid: below[pid]} if pid in below else {}
         return below
 
@@ -879,13 +877,13 @@ class Keeper:
             for n, fd in self.held.items()
             if n == "lock" or not prefixes or any(n.startswith(p) for p in prefixes)
         }
-        memory = os.memfd_create("handover")
-        with open(memory, "wb", closefd=False) as file:
-            file.writelines(len(r).to_bytes(4, "little") + r for r in self.handover(kept))
         ends = [end.fileno() for p in self.programs for end in (p.near, p.far) if end]
-        inherited = [memory, *kept.values(), *ends]
+        inherited, memory = [*kept.values(), *ends], -1
         try:
-            for fd in inherited:
+            memory = os.memfd_create("handover")
+            with open(memory, "wb", closefd=False) as file:
+                file.writelines(len(r).to_bytes(4, "little") + r for r in self.handover(kept))
+            for fd in (memory, *inherited):
                 os.set_inheritable(fd, True)
             os.execve(argv[0], argv, {**os.environ, "STOKER_TAKE": str(memory)})
         except (OSError, ValueError) as error:
@@ -894,7 +892,8 @@ class Keeper:
             self.manager.queue.append(pack("REFUSED", "EXEC", why))
             for fd in inherited:
                 os.set_inheritable(fd, False)
-            os.close(memory)
+            if memory >= 0:
+                os.close(memory)
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self.more = True
 

@@ -465,7 +465,8 @@ def test_a_signal_that_a_dead_manager_did_not_read_goes_to_the_next(place: Place
 
 
 def test_two_requests_to_end_are_obeyed_when_no_manager_ever_served(place: Place) -> None:
-    place.both()
+    _, recorder = place.both()
+    recorder.talk.ready()  # else it would be waited for at the end
     os.kill(place.pid, signal.SIGTERM)
     until(lambda: not pending(place.pid, signal.SIGTERM), "TERM is not taken")
     assert place.process is not None and place.process.poll() is None
@@ -712,6 +713,27 @@ def test_exec_of_what_cannot_be_executed_changes_nothing(place: Place) -> None:
     os.close(fd)
 
 
+def test_exec_without_a_descriptor_to_spare_changes_nothing(place: Place) -> None:
+    manager, recorder = place.both()
+    before = resource.prlimit(place.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(place.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    manager.talk.exec(place.argv())
+    assert manager.packet("REFUSED").args[0] == "EXEC"
+    resource.prlimit(place.pid, resource.RLIMIT_NOFILE, before)
+    recorder.kill()
+    assert place.next("recorder").hello().generation == 2, "the keeper hears no signals"
+
+
+def test_exec_is_not_in_the_way_of_an_end_that_was_asked_for(place: Place) -> None:
+    manager, recorder = place.both()
+    recorder.talk.ready()
+    os.kill(place.pid, signal.SIGSTOP)
+    manager.talk.exec(place.argv())
+    manager.talk.stop(5, 60)
+    os.kill(place.pid, signal.SIGCONT)
+    assert place.ended() == 5
+
+
 def test_exec_of_another_program_hands_over_the_names_asked_for(place: Place) -> None:
     manager, _ = place.both()
     fd = memory(b"x")
@@ -759,7 +781,7 @@ def test_a_manager_that_lost_its_keeper_becomes_one(place: Place) -> None:
     place.let_go()
     told = Exit.of(successor.packet("EXIT"))
     assert (told.pid, told.status) == (child, 5)
-    place.next("recorder")
+    place.next("recorder").talk.ready()
     successor.talk.stop(0, 5)
     manager.gone()
     close_all([fd, *items.values()])
@@ -910,6 +932,7 @@ def test_a_director_gets_the_signals_and_the_last_word(place: Place) -> None:
     manager.talk.send("LIST", "")
     assert not [one for one in manager.talk.wait(PATIENCE) if one.verb in ("SIGNAL", "REFUSED")]
 
+    recorder.talk.ready()
     recorder.talk.stop(0, 0.0)
     assert "only the manager or director" in recorder.packet("REFUSED").args[1]
     director.talk.stop(0, 0.0, "poweroff", "now")
@@ -971,6 +994,7 @@ def test_as_pid_1_it_reaps_orphans_and_ends_with_the_status(place: Place) -> Non
         each.settimeout(PATIENCE)
         data, fds, _, _ = socket.recv_fds(each, 4096, 1)
         links[data.split()[0]] = (each, Channel(socket.socket(fileno=fds[0]), PATIENCE))
+    links[b"recorder"][1].ready()
     link, channel = links[b"manager"]
     file = link.makefile("rw")
     channel.ready()
