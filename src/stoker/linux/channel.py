@@ -213,7 +213,8 @@ class Channel:
         except BlockingIOError:
             return None
         except ConnectionResetError:
-            data, ancillary = b"", []
+            # It had not read all that we said. That is told once, before what it said itself.
+            return self._read()
         if not data:
             raise EOFError("the keeper is gone")
         fds = [
@@ -235,14 +236,15 @@ class Channel:
     def list(self, prefix: str = "", timeout: float = 30.0) -> Listing:
         """All that is held under PREFIX; for the manager all exits not acknowledged too.
 
-        Waits for the answer; what comes between and is no part of it is kept for `receive`.
+        Waits for the answer; what comes between and is no part of it is kept for `receive`, and
+        every end is if there is no whole answer.
         Raises TimeoutError, EOFError, and OSError (EMFILE) when not all descriptors arrived.
         """
         deadline = time.monotonic() + timeout
         listing = Listing()
         self.send("LIST", prefix)
         other: list[Packet] = []
-        exits: dict[int, Exit] = {}
+        exits: list[Packet] = []
         try:
             while True:
                 packet = self._read()
@@ -251,11 +253,12 @@ class Channel:
                         raise TimeoutError("the keeper does not answer")
                 elif packet.verb == "END":
                     listing.flags = frozenset(packet.args[0].split(",")) - {""}
-                    listing.exits = [exits[seq] for seq in sorted(exits)]
+                    found = {one.seq: one for one in map(Exit.of, exits)}
+                    # A hint may have come before the answer, which has it again.
+                    listing.exits = [found[seq] for seq in sorted(found)]
                     return listing
                 elif packet.verb == "EXIT":
-                    found = Exit.of(packet)
-                    exits[found.seq] = found  # a hint may have come before the answer
+                    exits.append(packet)
                 elif packet.verb == "ITEM" and all(n.startswith(prefix) for n in packet.args):
                     if len(packet.args) != len(packet.fds):
                         packet.close()
@@ -268,6 +271,7 @@ class Channel:
                     if packet.verb == "TAKEN":  # a new keeper, which does not know our question
                         self.send("LIST", prefix)
         except BaseException:
+            other += exits
             for fd in listing.items.values():
                 os.close(fd)
             raise

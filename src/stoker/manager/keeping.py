@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from stoker.linux import Loop, channel, faults
 from stoker.linux import loop as epoll
@@ -83,31 +83,38 @@ class Keeping:
             del self._gathered[name]
         if found:
             return found
-        listing = self._list(prefix)
-        # With the answer come ends, and none of them comes again unasked.
-        if self._watching and listing.exits and listing.exits[-1].seq > self.heard:
-            self._loop.at(time.monotonic_ns(), self.ask)
-        return listing.items
+        return self._list(prefix).items
 
     def _list(self, prefix: str) -> channel.Listing:
         """What the keeper answers; nothing when it is gone. Raises TimeoutError, OSError."""
+        if self._watching:  # what comes with the answer, or before it, does not wake the loop
+            self._loop.at(time.monotonic_ns(), lambda: self._readable(0))
         try:
             listing = self._channel.list(prefix)
         except EOFError:
             self._end()
             return channel.Listing()
-        self._told.update((one.seq, one) for one in listing.exits)
+        self._note(listing.exits)
         return listing
 
     def ends(self) -> list[channel.Exit]:
         """Every end that nobody has dealt with; the caller does."""
-        return [one for one in self._list(_NOTHING).exits if self._is_new(one)]
+        self._list(_NOTHING)
+        return list(self._next())
 
-    def _is_new(self, one: channel.Exit) -> bool:
-        """Whether an end, which is heard now, was not heard before."""
-        new = one.seq > max(self.heard, self._seen)
-        self.heard = max(self.heard, one.seq)
-        return new
+    def _note(self, ends: Iterable[channel.Exit]) -> None:
+        """Told, with whatever it was: nothing comes again unasked."""
+        self._told.update((one.seq, one) for one in ends if one.seq > self._acked)
+
+    def _next(self) -> Iterator[channel.Exit]:
+        """Every end that was told and was not heard before, in the order of their numbers: so none
+        is passed over because a later one came first.
+        """
+        for seq in sorted(self._told):
+            if seq > self.heard:
+                self.heard = seq
+                if seq > self._seen:
+                    yield self._told[seq]
 
     def fence(self) -> int:
         """Return when the keeper has dealt with everything that was sent to it: with how many
@@ -185,7 +192,7 @@ class Keeping:
     # -- what is heard
 
     def listen(self) -> None:
-        """Notice when the keeper is lost. What it tells before `watch` is told again then."""
+        """Notice when the keeper is lost. Ends that it tells of wait until it is watched."""
         self._loop.watch(self._channel.fileno(), epoll.READ, self._readable)
 
     def watch(self) -> None:
@@ -201,22 +208,25 @@ class Keeping:
             self.lost()
 
     def _end(self) -> None:
-        """The channel has ended."""
+        """The channel has ended; the ends that were told before count."""
         self.gone = True
+        try:
+            rest = self._channel.receive()
+        except EOFError:
+            rest = []
+        for packet in rest:
+            self._note_of(packet)
+            packet.close()
         if not self.patient:
             self.lost()
 
     def ask(self) -> None:
         """Hear of every end that the keeper knows of by now."""
         try:
-            exits = self.ends()
-        except TimeoutError as error:
+            self._list(_NOTHING)
+        except OSError as error:
             self.said(str(error))
-            return
-        for one in exits:
-            self.exited(one)
-        # What came between stands aside in the channel and does not wake the loop.
-        self._loop.at(time.monotonic_ns(), lambda: self._readable(0))
+        self._deal()
 
     def _readable(self, _events: int) -> None:
         try:
@@ -226,9 +236,27 @@ class Keeping:
             self._end()
             return
         for packet in packets:
+            self._note_of(packet)
             if self._watching:
                 self._packet(packet)
             packet.close()
+        self._deal()
+
+    def _note_of(self, packet: channel.Packet) -> None:
+        if packet.verb == "EXIT":
+            self._note([channel.Exit.of(packet)])
+
+    def _packet(self, packet: channel.Packet) -> None:
+        if packet.verb == "SIGNAL":
+            self.signalled(int(packet.args[0]), int(packet.args[1]))
+        elif packet.verb == "REFUSED":
+            self.said(f"the keeper refused {' '.join(packet.args)}")
+
+    def _deal(self) -> None:
+        """Every end that was told and not dealt with: now is the time."""
+        if self._watching:
+            for one in self._next():
+                self.exited(one)
 
     def estate(self) -> tuple[dict[str, int], list[channel.Exit]]:
         """What a lost keeper leaves behind with us: descriptors by name, and ends that are not
@@ -236,16 +264,3 @@ class Keeping:
         """
         ends = [one for seq, one in sorted(self._told.items()) if seq > self._seen]
         return self.own | self._gathered, ends
-
-    def _packet(self, packet: channel.Packet) -> None:
-        if packet.verb == "EXIT":
-            told = channel.Exit.of(packet)
-            self._told[told.seq] = told
-            if told.seq > max(self.heard, self._seen) + 1:
-                self.ask()  # one before it came with an answer to another question
-            elif self._is_new(told):
-                self.exited(told)
-        elif packet.verb == "SIGNAL":
-            self.signalled(int(packet.args[0]), int(packet.args[1]))
-        elif packet.verb == "REFUSED":
-            self.said(f"the keeper refused {' '.join(packet.args)}")

@@ -6,12 +6,13 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from stoker.linux import Loop
-from stoker.linux.channel import Channel, Exit, decode, encode
+from stoker.linux.channel import Channel, decode, encode
 from stoker.manager.keeping import Keeping
 
 
@@ -52,14 +53,36 @@ def keeper() -> Iterator[tuple[Keeper, Channel]]:
     theirs.close()
 
 
+class Hearing:
+    """A manager's side of it: `heard`, the numbers of the ends that were dealt with."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.mistakes: list[Exception] = []
+        self.loop = Loop(self.mistakes.append)
+        self.keeping = Keeping(self.loop, channel)
+        self.heard: list[int] = []
+        self.keeping.exited = lambda told: self.heard.append(told.seq)
+        self.losses: list[list[int]] = []
+        self.keeping.lost = self._lost
+
+    def _lost(self) -> None:
+        self.losses.append([one.seq for one in self.keeping.estate()[1]])
+        self.loop.stop()
+
+    def until(self, numbers: list[int]) -> None:
+        """Let the loop work until these have been dealt with."""
+        self.loop.at(time.monotonic_ns() + 60_000_000_000, self.loop.stop)
+        self.loop.run(lambda: self.heard == numbers and self.loop.stop())
+        assert self.heard == numbers
+        assert not self.mistakes
+
+
 def test_an_end_that_came_with_the_answer_to_another_question_is_not_passed_over(
     keeper: tuple[Keeper, Channel],
 ) -> None:
     it, channel = keeper
-    mistakes: list[Exception] = []
-    keeping = Keeping(Loop(mistakes.append), channel)
-    heard: list[Exit] = []
-    keeping.exited = heard.append
+    manager = Hearing(channel)
+    keeping = manager.keeping
     it.numbers = [5]
     assert [one.seq for one in keeping.ends()] == [5]
     keeping.watch()
@@ -68,7 +91,58 @@ def test_an_end_that_came_with_the_answer_to_another_question_is_not_passed_over
     it.numbers = [5, 6, 7]
     it.ended(7)
     keeping._readable(0)  # the loop has looked at the channel before that
-    assert [one.seq for one in heard] == [6, 7]
+    assert manager.heard == [6, 7]
     keeping.ask()
-    assert [one.seq for one in heard] == [6, 7]
-    assert not mistakes
+    assert manager.heard == [6, 7]
+    assert not manager.mistakes
+
+
+def test_an_end_that_came_with_an_answer_needs_no_later_one_to_be_dealt_with(
+    keeper: tuple[Keeper, Channel],
+) -> None:
+    it, channel = keeper
+    manager = Hearing(channel)
+    manager.keeping._watching = True  # all that was to be asked at first has been asked
+    it.numbers = [1, 2]
+    manager.keeping.take("notify/")
+    it.numbers = []  # asked again, it would tell of none
+    manager.until([1, 2])
+
+
+def test_an_end_that_was_told_before_a_question_that_is_not_answered_is_dealt_with() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    silent = Keeper(theirs)  # it is not started: it answers nothing
+    channel = Channel(ours, patience=60)
+    manager = Hearing(channel)
+    manager.keeping._watching = True
+    silent.ended(1)
+    silent.say("SIGNAL", 1, 1)
+    with pytest.raises(TimeoutError):
+        channel.list("rec/", timeout=0.0)
+    manager.keeping._readable(0)
+    assert manager.heard == [1]
+    channel.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize("by", ["hearing", "telling", "asking"])
+def test_a_lost_keeper_had_told_what_is_told_again(by: str) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    last = Keeper(theirs)
+    channel = Channel(ours, patience=60)
+    manager = Hearing(channel)
+    keeping = manager.keeping
+    keeping.patient = False
+    keeping.drop(["a"])  # which it does not come to read
+    last.ended(1)
+    last.ended(2)
+    theirs.close()
+    if by == "hearing":
+        keeping._readable(0)
+        keeping._readable(0)
+    elif by == "telling":
+        keeping.drop(["b"])
+    else:
+        keeping.take("notify/")
+    assert manager.losses == [[1, 2]]
+    channel.close()
