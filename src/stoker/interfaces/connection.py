@@ -88,6 +88,11 @@ class Exchange:
         """False when the client has not read what it was sent."""
         return self.connection.room()
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that the client has not read."""
+        return self.connection.waiting
+
     def end_stream(self) -> None:
         """The stream is complete."""
         self.on_gone = self.on_room = None
@@ -317,9 +322,14 @@ class Connection:
         elif self._half:
             self.close()
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for the client."""
+        return len(self._out)
+
     def room(self) -> bool:
         """True while little enough is waiting for the client."""
-        return len(self._out) < STREAM_ROOM
+        return self.waiting < STREAM_ROOM
 
     def _put(self, data: bytes | None) -> None:
         if data and self._sock.fileno() >= 0:

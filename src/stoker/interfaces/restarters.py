@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,8 +21,12 @@ from stoker.model import State, canonical
 from .asking import Ask
 from .roles import Role
 
+if TYPE_CHECKING:
+    from .connection import Exchange
+
 __all__ = ["RestarterEvent", "StateBody", "events", "told"]
 
+Tell = Callable[[dict[str, Any]], object]
 _STATES = tuple(str(state) for state in State)
 _WORD = re.compile(r"[a-z][a-z_]{0,63}\Z")
 
@@ -60,34 +65,50 @@ class StateBody(msgspec.Struct, forbid_unknown_fields=True):
     text: str = ""
 
 
+class _Registered:
+    """A restarter that hears, until it leaves, is replaced, or does not read."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._most: int | None = None  # bytes that may wait; None: as many as there are to begin
+        self._end: Callable[[], object] = lambda: None
+        self._over = False
+
+    def register(self, register: Callable[[Tell], Callable[[], object]]) -> None:
+        """Begin; what holds is told here, all of it, however many instances there are."""
+        from .connection import STREAM_ROOM  # here: it brings h11, and somebody has asked by now
+
+        self._exchange.on_gone = self.end
+        self._exchange.begin_stream()
+        self._end = register(self.tell)
+        self._most = self._exchange.waiting + STREAM_ROOM
+        if self._over:
+            self._end()
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """One line."""
+        if self._over:
+            return
+        exchange = self._exchange
+        exchange.write(msgspec.json.encode(msgspec.convert(event, RestarterEvent)) + b"\n")
+        slow = self._most is not None and exchange.waiting > self._most
+        if event["event"] == "replaced" or slow:
+            self.end()  # who does not read hears everything anew when it comes back
+            exchange.end_stream()
+
+    def end(self) -> None:
+        """It hears no more."""
+        if not self._over:
+            self._over = True
+            self._end()
+
+
 def events(ask: Ask) -> None:
     """Register, and hear what is asked."""
     fmri = ask.one()
     ask.need(Role.OPERATE, [fmri])
     ask.door.audit(ask, f"registers as the restarter {fmri}")
-    exchange = ask.exchange
-    exchange.begin_stream()
-    ends: list[Callable[[], object]] = []
-    over: list[bool] = []
-
-    def end() -> None:
-        if not over:
-            over.append(True)
-            for one in ends:
-                one()
-
-    def tell(event: dict[str, Any]) -> None:
-        if over:
-            return
-        exchange.write(msgspec.json.encode(msgspec.convert(event, RestarterEvent)) + b"\n")
-        if event["event"] == "replaced" or not exchange.room():
-            end()  # who does not read hears everything anew when it comes back
-            exchange.end_stream()
-
-    exchange.on_gone = end
-    ends.append(ask.manager.delegation.register(fmri, tell))
-    if over:
-        ends[0]()
+    _Registered(ask.exchange).register(partial(ask.manager.delegation.register, fmri))
 
 
 def told(ask: Ask) -> dict[str, Any]:

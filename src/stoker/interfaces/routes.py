@@ -11,7 +11,7 @@ from typing import Any
 
 from stoker.model import EventView, InstanceView, RequestBody
 
-from . import foretelling, handlers, restarters
+from . import foretelling, handlers, restarters, waiting
 from .asking import Ask
 from .roles import Role
 
@@ -123,7 +123,7 @@ ROUTES: tuple[Route, ...] = (
         stream=EventView,
     ),
     Route(
-        "GET", "/v1/wait", Role.READ, handlers.wait, "Wait until instances are in a state",
+        "GET", "/v1/wait", Role.READ, waiting.wait, "Wait until instances are in a state",
         query={
             **_NAME,
             "for": ("string", "a state (online, offline, disabled, maintenance, …)"),

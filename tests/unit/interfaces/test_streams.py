@@ -7,7 +7,9 @@ import itertools
 import socket
 from typing import Any
 
-from stoker.interfaces import server
+from control_fake import view
+
+from stoker.interfaces import connection, server
 
 
 def more(sock: socket.socket) -> bytes:
@@ -94,3 +96,60 @@ def test_many_who_follow_are_served_a_few_at_a_time(door: Any) -> None:
         left = door.do(lambda: batches)
         assert left == sorted(left, reverse=True)
         assert max(one - two for one, two in itertools.pairwise(left)) <= server.FEW
+
+
+class Delegation:
+    """Tells whoever registers of so many instances, and then whatever a test says."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.tell: Any = None
+        self.ended = 0
+
+    def register(self, fmri: str, tell: Any) -> Any:
+        assert fmri == "svc:/web:default"
+        self.tell = tell
+        for number in range(self.count):
+            tell({"event": "add_instance", "fmri": f"svc:/{number:0>200}:default"})
+        tell({"event": "synced"})
+
+        def end() -> None:
+            self.ended += 1
+
+        return end
+
+
+def register(door: Any, delegation: Delegation, sock: socket.socket) -> None:
+    door.fake.rows["svc:/web:default"] = view("svc:/web:default")
+    door.fake.delegation = delegation
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.sendall(b"GET /v1/restarters/web HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+def test_a_restarter_hears_of_all_its_instances_however_many_they_are(door: Any) -> None:
+    delegation = Delegation(4 * connection.STREAM_ROOM // 200)
+    with door.connect() as sock:
+        register(door, delegation, sock)
+        found = b""
+        while b'"synced"' not in found:
+            found = found[-100:] + more(sock)
+        door.do(lambda: delegation.tell({"event": "start"}))
+        assert b'"start"' in more(sock)
+        assert not delegation.ended
+
+
+def test_a_restarter_that_never_reads_is_let_go(door: Any) -> None:
+    delegation = Delegation(10)
+    with door.connect() as sock:
+        register(door, delegation, sock)
+        found = more(sock)
+
+        def storm() -> int:
+            for _ in range(1000):
+                delegation.tell({"event": "refresh", "fmri": "x" * 1000})
+            return delegation.ended
+
+        # As much as the kernel holds for it, too.
+        assert max(door.do(storm) for _ in range(20)) == 1
+        while b"0\r\n\r\n" not in found:
+            found = found[-100:] + more(sock)
