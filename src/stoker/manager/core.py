@@ -23,7 +23,7 @@ from stoker.engine import (
     Now,
     Waits,
 )
-from stoker.errors import Failed, NoSuchService, Refused, StokerError
+from stoker.errors import Failed, NoSuchService, Refused
 from stoker.linux import Loop, Timer, clock, faults
 from stoker.model import (
     Compiled,
@@ -43,6 +43,7 @@ from .delegation import Delegation
 from .doors import Doors
 from .happenings import Happenings
 from .keeping import Keeping
+from .leaving import Leaving
 from .link import Link
 from .meanings import Meanings
 from .milestone import Milestone
@@ -62,10 +63,7 @@ __all__ = ["Manager"]
 # So many rounds of engine and executor are in a turn, and no further one after so many events: the
 # loop has to see its descriptors again, for clients want their answers in a storm too.
 _ROUNDS, _ENOUGH = 4, 64
-_LEAVING = 2_000_000_000  # nanoseconds that the end waits for choices to become durable
-_PARTING = 50_000_000  # nanoseconds from asking for a new keeper to making room for a new manager
 _CUSTOMS = {"solaris10": Customs(False, True, False)}
-_GRACE = 5.0  # seconds that the keeper gives to what is still below it
 
 
 class Manager:
@@ -101,8 +99,7 @@ class Manager:
         self._alarm: Timer | None = None
         self._in_turn = False
         self._said: dict[str, int] = {}
-        self._leaving: int | None = None
-        self._stop_sent = False
+        self._leaving = Leaving(self)
         self.reloading = Reloading(self)
         self.tidying = Tidying(loop, self._busy)
         self.milestone = Milestone(self)
@@ -114,7 +111,8 @@ class Manager:
         self.on_settings: Callable[[], object] = lambda: None
         self.doors = Doors(self.failed)
         self.doors.join(touched=self.delegation.turn)
-        self.watching = Watching(loop, place, self._files_changed, self._unwatched)
+        reloading = self.reloading
+        self.watching = Watching(loop, place, reloading.files_changed, reloading.unwatched)
         keeper = keeping.pid if keeping is not None else 0
         self.parent = Parent(
             loop, keeper, lambda: [one.shown_state for one in engine.instances.values()]
@@ -130,7 +128,7 @@ class Manager:
             self.ring,
             self.link,
             self._wake,
-            self._leave,
+            self._leaving.begin,
             self.telling.outcome,
             self.aloud.published,
             self.log,
@@ -172,7 +170,7 @@ class Manager:
 
     def ask(self, request: Request) -> int:
         """The same, dealt with in the next turn, together with what else has happened by then."""
-        if self._leaving is not None:
+        if self.leaving:
             raise Refused("the manager is ending", hint="stoker up")
         number = self.engine.next_operation()
         if request.verb == "down":
@@ -298,6 +296,8 @@ class Manager:
         for key, value in values.items():
             if value is None and key.startswith("svc:"):
                 self.executor.forget(key)
+                if self.link is not None:
+                    self.link.keep(key, None)
         return len(events)
 
     def _decide(self, events: list[Event], now: Now) -> list[Effect]:
@@ -335,8 +335,7 @@ class Manager:
             self.link.flush()
         if self.ring.cursor != before:
             self.ring.tell(self.failed)
-        if self._leaving is not None:
-            self._go()
+        self._leaving.go()
 
     def _wake(self, at: int | None) -> None:
         if self._alarm is not None:
@@ -406,23 +405,6 @@ class Manager:
             raise Failed("there is no recorder, so nothing can be remembered")
         self.link.change(path, who, call)
 
-    def _files_changed(self) -> None:
-        if self._leaving is None and self.engine.shutdown is None:
-            self.log("files may have changed: definitions are read again")
-            self.reload(self.reloaded, who="a change of files")
-
-    def _unwatched(self, text: str) -> None:
-        if text:
-            self.log(text)
-            self.notices["watch"] = text
-        else:
-            self.notices.pop("watch", None)
-
-    def reloaded(self, answer: Any) -> None:
-        """Hear of a reload that nobody waits for."""
-        if isinstance(answer, StokerError):
-            self.log(f"reload: {answer}")
-
     # -- being replaced
 
     def reexec(self) -> None:
@@ -431,60 +413,19 @@ class Manager:
         The keeper executes its own command again with all that it holds; the recorder and this
         process end in order, and the new keeper starts their successors. Raises Failed.
         """
-        if self.keeping is None or self._leaving is not None:
-            raise Failed("there is no keeper to be replaced, or all is going down")
-        if not self.keeping.command:
-            raise Failed("the keeper's command cannot be read")
-        self.log("keeper, recorder and manager are replaced by what is installed now")
-        self.keeping.exec(self.keeping.command)
-        if self.link is not None:
-            self.link.renew()
-        # A moment later, so that whoever asked has the answer.
-        self.loop.at(time.monotonic_ns() + _PARTING, self.loop.stop)
+        self._leaving.replace()
 
     # -- the end
-
-    def _leave(self, status: int) -> None:
-        """Everything is down. Choices that are not durable yet get a moment."""
-        self._status = status
-        if self._leaving is None:
-            self._leaving = time.monotonic_ns() + _LEAVING
-            self.loop.at(self._leaving, lambda: None)
-
-    def _go(self) -> None:
-        assert self._leaving is not None
-        if self._stop_sent:
-            return
-        waiting = self.link is not None and self.link.unanswered
-        if waiting and time.monotonic_ns() < self._leaving:
-            return
-        self._stop_sent = True
-        self.doors.parting()
-        self.log(f"everything is down; the end, with status {self._status}")
-        last: list[Callable[[], object]] = [
-            lambda: self.executor.listeners.keep(()),
-            self.aloud.ending,
-            self.executor.contracts.close,
-        ]
-        for step in last:
-            try:
-                step()
-            except Exception as error:  # the keeper has to be told all the same
-                self.failed(error)
-        if self.keeping is not None:
-            self.keeping.stop(self._status, _GRACE)
-        else:
-            self.loop.stop()
 
     @property
     def leaving(self) -> bool:
         """Everything is down or is being given up: nobody is served any more."""
-        return self._leaving is not None
+        return self._leaving.begun
 
     @property
     def ended(self) -> bool:
         """Everything is down, and the keeper was told so."""
-        return self._stop_sent
+        return self._leaving.over
 
 
 def _nothing() -> None:

@@ -103,6 +103,7 @@ class Link:
     def keep(self, fmri: str, settings: LogSettings | None) -> None:
         """How an instance's output is kept; None: it is no more."""
         if settings is None:
+            self._waited.pop(fmri, None)
             if self._settings.pop(fmri, None) is not None:
                 self._send("log", fmri, None)
         elif settings != self._settings.get(fmri, _PLAIN):
@@ -260,7 +261,10 @@ class Link:
         elif kind == "hello":
             self._again()
         elif kind == "matched":
-            self.matched(str(rest[0]), int(rest[1]))
+            fmri, run = str(rest[0]), int(rest[1])
+            if self._waited.get(fmri, (0,))[0] == run:
+                del self._waited[fmri]
+            self.matched(fmri, run)
         elif kind == "trouble":
             self.trouble(str(rest[0]), rest[1], str(rest[2]))
         elif kind == "well":

@@ -46,7 +46,7 @@ class Meanings:
             for _ in range(min(count, 2)):
                 self._down(number)
         elif meaning == "reload":
-            self._manager.reload(self._manager.reloaded, who=_WHO)
+            self._manager.reloading.unasked(_WHO)
 
     def _down(self, number: int) -> None:
         name = f"SIG{signal_name(number)}"

@@ -34,6 +34,29 @@ class Reloading:
         if len(self._asked) == 1:
             self._compile()
 
+    def unasked(self, who: str) -> None:
+        """The same where nobody waits for the answer."""
+        self.ask(self._answered, False, who)
+
+    def _answered(self, answer: Any) -> None:
+        if isinstance(answer, StokerError):
+            self._manager.log(f"reload: {answer}")
+
+    def files_changed(self) -> None:
+        """Something has happened in a directory of definitions."""
+        manager = self._manager
+        if not manager.leaving and manager.engine.shutdown is None:
+            manager.log("files may have changed: definitions are read again")
+            self.unasked("a change of files")
+
+    def unwatched(self, text: str) -> None:
+        """Changes of files are not noticed, and why; "": they are again."""
+        if text:
+            self._manager.log(text)
+            self._manager.notices["watch"] = text
+        else:
+            self._manager.notices.pop("watch", None)
+
     def _compile(self) -> None:
         manager = self._manager
         _call, dry, _who = self._asked[0]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from stoker.linux import faults
 
 from .journal import Table
-from .lines import INDEX_RECORD, Encoder, State, encoder_of
+from .lines import FORMER, INDEX_RECORD, Encoder, State, encoder_of
 from .names import CURRENT, INDEX, closed_files, closing_name, folder_of, is_closed, smf_name
 from .settings import Settings
 
@@ -206,6 +206,9 @@ class Shelf:
             if state.open:
                 # The file that had the line's beginning is another one now.
                 book.state = State(state.run, 0, state.broken | 1 << state.open)
+        elif not state.open and book.index_fd < 0 and os.pread(book.fd, 1, book.size - 1) != b"\n":
+            # With its place, what was known of a line that its writer did not finish has gone.
+            book.state = State(state.run, FORMER, state.broken)
 
     def _make_folder(self, book: Book) -> None:
         """Have its folder, and the log directory if that alone was removed; not what that lies in:

@@ -22,34 +22,13 @@ from .journal import BUFFER, SLACK, Journal
 from .lines import ERR, INDEX_RECORD, OUT, OWN, Parts, State, time_text
 from .output import TAIL, last_lines, loss, write_all, written
 from .passing import Passing
+from .pipes import Pipe, split_name
 
-__all__ = ["Drain", "Pipe", "split_name"]
+__all__ = ["Drain"]
 
 SAME_TIME = 10_000_000  # ns within which two index records of one run and stream are one
 LONGEST_MARK = 96
 SEEN = 65536  # bytes of what was read already in which an awaited line is looked for
-
-
-class Pipe:
-    """The read end of one output pipe. `name` is the keeper's name of it, `stream` OUT or ERR."""
-
-    __slots__ = ("book", "fd", "grown", "name", "read_at", "stream")
-
-    def __init__(self, name: str, fd: int, book: Book, stream: int) -> None:
-        self.name = name
-        self.fd = fd
-        self.book = book
-        self.stream = stream
-        self.grown = False
-        self.read_at = 0  # monotonic ns
-
-
-def split_name(name: str) -> tuple[str, int]:
-    """``log/FMRI`` or ``log/FMRI#err``: the FMRI and the stream."""
-    fmri = name.removeprefix("log/")
-    if fmri.endswith("#err"):
-        return fmri[:-4], ERR
-    return fmri, OUT
 
 
 class Drain:
@@ -435,6 +414,13 @@ class Drain:
             self.passing.take(book, stream, chunk)
         book.tail = (book.tail + chunk)[-TAIL:]
         self._look(book, chunk)
+
+    def leave(self, fmri: str) -> None:
+        """Nothing more will come of this instance: only its files stay."""
+        book = self.shelf.book(fmri)
+        for stream in (OUT, ERR):
+            self.passing.ended(book, stream)
+        self.shelf.forget(fmri)
 
     def watch(self, book: Book, run: int, pattern: re.Pattern[bytes]) -> None:
         """Tell (`matched`) of the first line of a run that the pattern finds. What the run wrote

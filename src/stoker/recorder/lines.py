@@ -31,6 +31,7 @@ from typing import NamedTuple
 
 __all__ = [
     "ERR",
+    "FORMER",
     "INDEX_RECORD",
     "OUT",
     "OWN",
@@ -44,7 +45,7 @@ __all__ = [
     "time_text",
 ]
 
-OUT, ERR, OWN = 1, 2, 3
+OUT, ERR, OWN, FORMER = 1, 2, 3, 4  # FORMER: of an earlier life, whatever it was; nobody goes on
 LETTER = {OUT: "o", ERR: "e", OWN: "s"}
 STREAM = {ord("o"): OUT, ord("e"): ERR, ord("s"): OWN}
 INDEX_RECORD = struct.Struct("<QQII")

@@ -15,7 +15,7 @@ from stoker.linux import Loop, Timer, channel, limits
 
 from .book import Shelf
 from .children import Children
-from .drain import Drain, Pipe, split_name
+from .drain import Drain
 from .held import Held
 from .ledger import Ledger
 from .lines import time_text
@@ -23,6 +23,7 @@ from .link import Link, chunks, write_line
 from .output import last_lines
 from .ownlog import OwnLog
 from .passing import PREFIX, Passing
+from .pipes import PIPES, Pipe, Pipes
 from .readers import Readers
 from .settings import Settings
 
@@ -57,7 +58,6 @@ class Recorder:
         self.channel: channel.Channel | None = keeper
         self.generation = 0
         self.loop = Loop(self._error)
-        self.pipes: dict[int, Pipe] = {}
         self.children = Children(say)
         self.own = OwnLog(os.path.join(self.logs, "stoker.log"), self.children.compress)
         self.link: Link | None = None
@@ -81,6 +81,7 @@ class Recorder:
         limits.raise_descriptors()  # a pipe for each instance, and open files
         self.held = Held(keeper)
         self.shelf = Shelf(self.logs, self.held.table, self.children.compress)
+        self.pipes = Pipes(self.shelf.book)
         self.drain = Drain(
             self.held.journal,
             self.shelf,
@@ -100,13 +101,13 @@ class Recorder:
         )
         for fmri, settings in list(self.held.settings.items()):
             self._on_log(fmri, settings)
-        keeper.want("log/")
+        keeper.want(PIPES)
         links = dict(keeper.list("link/recorder").items)
-        self._take_pipes(dict(keeper.list("log/").items))
-        finished = self.drain.recover({pipe.name: pipe for pipe in self.pipes.values()})
+        pipes = self.pipes.take(keeper.list(PIPES).items)
+        finished = self.drain.recover({pipe.name: pipe for pipe in pipes})
         if finished is not None:
             say(f"finished the block of {finished} at which my predecessor died")
-        for pipe in self.pipes.values():
+        for pipe in pipes:
             self._watch(pipe)
         if "link/recorder" in links:
             self.link = Link(
@@ -124,7 +125,7 @@ class Recorder:
     def work(self) -> None:
         """Serve until told to end, then read what is left, write everything and close."""
         self.loop.run(self._after)
-        for pipe in list(self.pipes.values()):
+        for pipe in self.pipes.all():
             self.drain.read_all(pipe, LAST_BLOCKS)
         self.drain.passing.close()
         self.drain.retry()
@@ -190,26 +191,10 @@ class Recorder:
 
     def _packet(self, packet: channel.Packet) -> None:
         if packet.verb == "ITEM" and len(packet.args) == len(packet.fds):
-            before = set(self.pipes)
-            self._take_pipes(dict(zip(packet.args, packet.fds, strict=True)))
-            for fd in set(self.pipes) - before:
-                self._watch(self.pipes[fd])
+            for pipe in self.pipes.take(dict(zip(packet.args, packet.fds, strict=True))):
+                self._watch(pipe)
         else:
             packet.close()
-
-    def _take_pipes(self, items: dict[str, int]) -> None:
-        known = (
-            {(pipe.name, os.fstat(pipe.fd).st_ino) for pipe in self.pipes.values()}
-            if items
-            else set()
-        )
-        for name, fd in items.items():
-            if not name.startswith("log/") or (name, os.fstat(fd).st_ino) in known:
-                os.close(fd)
-                continue
-            os.set_blocking(fd, False)
-            fmri, stream = split_name(name)
-            self.pipes[fd] = Pipe(name, fd, self.shelf.book(fmri), stream)
 
     def _watch(self, pipe: Pipe) -> None:
         self.loop.watch(pipe.fd, select.EPOLLIN, lambda _: self._ready(pipe))
@@ -218,7 +203,7 @@ class Recorder:
         if self.link is not None and pipe.book.pattern is None:
             # The manager says what line it waits for before it starts what may write it.
             self.link.hear()
-            if self.pipes.get(pipe.fd) is not pipe:
+            if not self.pipes.has(pipe):
                 return
         if pipe.book.settings.mode == "passthrough" and self.drain.passing.full(
             lambda: self._again(pipe)
@@ -229,10 +214,7 @@ class Recorder:
             self.held.store()  # a successor must finish a block as we would have
         count = self.drain.read(pipe)
         if count == 0:
-            self.loop.forget(pipe.fd)
-            del self.pipes[pipe.fd]
-            os.close(pipe.fd)
-            self._maybe_over()
+            self._ended(pipe)
             return
         now = time.monotonic_ns()
         if count < SMALL and now - pipe.read_at < AT_ONCE:
@@ -240,16 +222,26 @@ class Recorder:
         pipe.read_at = now
 
     def _again(self, pipe: Pipe) -> None:
-        if self.pipes.get(pipe.fd) is pipe:
+        if self.pipes.has(pipe):
             self._watch(pipe)
+
+    def _ended(self, pipe: Pipe) -> None:
+        """Nobody can write to it any more: the instance is gone, or writes elsewhere now."""
+        self.loop.forget(pipe.fd)
+        self.pipes.close(pipe)
+        self._leave(pipe.book.fmri)
+        self._maybe_over()
+
+    def _leave(self, fmri: str) -> None:
+        """Forget an instance of which nothing is left but its files."""
+        known = fmri in self.held.settings or fmri in self.drain.sick
+        if not known and not self.pipes.of(fmri):
+            self.drain.leave(fmri)
 
     def _maybe_over(self) -> None:
         """With neither keeper nor manager nor a pipe, there is nothing left to do."""
-        if self.channel is None and self.link is None and not self.pipes:
+        if self.channel is None and self.link is None and not self.pipes.all():
             self.loop.stop()
-
-    def _of(self, fmri: str) -> list[Pipe]:
-        return [pipe for pipe in self.pipes.values() if pipe.book.fmri == fmri]
 
     # -- the manager ----------------------------------------------------------------------------
 
@@ -293,11 +285,10 @@ class Recorder:
 
     def _on_log(self, fmri: str, settings: dict[str, Any] | None) -> None:
         if settings is None:
-            for pipe in self._of(fmri):
+            for pipe in self.pipes.of(fmri):
                 self.drain.read_all(pipe)
             self.held.set(fmri, None)
-            if not self._of(fmri):
-                self.shelf.forget(fmri)
+            self._leave(fmri)
             return
         chosen, said = self._kind(settings)
         self.shelf.set(fmri, chosen)
@@ -339,9 +330,9 @@ class Recorder:
         status: int | None = None,
     ) -> None:
         book = self.shelf.book(fmri)
-        if not self._of(fmri) and self.channel is not None:
+        if not self.pipes.of(fmri) and self.channel is not None:
             self._keeper_said(0)  # a new instance's pipe may have come after this message
-        for pipe in self._of(fmri):
+        for pipe in self.pipes.of(fmri):
             self.drain.read_all(pipe)
         if run > book.state.run:
             # The mark did not fit into the pipe: what comes from now on is this run's.
@@ -357,7 +348,7 @@ class Recorder:
         """A line of the manager's in the instance's log (SMF writes such: "Enabled.", "Executing
         ..."). `after`: it tells of an end, so what was written before stands before it.
         """
-        for pipe in self._of(fmri) if after else ():
+        for pipe in self.pipes.of(fmri) if after else ():
             self.drain.read_all(pipe)
         self.drain.remark(self.shelf.book(fmri), str(text))
 
@@ -385,17 +376,16 @@ class Recorder:
         that it starts.
         """
         assert self.link is not None
-        there = self.held.descriptors() | {pipe.name: pipe.fd for pipe in self.pipes.values()}
+        there = self.held.descriptors() | {pipe.name: pipe.fd for pipe in self.pipes.all()}
         there |= self.drain.passing.given
         names = list(there)
         for at in range(0, len(names), 200):
             some = names[at : at + 200]
             more = at + 200 < len(names)
             self.link.send_descriptors(["hand", some, more], [there[name] for name in some])
-        for pipe in list(self.pipes.values()):
+        for pipe in self.pipes.all():
             self.loop.forget(pipe.fd)
-            os.close(pipe.fd)
-        self.pipes.clear()
+            self.pipes.close(pipe)
         self.loop.stop()
 
 

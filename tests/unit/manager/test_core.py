@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
-from stoker.engine import Defined, Engine, Exited, Spawned, Status
+from stoker.engine import Defined, Engine, Exited, Removed, Spawned, Status
 from stoker.errors import NoSuchService
 from stoker.linux import Loop
-from stoker.manager import Happenings, Manager, StateLog
-from stoker.model import Compiled, Definition, Place, Request, Restart, Step
+from stoker.manager import Happenings, Link, Manager, StateLog
+from stoker.model import Compiled, Definition, LogSettings, Place, Request, Restart, Step
 
 A, B = "svc:/a:default", "svc:/b:default"
 
@@ -133,6 +136,21 @@ def test_a_note_about_an_end_is_forgotten_with_what_became_of_it(rig: Rig) -> No
     found = recorded(rig)
     assert "end:main:" + A not in found
     assert found[A]["run"] == 2
+
+
+def test_the_recorder_hears_that_an_instance_is_gone(rig: Rig) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    rig.manager.link = Link(rig.loop, ours.detach(), 1)
+    kept = msgspec.structs.replace(definition(A), enabled=False, log=LogSettings(mode="json"))
+    rig.define(kept)
+    rig.happenings.add(Removed(A))
+    rig.manager.turn()
+    assert rig.manager.engine.fmris() == []
+    theirs.setblocking(False)
+    heard = [json.loads(theirs.recv(65536)) for _ in range(3)]
+    assert heard == [["hello", 1], ["log", A, {"mode": "json"}], ["log", A, None]]
+    rig.manager.link.close()
+    theirs.close()
 
 
 def test_a_storm_leaves_the_loop_its_turns(rig: Rig) -> None:

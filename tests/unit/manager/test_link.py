@@ -123,6 +123,20 @@ def test_a_new_recorder_is_told_again(pair: Pair) -> None:
     assert not any(message[:2] == ["log", B] for message in again)
 
 
+def test_a_line_is_waited_for_until_it_is_seen_or_the_instance_is_gone(pair: Pair) -> None:
+    seen: list[tuple[str, int]] = []
+    pair.link.matched = lambda fmri, run: seen.append((fmri, run))
+    pair.link.wait_for(A, 2, "ready")
+    pair.link.wait_for(B, 1, "ready")
+    pair.tell("matched", A, 1)
+    pair.until(lambda: len(seen) == 1)
+    assert set(pair.link._waited) == {A, B}, "it was an earlier run's"
+    pair.tell("matched", A, 2)
+    pair.until(lambda: len(seen) == 2)
+    pair.link.keep(B, None)
+    assert pair.link._waited == {}
+
+
 def test_how_much_history_is_kept_is_told_when_it_changes_and_to_a_new_recorder(pair: Pair) -> None:
     usual = Settings()
     assert pair.heard() == [["hello", 7]]

@@ -15,10 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
 
 from stoker.linux import Loop
 from stoker.recorder.book import Shelf
-from stoker.recorder.drain import Drain, Pipe
+from stoker.recorder.drain import Drain
 from stoker.recorder.journal import Journal, Table
 from stoker.recorder.lines import OUT
 from stoker.recorder.passing import Passing
+from stoker.recorder.pipes import Pipe
 from stoker.recorder.settings import Settings
 
 FMRI = "svc:/web:default"

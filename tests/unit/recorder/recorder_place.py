@@ -154,10 +154,11 @@ class Recorder:
         os.close(source)
         self.sinks[name] = sink
         # It comes by another way than messages do, so it might come after them.
-        until(lambda: shown in self._open_files(), "the recorder to have the pipe")
+        until(lambda: shown in self.open_files(), "the recorder to have the pipe")
         return sink
 
-    def _open_files(self) -> list[str]:
+    def open_files(self) -> list[str]:
+        """What its descriptors are."""
         assert self.process is not None
         folder = f"/proc/{self.process.pid}/fd"
         found = []

@@ -15,12 +15,13 @@ import pytest
 from stoker.linux import Loop
 from stoker.recorder.book import Shelf
 from stoker.recorder.compress import main as compress
-from stoker.recorder.drain import Drain, Pipe
+from stoker.recorder.drain import Drain
 from stoker.recorder.journal import BLOCK, Journal, Table
 from stoker.recorder.lines import ERR, OUT
 from stoker.recorder.logfile import Record, all_of, files_of, last_of
 from stoker.recorder.names import fmri_of, folder_of
 from stoker.recorder.passing import Passing
+from stoker.recorder.pipes import Pipe
 from stoker.recorder.settings import Settings
 
 WEB = "svc:/web:default"
@@ -131,6 +132,32 @@ def test_a_run_ends_an_unfinished_line(desk: Desk) -> None:
         desk.write(b"half")
     assert [(one.run, one.text) for one in desk.records()] == [(1, b"half"), (2, b"half")]
     assert b"stoker" not in desk.current()
+
+
+@pytest.mark.parametrize("mode", ["lines", "json"])
+def test_a_line_that_an_earlier_life_left_unfinished_is_not_gone_on_with(
+    desk: Desk, mode: str
+) -> None:
+    desk.shelf.set(WEB, Settings({"mode": mode}))
+    desk.mark(7)
+    desk.write(b"half")
+    later = Desk(desk.root)  # of what the keeper held for the first, nothing is left
+    later.shelf.set(WEB, Settings({"mode": mode}))
+    later.write(b"whole\n")
+    assert [(one.run, one.text) for one in later.records()] == [(7, b"half"), (0, b"whole")]
+    later.close()
+
+
+def test_last_lines_that_cannot_be_read_back_are_in_nobodys_way(desk: Desk) -> None:
+    desk.mark(1)
+    desk.write(b"one\n")
+    path = desk.root / "web" / "current"
+    for_writing = os.open(path, os.O_WRONLY)
+    os.dup2(for_writing, desk.shelf.book(WEB).fd)
+    os.close(for_writing)
+    desk.mark(2)
+    desk.write(b"two\n")
+    assert [(one.run, one.text) for one in desk.records()] == [(1, b"one"), (2, b"two")]
 
 
 def test_a_service_cannot_forge_a_mark(desk: Desk) -> None:

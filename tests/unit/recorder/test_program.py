@@ -280,6 +280,30 @@ def test_the_successor_reads_on_with_the_same_settings(recorder: Recorder) -> No
     ]
 
 
+@pytest.mark.parametrize("told", ["nothing", "before", "after"])
+def test_an_instance_that_is_gone_costs_nothing(recorder: Recorder, told: str) -> None:
+    """Its pipe has ended, and, where its settings were not the usual ones, the manager says so."""
+    if told != "nothing":
+        recorder.tell("log", WEB, {"mode": "json"})
+    sink = recorder.pipe(WEB)
+    os.write(sink, b"all\n")
+    recorder.drained(WEB)
+    path = str(recorder.logs / "web" / "current")
+    assert path in recorder.open_files()
+    if told == "before":
+        recorder.tell("log", WEB, None)
+        recorder.settle()
+    os.close(recorder.sinks.pop(WEB))
+    if told == "after":
+        recorder.settle()
+        recorder.tell("log", WEB, None)
+    until(lambda: path not in recorder.open_files(), "its log to be closed")
+    # It may come again.
+    os.write(recorder.pipe(WEB), b"anew\n")
+    recorder.drained(WEB)
+    assert texts(recorder) == ["all", "anew"]
+
+
 def test_told_to_end_it_reads_what_is_left(recorder: Recorder) -> None:
     sink = recorder.pipe(WEB)
     recorder.settle()

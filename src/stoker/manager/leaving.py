@@ -1,0 +1,85 @@
+"""The end: everything is down, and the keeper is told that the place is over; or we make room for
+a successor of what is installed now.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from stoker.errors import Failed
+
+if TYPE_CHECKING:
+    from .core import Manager
+
+__all__ = ["Leaving"]
+
+_PATIENCE = 2_000_000_000  # nanoseconds that the end waits for choices to become durable
+_PARTING = 50_000_000  # nanoseconds from asking for a new keeper to making room for a new manager
+_GRACE = 5.0  # seconds that the keeper gives to what is still below it
+
+
+class Leaving:
+    """Of one manager. `over`: the keeper was told."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+        self._until: int | None = None
+        self._status = 0
+        self.over = False
+
+    @property
+    def begun(self) -> bool:
+        """Everything is down or is being given up: nobody is served any more."""
+        return self._until is not None
+
+    def replace(self) -> None:
+        """See `Manager.reexec`."""
+        manager = self._manager
+        if manager.keeping is None or self.begun:
+            raise Failed("there is no keeper to be replaced, or all is going down")
+        if not manager.keeping.command:
+            raise Failed("the keeper's command cannot be read")
+        manager.log("keeper, recorder and manager are replaced by what is installed now")
+        manager.keeping.exec(manager.keeping.command)
+        if manager.link is not None:
+            manager.link.renew()
+        # A moment later, so that whoever asked has the answer.
+        manager.loop.at(time.monotonic_ns() + _PARTING, manager.loop.stop)
+
+    def begin(self, status: int) -> None:
+        """Everything is down. Choices that are not durable yet get a moment."""
+        self._status = status
+        if self._until is None:
+            self._until = time.monotonic_ns() + _PATIENCE
+            self._manager.loop.at(self._until, lambda: None)
+
+    def go(self) -> None:
+        """After each turn: go, if it has begun and nothing is waited for."""
+        if self._until is None or self.over:
+            return
+        link = self._manager.link
+        if link is not None and link.unanswered and time.monotonic_ns() < self._until:
+            return
+        self.over = True
+        self._go()
+
+    def _go(self) -> None:
+        manager = self._manager
+        manager.doors.parting()
+        manager.log(f"everything is down; the end, with status {self._status}")
+        last: list[Callable[[], object]] = [
+            lambda: manager.executor.listeners.keep(()),
+            manager.aloud.ending,
+            manager.executor.contracts.close,
+        ]
+        for step in last:
+            try:
+                step()
+            except Exception as error:  # the keeper has to be told all the same
+                manager.failed(error)
+        if manager.keeping is not None:
+            manager.keeping.stop(self._status, _GRACE)
+        else:
+            manager.loop.stop()
