@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from stoker.linux import Loop, faults, proc
+from stoker.linux import Loop, faults, limits, proc
 from stoker.model import Definition
 
 from .budget import Budget
@@ -278,17 +277,8 @@ class Executor:
             run.populated = True
         self.reaper.add(child)
         if self.soft_limit is not None and "nofile" not in run.definition.limits.rlimits:
-            self._lower(pid, self.soft_limit)
+            limits.lower_descriptors(pid, self.soft_limit)
         self.report.spawned(run.fmri, run.number, start.method, pid, ticks)
-
-    @staticmethod
-    def _lower(pid: int, soft: int) -> None:
-        try:
-            _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (min(soft, hard), hard))
-        # it has ended, or has another user already: it then has a higher limit, which is no harm
-        except OSError:
-            pass
 
     def _refused(self, start: Start, error: OSError) -> None:
         number, text = error.errno or errno.EIO, error.strerror or str(error)
@@ -374,10 +364,8 @@ class Executor:
         self.looking.end_all(run)
         self.emptiness.forget(run)
         for child in run.children():
-            if child.contract is run.contract or child.method in ("prepare", "start"):
-                self.reaper.drop(child)
-            else:
-                self.reaper.drop(child)
+            self.reaper.drop(child)
+            if child.contract is not run.contract and child.method not in ("prepare", "start"):
                 child.contract.kill()
                 self.emptiness.remove_later(child.contract)
         names = []
