@@ -12,7 +12,6 @@ of exec_attr(5). Privileges become capabilities where that is honest (`privilege
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 
@@ -46,24 +45,17 @@ from .inetd import (
     tried_again,
     without_program,
 )
+from .manifest_context import Doubt, surroundings_of
 from .manifest_read import file_target
-from .privileges import capabilities_of
 from .services import Dependent
 
-__all__ = ["NODAEMON", "RATE", "Doubt", "compose_definition", "dependency_of"]
+__all__ = ["NODAEMON", "RATE", "compose_definition", "dependency_of"]
 
-INCLUDE = os.path.abspath(f"{os.path.dirname(__file__)}/../compat/smf/smf_include.sh")
-"""What methods may source, as Solaris has it in /lib/svc/share."""
-
-PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 RATE = (5, 600.0)
 NODAEMON = 94  # SMF_EXIT_NODAEMON
 FATAL = (95, 96, 99, 100)  # SMF_EXIT_ERR_FATAL, _CONFIG, _NOSMF, _PERM
 FAILURES = 3
 _OURS = ("general", "startd", "method_context")
-_CONTEXT = ("use_profile", "user", "group", "supp_groups", "working_directory", "environment",
-            "privileges", "limit_privileges", "project", "resource_pool", "profile",
-            "security_flags")  # fmt: skip
 _TOKEN = re.compile(r"%(?:\{([^}]*)\}|(.?))", re.DOTALL)
 _METHOD_TOKEN = re.compile(r"(?<!%)((?:%%)*)%m")
 _SPECIAL = re.compile(r"([\s;&()|^<>\\\"'`$*?\[\]~=#{}!])")
@@ -73,9 +65,6 @@ _SOLARIS_SIGNALS = frozenset(
 _RUNNING = {"contract": "$STOKER_CTID", "start_pid": "$MAINPID"}
 """Properties of the run itself: what its methods find them in."""
 _DEFAULT = Definition("")
-
-Doubt = Callable[[str, str, str, str], object]
-"""Called with group, property, message and hint for each thing that is wrong or odd."""
 
 
 def compose_definition(
@@ -302,56 +291,8 @@ class _Composer:
             self.doubt(name, "exec", f"there is no {program[:200]} here", hint)
 
     def context(self, method: str) -> Context:
-        """The surroundings of a method: its own properties first, then method_context's."""
-        given: dict[str, tuple[str, ...]] = {}
-        for name in _CONTEXT:
-            for group in (method, "method_context"):
-                known = self.groups.get(group)
-                if known is not None and name in known.properties:
-                    given[name] = known.properties[name].values
-                    break
-        environment = {"PATH": PATH}
-        for pair in given.get("environment", ()):
-            name, sign, value = pair.partition("=")
-            if not sign or not name or name.startswith("SMF_"):
-                self.doubt(method, "environment", f"{pair[:60]!r} is left out", "NAME=VALUE")
-                continue
-            environment[name] = value.replace("%", "%%")
-        environment |= {
-            "SMF_FMRI": "%f",
-            "SMF_METHOD": "%m",
-            "SMF_RESTARTER": MASTER,
-            "SMF_ZONENAME": "global",
-            "STOKER_SMF_INCLUDE": INCLUDE,
-        }
-        user = group_name = ""
-        groups: tuple[str, ...] | None = None
-        capabilities: tuple[str, ...] | None = None
-        if given.get("use_profile", ("",))[:1] == ("false",):
-            user = _first(given.get("user"))
-            group_name = _first(given.get("group"))
-            named = _first(given.get("supp_groups"))
-            groups = tuple(named.replace(",", " ").split()) if named else None
-            capabilities, unknown = capabilities_of(user, _first(given.get("privileges")))
-            if unknown:
-                shown = " ".join(unknown)
-                self.doubt(method, "privileges", f"nothing here stands for {shown}", "")
-        elif given.get("use_profile"):
-            self.doubt(method, "profile", "profiles are not known on Linux", "give a user")
-        directory = _first(given.get("working_directory"), ":home")
-        if not given:
-            directory = "/"
-        elif not directory:
-            directory = "~"
-        return Context(
-            user=user,
-            group=group_name,
-            supplementary_groups=groups,
-            working_directory=directory,
-            environment=environment,
-            tokens=True,
-            capabilities=capabilities,
-        )
+        """The surroundings of a method."""
+        return surroundings_of(self.groups, method, self.doubt)
 
     # -- stopping and restarting
 
@@ -441,12 +382,6 @@ def _entity(text: str, kind: str) -> str:
 
 def _tuple(step: Step | None) -> tuple[Step, ...]:
     return () if step is None else (step,)
-
-
-def _first(values: tuple[str, ...] | None, nothing: str = ":default") -> str:
-    """The first value; "" for the words that mean what is usual."""
-    text = values[0] if values else nothing
-    return "" if text in (":default", ":home", nothing) else text
 
 
 def _seconds(text: str) -> float | None:
