@@ -97,8 +97,7 @@ def tree(folder: Path, packages: Iterable[str] = PACKAGES) -> Path:
     root, names = folder / "root", ",".join(packages)
     stock = kept(folder) / f"debian-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
     if not stock.is_dir():
-        fresh = stock.with_suffix(".new")
-        run("rm", "-rf", fresh)  # of somebody who was interrupted
+        fresh = stock.with_suffix(f".{os.getpid()}")
         _debian(fresh, names)
         fresh.rename(stock)
     if stock.parent == folder:
