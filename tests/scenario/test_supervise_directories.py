@@ -199,6 +199,7 @@ def test_the_programs_of_daemontools_runit_and_s6_operate_their_own_kinds(
 ) -> None:
     one = bundle(place.directory / "web", run=FOREVER)
     runit = bundle(place.directory / "runit", run=FOREVER, finish="true")
+    bundle(runit / "log", run="exec cat >/dev/null")
     six = bundle(place.directory / "six", run="echo >&4; exec sleep infinity")
     (six / "notification-fd").write_text("4\n")
     place.up()
@@ -213,7 +214,9 @@ def test_the_programs_of_daemontools_runit_and_s6_operate_their_own_kinds(
     place.until(lambda: "paused" in tool("svstat", one), "paused")
     held = subprocess.run(["setlock", "-n", one / "supervise" / "lock", "true"], check=False)
     assert held.returncode == 111
-    assert tool("sv", "status", runit).startswith(f"run: {runit}: (pid {place.pid('runit')}) ")
+    text = tool("sv", "status", runit)
+    assert text.startswith(f"run: {runit}: (pid {place.pid('runit')}) ")
+    assert f"; run: log: (pid {place.pid('runit/log')}) " in text
     tool("sv", "-w", "60", "down", runit)
     assert tool("sv", "status", runit).startswith(f"down: {runit}: ")
     tool("sv", "-w", "60", "up", runit)

@@ -143,7 +143,7 @@ def _logger(path: str, name: str, surroundings: Surroundings, reading: Reading) 
     service = service_of(name).removeprefix("svc:/")
     inner = f"svc:/{service}/log:default"
     reading.claims.append(inner)
-    own = family(log).define(log, inner, surroundings, reading)
+    own = family(log, path).define(log, inner, surroundings, reading)
     reading.definitions.append(
         msgspec.structs.replace(own, format=Bundle.name, source=log, stdin="pipe")
     )

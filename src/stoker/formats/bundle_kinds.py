@@ -7,8 +7,11 @@ engine.md 1.3).
 | encore | `start` or `stop`, no `restart` | always | `stop` at the end |
 | s6 | `notification-fd`, `data` … | unless `finish` exits 125 | `finish CODE SIGNAL` |
 | s6-rc | `type` | as s6; a oneshot never | as s6 |
-| runit | `finish`, `check`, `control` | always | `finish CODE STATUS` |
+| runit | `finish`, `check` …, `supervise` a link to runit's | always | `finish CODE STATUS` |
 | daemontools | `run` alone | always | nothing |
+
+A log that has nothing but `run` is of the family of the bundle that it is in, so that runit's and
+s6's programs, which look at both, read both.
 
 None starts a service twice within a second, as their supervisors do; nosh leaves that to `restart`.
 All end with their whole contract. Programs are executed as `./NAME` with the service directory as
@@ -148,8 +151,10 @@ def by_family(name: str) -> Family:
     return _FAMILIES[name]
 
 
-def family(bundle: str) -> Family:
-    """Which family a bundle is of, by the files that only one of them has."""
+def family(bundle: str, around: str = "") -> Family:
+    """Which family a bundle is of, by the files that only one of them has. `around`: the bundle
+    whose log it is.
+    """
     service = service_directory(bundle)
 
     def any_of(*names: str) -> bool:
@@ -163,10 +168,21 @@ def family(bundle: str) -> Family:
         return _FAMILIES["encore"]
     if any_of(*_S6):
         return _FAMILIES["s6"]
-    if any_of("finish", "check", "control"):
+    if any_of("finish", "check", "control") or _is_kept_by_runit(bundle):
         return _FAMILIES["runit"]
-    return _FAMILIES["daemontools"]
+    outer = family(around) if around else None
+    return outer if outer is not None and outer.name in _PAIRS else _FAMILIES["daemontools"]
 
+
+def _is_kept_by_runit(bundle: str) -> bool:
+    """As Debian and Void have it: its supervise directory is in runit's part of /run."""
+    try:
+        return "/runit/" in os.readlink(f"{bundle}/supervise")
+    except OSError:  # no link
+        return False
+
+
+_PAIRS = ("runit", "s6")
 
 _S6 = (
     "notification-fd",

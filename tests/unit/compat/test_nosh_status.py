@@ -66,6 +66,14 @@ def test_when_nobody_serves_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert run("svok", [f"{tmp_path}/none"]) == 111
 
 
+@pytest.mark.parametrize("form", ["daemontools", "encore", "runit"])
+def test_a_wish_that_has_come_true_is_none(
+    web: Shown, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web.write(pack(form, Seen(WALL, 4711, state=RUNNING, wanted=True)))
+    assert say(capsys, "svstat", web.path).endswith(" ago.\n")
+
+
 @pytest.mark.parametrize("form", ["daemontools", "encore", "nosh"])
 def test_a_line_of_each_family(web: Shown, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     web.write(pack(form, Seen(WALL, 4711, paused=True, wish="d", state=RUNNING)))

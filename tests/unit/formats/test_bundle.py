@@ -57,6 +57,22 @@ def test_a_family_is_known_by_what_only_it_has(tmp_path: Path, names: Any, name:
     assert family(str(make(tmp_path / "x", *names))).name == name
 
 
+def test_a_plain_one_is_of_the_family_of_what_it_is_in(box: Any, tmp_path: Path) -> None:
+    for name, file in (("runit", "finish"), ("six", "notification-fd"), ("encore", "stop")):
+        make(box.directory / name, "run", "log/run")
+        (box.directory / name / file).write_text("4")
+    make(box.directory / "own", "run", "finish", "log/run", "log/start")
+    debian = make(box.directory / "debian", "run", "log/run")
+    (debian / "supervise").symlink_to("/run/runit/supervise.debian")
+    forms = {name: one.supervise and one.supervise.form for name, one in read(box).items()}
+    assert forms == {
+        **dict.fromkeys(("runit", "runit/log", "own", "debian", "debian/log"), "runit"),
+        **dict.fromkeys(("six", "six/log"), "s6"),
+        **dict.fromkeys(("encore", "own/log"), "encore"),
+        "encore/log": "daemontools",
+    }
+
+
 def test_programs_of_a_nosh_bundle_are_its_phases(box: Any) -> None:
     make(
         box.directory / "web", *(f"service/{name}" for name in ("start", "run", "restart", "stop"))

@@ -93,8 +93,8 @@ def _unknown(status: Status | None) -> str:
 
 
 def _action(status: Status) -> list[str]:
-    """What is under way. daemontools' own programs leave the wish there when it has come true."""
-    hidden = status.state is None and status.want == ("u" if status.up else "d")
+    """What is under way. Others than nosh leave the wish there when it has come true."""
+    hidden = not status.ends and status.want == ("u" if status.up else "d")
     want = "" if hidden else WANTS.get(status.want, "")
     return [*(["paused"] if status.paused else []), *([want] if want else [])]
 
