@@ -62,7 +62,7 @@ def _boot(words: list[str]) -> None:
         _try("hotkeys", early.take_keys, quietly=True)
         _try("hardware clock", early.warp_clock)
         _try("file systems", filesystems.open_disks)
-        _try("clock", lambda: early.set_clock((f"{STATE}/repository.db", f"{LOGS}/stoker.log")))
+        _try("clock", lambda: early.set_clock((f"{LOGS}/stoker.log", f"{STATE}/repository.db")))
     _try("locale", lambda: os.environ.update(early.locale()))
     argv = _prepared(steps(event))
     remark(f"the keeper begins after {time.monotonic() - begun:.2f} s")

@@ -19,6 +19,8 @@ _LOCALES = ("/etc/locale.conf", "/etc/default/locale", "/etc/sysconfig/i18n",
             "/etc/sysconfig/language", "/etc/sysconf/i18n")  # fmt: skip
 
 
+_RELEASED = 1_795_300_000  # seconds since the epoch: nobody runs this before (2026-11-21)
+_FAR = 20 * 365.25 * 86_400
 _FIRST = "pid:[4026531836]"  # the first pid namespace's inode (linux/proc_ns.h)
 
 
@@ -83,25 +85,36 @@ def _is_locale(name: str) -> bool:
 
 
 def set_clock(
-    stamps: tuple[str, ...], now: float | None = None, *, set_time: object = None
+    stamps: tuple[str, ...],
+    now: float | None = None,
+    *,
+    ours: str = __file__,
+    set_time: object = None,
 ) -> float | None:
     """Without a clock that runs on when the power is off, time begins at least where it was when
-    one of these files was written last. Returns what it was set to, None if it was later already.
+    the first of these files that is there was written: the one that every boot writes is named
+    first, so a clock that was once far ahead is not believed for ever. Nor is one that was more
+    than twenty years ahead of the time at which the program `ours` was installed. Returns what it
+    was set to, None if it was later already.
     """
-    known = []
-    for path in stamps:
-        try:
-            known.append(os.stat(path).st_mtime)
-        except OSError:
-            continue
-    latest = max(known, default=0.0)
+    latest = next(filter(None, map(_written, stamps)), 0.0)
     if (time.time() if now is None else now) >= latest:
+        return None
+    if latest > max(_written(ours), _RELEASED) + _FAR:
         return None
     if callable(set_time):
         set_time(latest)
     else:
         time.clock_settime(time.CLOCK_REALTIME, latest)
     return latest
+
+
+def _written(path: str) -> float:
+    """When a file was written last; 0 when it is not there."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def warp_clock(

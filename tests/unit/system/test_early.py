@@ -37,6 +37,25 @@ def test_a_clock_that_stood_still_goes_on_where_files_end(tmp_path: Path) -> Non
     assert told == [5000.0], "a clock that goes is left alone"
 
 
+def test_a_clock_that_was_once_ahead_is_not_believed_for_ever(tmp_path: Path) -> None:
+    log, repository, ours = (tmp_path / name for name in ("log", "repository", "ours"))
+    now, year = 2_000_000_000.0, 365.25 * 86_400
+    for path, written in ((log, now + 60), (repository, now + 5 * year), (ours, now)):
+        path.write_text("")
+        os.utime(path, (written, written))
+    told: list[float] = []
+
+    def set_clock(*stamps: Path) -> float | None:
+        paths = tuple(map(str, stamps))
+        return early.set_clock(paths, now, ours=str(ours), set_time=told.append)
+
+    assert set_clock(log, repository) == now + 60, "what the last boot wrote counts"
+    assert set_clock(tmp_path / "missing", repository) == now + 5 * year
+    os.utime(repository, (now + 30 * year, now + 30 * year))
+    assert set_clock(repository) is None
+    assert told == [now + 60, now + 5 * year]
+
+
 def zone_of(path: Path, east: int) -> Path:
     """A zone without summer time (tzfile(5)), `east` seconds off."""
     counts = struct.pack(">6l", 0, 0, 0, 0, 1, 4)
