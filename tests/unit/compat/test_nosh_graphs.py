@@ -45,9 +45,14 @@ def tree(tmp_path: Path) -> Path:
     ],
 )
 def test_arrows(
-    command: str, arrows: list[tuple[str, str]], tree: Path, capsys: pytest.CaptureFixture[str]
+    command: str,
+    arrows: list[tuple[str, str]],
+    tree: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert run(command, [f"{tree}/services", f"{tree}/targets"]) == 0
+    monkeypatch.chdir(tree / "services")
+    assert run(command, [".", f"{tree}/targets"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert (lines[0], lines[-1]) == ("digraph services {", "}")
     targets = [f'"{tree}/targets/{name}" {SHAPE}' for name in ("server", "shutdown")]

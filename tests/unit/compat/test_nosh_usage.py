@@ -61,3 +61,12 @@ def test_modules_are_for_the_system_s_own_program(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     assert run("system-control", [name, "one", "two"]) == 3
     assert (tmp_path / "said").read_text() == said
+
+
+def test_who_has_read_enough_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_given: object) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setitem(SUBCOMMANDS, "version", cut)
+    with pytest.raises(BrokenPipeError):  # which is the program's own affair, for every command
+        run("system-control", ["version"])

@@ -89,7 +89,7 @@ def _bundles(root: str, disabled: bool) -> Iterator[Bundle]:
     except OSError:  # it is not there
         return
     for name in names:
-        bundle = Bundle(f"{root}/{name}")
+        bundle = Bundle(f"{os.path.realpath(root)}/{name}")  # as the ends of links are named
         if name[0] != "." and os.path.isdir(bundle.path) and (disabled or not bundle.has("down")):
             yield bundle
 

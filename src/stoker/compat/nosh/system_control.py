@@ -60,6 +60,8 @@ def main(arguments: list[str]) -> int:
         if act not in (_convert, _power, _init, _module):
             given |= options(words, _SWITCHES, _VALUED)
         return act(name, words, given)
+    except BrokenPipeError:  # who read has enough
+        raise
     except (StokerError, OSError) as error:
         complain(PROGRAM, error)
         return 1
