@@ -1,7 +1,7 @@
 """What belongs into a root file system of which stoker is the init.
 
-Our packages, unless somebody else put them there; three programs and the links to them; the boot services
-for Debian, each where what it needs is installed; and what fstab comes to.
+Our packages, unless somebody else put them there; three programs and the links to them; the boot
+services for Debian, each where what it needs is installed; and what fstab comes to.
 """
 
 from __future__ import annotations
