@@ -80,3 +80,14 @@ def test_the_door_brings_no_more_than_http() -> None:
     assert "stoker.interfaces.server" in modules
     # What is for the first client (h11), or for the one who wants the OpenAPI document, is not yet.
     assert sorted(modules & (HEAVY | {"h11", "stoker.interfaces.document"})) == []
+
+
+@pytest.mark.parametrize("name", ["explain", "plan"])
+def test_who_asks_the_manager_why_does_not_burden_it(name: str) -> None:
+    package = str(Path(launch.__file__).parents[2])
+    path = [package, *(entry for entry in sys.path if entry)]
+    start = f"import sys; sys.path[:0] = {path!r}; sys.modules['typing_extensions'] = None; "
+    start += "import stoker.daemon, stoker.interfaces; "
+    after = loaded(f"{start}from stoker.insight import {name}")
+    assert f"stoker.insight.{'explaining' if name == 'explain' else 'planning'}" in after
+    assert sorted(after & HEAVY - {"copy"}) == []  # of weakref, which is of the simulated world

@@ -7,8 +7,10 @@ Deterministic: what happens at the same moment happens in the order in which it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stoker.model import Definition, Intent, Request
 
@@ -44,8 +46,7 @@ LEAST = 0.001
 """Seconds that an end by itself takes at least: without it a crash loop would stop the clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True):
     """How the processes of an instance act. Times are seconds; None is never.
 
     `spawn_error`: why nothing can be started, "" for all is well. `ready_after`: readiness, where a
@@ -61,7 +62,7 @@ class Behaviour:
     exit_after: float | None = None
     status: Status = OK
     takes: float | None = 0.0
-    methods: dict[str, Status] = field(default_factory=dict)
+    methods: dict[str, Status] = {}
     ignores: frozenset[int] = frozenset()
     dies_after: float = 0.0
     unkillable: bool = False
@@ -429,7 +430,7 @@ class World:
 
     def with_behaviour(self, fmri: str, **changes: object) -> None:
         """Change how an instance's processes act from now on."""
-        self.behaviour[fmri] = replace(self._of(fmri), **changes)  # type: ignore[arg-type]
+        self.behaviour[fmri] = replace(self._of(fmri), **changes)
 
 
 _ORDINARY = Behaviour()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from xml.sax.saxutils import escape, quoteattr
+from html import escape
 
 from stoker.model import VALUE_TYPES, Group, Property
 
@@ -86,7 +86,7 @@ class _Writer:
 
     def head(self, kind: str, name: str) -> None:
         self._put('<?xml version="1.0"?>')
-        self._put(f"<!DOCTYPE service_bundle SYSTEM {quoteattr(SYSTEM_ID)}>")
+        self._put(f"<!DOCTYPE service_bundle SYSTEM {_quoted(SYSTEM_ID)}>")
         self.open("service_bundle", {"type": kind, "name": name})
 
     # -- services and instances
@@ -267,7 +267,7 @@ class _Writer:
             return
         self.open(tag)
         for name, text in texts.items():
-            self._put(f"<loctext xml:lang={quoteattr(name)}>{escape(text)}</loctext>")
+            self._put(f"<loctext xml:lang={_quoted(name)}>{escape(text, quote=False)}</loctext>")
         self.close(tag)
 
     def pattern(self, name: str, group: Group, groups: Mapping[str, Group]) -> None:
@@ -296,7 +296,7 @@ class _Writer:
             self.empty("cardinality", cardinality)
         told: set[str] = set()
         if "internal_separators" in given:
-            text = escape("".join(given["internal_separators"].values))
+            text = escape("".join(given["internal_separators"].values), quote=False)
             self._put(f"<internal_separators>{text}</internal_separators>")
         for tag, key in (("values", "values"), ("constraints", "constraint"),
                          ("choices", "choices")):  # fmt: skip
@@ -329,8 +329,18 @@ class _Writer:
 
 
 def _tag(name: str, attributes: Mapping[str, str] | None) -> str:
-    words = [name, *(f"{key}={quoteattr(value)}" for key, value in (attributes or {}).items())]
+    words = [name, *(f"{key}={_quoted(value)}" for key, value in (attributes or {}).items())]
     return " ".join(words)
+
+
+def _quoted(value: str) -> str:
+    """An attribute's value: its line ends and tabs would come back as spaces if they stood there as
+    they are.
+    """
+    text = escape(value)
+    for character in "\n\r\t":
+        text = text.replace(character, f"&#{ord(character)};")
+    return f'"{text}"'
 
 
 def _only_enabled(groups: Mapping[str, Group] | None) -> bool:

@@ -12,11 +12,27 @@ end when they are told to.
 
 from __future__ import annotations
 
-from .boot_drawing import boot_svg, boot_text
-from .booting import boot_chart, needs_of
-from .circles import draw_loop, loops
-from .explaining import explain
-from .planning import plan, start_order
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .boot_drawing import boot_svg, boot_text
+    from .booting import boot_chart, needs_of
+    from .circles import draw_loop, loops
+    from .explaining import explain
+    from .planning import plan, start_order
+
+# Who asks for one answer does not pay for the others: the manager is among those who ask.
+_HOME = {
+    "boot_chart": "booting",
+    "boot_svg": "boot_drawing",
+    "boot_text": "boot_drawing",
+    "draw_loop": "circles",
+    "explain": "explaining",
+    "loops": "circles",
+    "needs_of": "booting",
+    "plan": "planning",
+    "start_order": "planning",
+}
 
 __all__ = [
     "boot_chart",
@@ -29,3 +45,14 @@ __all__ = [
     "plan",
     "start_order",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    part = _HOME.get(name)
+    if part is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{part}", __name__), name)
+    globals()[name] = value
+    return value

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from html import escape
 from itertools import pairwise
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from stoker.model import display
 
@@ -187,6 +187,6 @@ def _svg_row(
             wide = round(x(last) - x(first), 1)
             parts.append(
                 f'<rect x="{x(first)}" y="{top}" width="{wide}" height="{_BAR}" '
-                f"fill={quoteattr(_COLOURS[state])}/>"
+                f'fill="{_COLOURS[state]}"/>'
             )
     return [*parts, "</g>"]
