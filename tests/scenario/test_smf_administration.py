@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from smf_host import SLEEP, Call
+from smf_host import DOCTYPE, SLEEP, Call
 
 from stoker.testing import Scenario
 
 DOWN = f"{SLEEP}enabled = false\n"
+MANIFEST = DOCTYPE + "<service_bundle type='manifest' name='t'>{}</service_bundle>"
+SERVICE = """<service name='site/{name}' type='service' version='1'>
+<create_default_instance enabled='false'/>
+<exec_method type='method' name='start' exec='{start}' timeout_seconds='60'/>
+<exec_method type='method' name='stop' exec=':kill' timeout_seconds='{stop}'/></service>"""
+DAEMON = "sh -c &quot;sleep 1000 &amp;&quot;"
+DEAF = "sh -c &quot;trap &apos;&apos; TERM; sleep 1000 &amp;&quot;"  # it ends of KILL alone
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +34,10 @@ def place() -> Iterator[Scenario]:
         made.toml("either", DOWN + either)
         bad = 'exec_start = ["false"]\nenabled = false\n[ready]\nnotify = true\n'  # never online
         made.toml("bad", bad + "[restart]\nlimit = 0\n")
+        made.toml("never", DOWN + "[ready]\nnotify = true\n")
+        services = SERVICE.format(name="held", start=DAEMON, stop=60)
+        services += SERVICE.format(name="deaf", start=DEAF, stop=1)
+        (made.directory / "all.xml").write_text(MANIFEST.format(services))
         made.up()
         yield made
 
@@ -100,6 +111,50 @@ def test_t71_t72_marks(place: Scenario, call: Call) -> None:
     place.gone(pid)
 
 
+def test_set_aside_and_cleared_it_is_swept_at_once_and_can_be_disabled(
+    place: Scenario, call: Call
+) -> None:
+    assert call("enable", "-s", "held")[0] == 0
+    number = place.instance("site/held")["contract"]
+    assert call("mark", "-Is", "maintenance", "held")[0] == 0
+    assert place.instance("site/held")["contract"] == number
+    assert call("clear", "-s", "held") == (0, "", "")
+    row = place.instance("site/held")
+    assert row["state"] == "online" and row["contract"] > number
+    assert call("disable", "-st", "held") == (0, "", "")
+    assert place.instance("site/held")["state"] == "disabled"
+
+
+def test_a_disable_that_ends_in_maintenance(place: Scenario, call: Call) -> None:
+    assert call("enable", "-s", "deaf")[0] == 0
+    status, _, err = call("disable", "-st", "deaf")
+    assert status == 3 and "svc:/site/deaf:default" in err and "maintenance" in err
+    assert "had to be killed" in place.instance("site/deaf")["note"]
+    assert call("disable", "-s", "deaf")[0] == 0
+
+
+def test_every_command_waits_where_that_is_said(place: Scenario, call: Call) -> None:
+    assert call("enable", "-s", "-T", "60", "one")[0] == 0
+    run = place.instance("one")["run"]
+    assert call("restart", "-s", "one") == (0, "", "")
+    assert (place.instance("one")["run"], place.instance("one")["state"]) == (run + 1, "online")
+    assert call("refresh", "-s", "one") == (0, "", "")
+    assert call("mark", "-s", "degraded", "one") == (0, "", "")
+    assert call("clear", "-sT60", "one") == (0, "", "")
+    assert place.instance("one")["state"] == "online"
+    assert call("mark", "-s", "maintenance", "one") == (0, "", "")
+    assert place.instance("one")["state"] == "maintenance"
+    status, _, err = call("restart", "-s", "one")
+    assert status == 3 and "maintenance" in err
+    assert call("disable", "-s", "one")[0] == 0
+
+
+def test_it_waits_no_longer_than_is_said(place: Scenario, call: Call) -> None:
+    status, _, err = call("enable", "-s", "-T", "1", "never")
+    assert status == 1 and "after 1 seconds" in err and "svc:/never:default" in err
+    assert call("disable", "-s", "never")[0] == 0
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -109,6 +164,10 @@ def test_t71_t72_marks(place: Scenario, call: Call) -> None:
         ["enable", "-x", "one"],
         ["mark", "odd", "one"],
         ["mark", "-t", "degraded", "one"],
+        ["enable", "-T", "5", "one"],
+        ["enable", "-s", "-T", "soon", "one"],
+        ["enable", "-s", "-T", "0", "one"],
+        ["restart", "-ds", "one"],
     ],
 )
 def test_usage(call: Call, words: list[str]) -> None:

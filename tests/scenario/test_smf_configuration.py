@@ -251,6 +251,8 @@ def test_a_manifest_with_mistakes_is_not_imported(place: Scenario, call: Call, w
     (folder / "bad.xml").write_text(web.text.replace("'60'", "'soon'"))
     (folder / "below" / "good.xml").write_text(WEB.replace("site/web", "site/other"))
     assert call("svccfg", "validate", str(folder / "bad.xml"))[0] == 1
+    assert call("svccfg", "validate", f"svc:/{web.name}") == (0, "", "")
+    assert call("svccfg", "validate", "nothing/of/that/name")[0] == 1
     status, _, err = call("svccfg", "import", str(folder))
     assert status == 1 and "bad.xml:7" in err
     place.wait_for("site/other", "online")

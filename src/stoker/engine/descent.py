@@ -69,10 +69,15 @@ def killing(core: Core, i: Instance) -> bool:
 
 
 def _next_rung(core: Core, i: Instance) -> None:
-    """The next signals, then KILL, then the admission that KILL did not help."""
+    """The next signals, then KILL, then the admission that KILL did not help. A rung without
+    signals is the rest of the stop method's time: nobody waits where none has run.
+    """
     core.touch(i)
     i.rung += 1
     ladder = i.definition.ladder
+    asked = i.unclean or "stop" in i.records
+    while not asked and i.rung < len(ladder) and not ladder[i.rung].signals:
+        i.rung += 1
     if i.rung < len(ladder):
         send_rung(core, i)
         i.deadline = core.after(ladder[i.rung].wait)
@@ -80,7 +85,8 @@ def _next_rung(core: Core, i: Instance) -> None:
             i.deadline = None
     elif i.rung <= KILLED:
         i.rung = KILLED
-        if not i.unclean:
+        asked = asked or any(rung.signals for rung in ladder)
+        if asked and not i.unclean and not gates.hurried(core, i):
             i.unclean, i.failed_text = True, "it had to be killed"
         send_rung(core, i)
         i.deadline = core.after(KILL_GRACE)

@@ -297,10 +297,13 @@ def _set_aside(core: Core, i: Instance) -> Halt | None:
 
 
 def _changes_later(i: Instance) -> bool:
-    """What runs stays although its definition changed. A start whose definition nobody knows any
-    more (its manager died) begins anew: when it would be over, nobody could say.
+    """What runs stays although its definition changed; not so where somebody else runs it now. A
+    start whose definition nobody knows any more (its manager died) begins anew: when it would be
+    over, nobody could say.
     """
-    return i.definition.later and (i.run_definition is not None or i.was_up)
+    known = i.run_definition
+    same = i.was_up if known is None else known.restarter == i.definition.restarter
+    return i.definition.later and same
 
 
 def differs(i: Instance) -> bool:

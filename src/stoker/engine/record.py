@@ -15,6 +15,7 @@ from stoker.model import Intent, Stage, restart_digest
 
 from . import methods
 from .core import Core, Shutdown
+from .delegated import TOLD
 from .effects import ProbeOn, Save
 from .events import Adopted, Status
 from .facts import Cause, Fault, Halt, Instance, Member, Operation, Override, as_list, as_status
@@ -300,6 +301,8 @@ def adopt(core: Core, i: Instance, e: Adopted) -> None:
         i.populated = e.populated
         return
     i.shown_next = ""
+    if i.definition.ready.kind == TOLD and i.run_digest == restart_digest(i.definition):
+        i.run_definition = i.definition  # whatever becomes of that, the run is its restarter's
     i.populated = e.populated
     main_expected = i.main_alive
     if e.main == "alive":

@@ -145,7 +145,7 @@ def leave(
     probes_off(core, i)
     if i.was_up and not i.aside:
         depart(core, i, cls)
-    if i.was_up and i.definition.stop and _has_to_stop(core, i):
+    if i.definition.stop and _has_to_stop(core, i):
         enter_stage(core, i, Stage.STOP)
         methods.run(core, i, "stop", i.definition.stop)
     else:
@@ -154,11 +154,16 @@ def leave(
 
 def _has_to_stop(core: Core, i: Instance) -> bool:
     """Is the stop method of any use? Not where nothing is watched (any more), or left, nor for what
-    was set aside (smf.md: disabling from maintenance runs none).
+    was set aside (smf.md: disabling from maintenance runs none), nor for what never was up, unless
+    its start was left to finish for this.
     """
     if gates.hurried(core, i) or not i.contract_ok or i.aside:
         return False
     d = i.definition
+    if i.running_definition().ready.kind == TOLD:
+        return False  # how it is stopped is its restarter's affair, whatever a new definition says
+    if not i.was_up and not (i.ready_seen and d.interrupt == "finish"):
+        return False
     return d.stop_when_empty or (i.halted is not None and (i.populated or d.ends == "never"))
 
 

@@ -64,7 +64,8 @@ class Delegation:
         add = self._manager.happenings.add
         add(Spawned(effect.fmri, effect.run, effect.method, 0))
         if effect.method != "start":
-            self._tell(effect.definition.restarter, "refresh", effect.fmri)
+            if effect.method == "refresh":
+                self._tell(effect.definition.restarter, "refresh", effect.fmri)
             add(Exited(effect.fmri, effect.run, effect.method, Status("exit", 0)))
             return
         restarter = effect.definition.restarter
@@ -136,7 +137,9 @@ class Delegation:
     ) -> None:
         """A restarter says how an instance of its is (see `Told`). Raises UsageError, Failed."""
         i = self._manager.engine.instances.get(name)
-        if i is None or not _is_told(i) or i.running_definition().restarter != fmri:
+        known = self._runs.get(name)  # it may have another definition by now
+        theirs = known.restarter if known is not None else "" if i is None else _restarter(i)
+        if i is None or theirs != fmri:
             raise UsageError(f"{display(name)} is not left to {display(fmri)}")
         if run != i.run:
             raise Failed(f"run {run} of {i.name} is over; now it is run {i.run}")
@@ -220,10 +223,6 @@ class Delegation:
             self._tell(restarter, "maintenance_off", i.fmri)
         if less != was_less:
             self._tell(restarter, "degraded" if less else "restore", i.fmri)
-
-
-def _is_told(i: Instance) -> bool:
-    return i.running_definition().ready.kind == "told"
 
 
 def _restarter(i: Instance) -> str:

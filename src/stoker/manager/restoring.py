@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from stoker.engine import Adopted, Event, Spawned, Status
+from stoker.engine import Adopted, Event, Spawned, Status, Told
 from stoker.linux import channel
 from stoker.model import Definition, restart_digest
 from stoker.process import Contracts, End, Executor, Found, KeptEnd, Remains, adopt, recognise
@@ -149,10 +149,13 @@ def take_over(
         if one is None:
             continue
         if one.definition.ready.kind == "told" and (one.main is None or not one.main[0]):
-            life = int(records.engine.get(one.definition.restarter, {}).get("run", 0))
+            restarter = records.engine.get(one.definition.restarter, {})
             going = record["stage"] not in ("prepare", "start", "up", "refresh")
+            life = int(restarter.get("run", 0))
             delegation.adopt(fmri, one.definition, one.run, going, life)
             events.append(Adopted(fmri, "alive", "alive", True))
+            if restarter.get("stage", "idle") == "idle":  # nobody is left who could say so
+                events.append(Told(fmri, one.run, "offline", "", "", "its restarter has ended"))
             continue
         todo.append(one)
     runs = {one.fmri: one for one in todo}

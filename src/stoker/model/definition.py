@@ -339,7 +339,6 @@ LIVE_FIELDS = frozenset(
         "fault",
         "supervise",
         "later",
-        "restarter",
         "prepare",
     }
 )
@@ -350,7 +349,12 @@ LIVE_FIELDS = frozenset(
 `stderr`): see `changed_fields`.
 """
 
-LATER_FIELDS: dict[str, object] = {"stdin": "null", "listen": (), "activation": Activation()}
+LATER_FIELDS: dict[str, object] = {
+    "stdin": "null",
+    "listen": (),
+    "activation": Activation(),
+    "restarter": "",
+}
 """Fields, with their defaults, that need a new process and are younger than format 1 of the state.
 With its default one of these changes no digest, so that what runs under an older manager goes on
 under this one.

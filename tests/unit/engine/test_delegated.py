@@ -176,3 +176,29 @@ def test_without_its_restarter_it_is_offline(theirs):
     assert t.b.state("restarter") == "online"
     t.told("offline")
     assert t.b.states("restarter", "web") == "disabled offline"
+
+
+def test_another_restarter_takes_it_over_when_the_first_has_ended_it(theirs):
+    t = theirs(later=True)
+    t.told("online")
+    b = t.b
+    needs = b.needs("other", restart_on=RestartOn.RESTART)
+    fields = {**FIELDS, "restarter": b.name("other"), "later": True, "dependencies": (needs,)}
+    b.define(other={}, web=fields)
+    assert t.state == "online/offline"
+    assert t.b.view("web").reason == "per_configuration"
+    assert len(t.asked(Spawn)) == 1
+    t.told("offline")
+    assert t.state == "offline/online"
+    assert [e.definition.restarter for e in t.asked(Spawn)] == [RESTARTER, b.name("other")]
+
+
+def test_what_was_left_to_a_restarter_is_not_stopped_by_a_method_of_its_new_definition(theirs):
+    t = theirs(later=True)
+    t.told("online")
+    t.b.define(web={"stop": (Step(argv=("/bin/stop",)),), "later": True})
+    assert [e.method for e in t.asked(Spawn)] == ["start"]
+    assert [e.signo for e in t.asked(Signal)] == [15]
+    t.b.world.with_behaviour(t.b.name("web"), unkillable=False)
+    t.told("offline")
+    assert t.b.run("web") == 2

@@ -5,9 +5,18 @@ from __future__ import annotations
 import pytest
 
 from stoker.engine import Exited, Spawn, Status
-from stoker.model import Grouping, Health, Probe, RestartOn, Step
+from stoker.model import Grouping, Health, Probe, Ready, RestartOn, Rung, Step
 
 STEP = (Step(argv=("/bin/step",)),)
+CONTRACT = {
+    "ready": Ready("exit"),
+    "ends": "empty",
+    "interrupt": "finish",
+    "stop_when_empty": True,
+    "ladder": (Rung((), 60.0),),
+    "unclean": "maintenance",
+}
+"""What a manifest makes of a service: its stop method asks it to end, and nothing else does."""
 
 
 def methods(b, word="web"):
@@ -65,6 +74,19 @@ def test_what_stops_it_sweeps_it_without_its_stop_method(bench, verb):
     assert b.state("web") == "disabled"
     assert not b.world.alive(b.name("web"))
     assert methods(b) == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "state"), [("clear", "online"), ("disable", "disabled"), ("stop", "disabled")]
+)
+def test_the_time_of_a_stop_method_that_did_not_run_is_waited_for_by_nobody(bench, verb, state):
+    b = aside(bench(), **CONTRACT)
+    assert b.world.alive(b.name("web"))
+    began = b.world.elapsed()
+    number = b.ask(verb, "web")
+    assert b.outcome(number) == "done"
+    assert (b.state("web"), b.world.elapsed()) == (state, began)
+    assert b.view("web").reason != "method_failed"
 
 
 def test_restart_and_refresh_leave_it(bench):

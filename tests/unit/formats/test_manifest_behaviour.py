@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from stoker.engine import Behaviour, Engine, Spawn, Status, World
+from stoker.engine import Behaviour, Engine, Kill, Signal, Spawn, Status, World
 from stoker.formats import compose_definition, read_bundle
+from stoker.model import Request
 
 DOCTYPE = "<!DOCTYPE service_bundle SYSTEM '/usr/share/lib/xml/dtd/service_bundle.dtd.1'>\n"
 WEB = "svc:/web:default"
@@ -93,6 +94,16 @@ def test_t54_a_method_that_does_not_end_in_time() -> None:
     assert starts(made) == 3
 
 
+def test_t54_it_is_killed_at_once_for_no_stop_method_has_asked_it_to_end() -> None:
+    made = world(definition(timeout=10), takes=None)
+    made.advance(9.7)
+    assert starts(made) == 2
+    made.advance(10)
+    assert starts(made) == 3
+    made.advance(10)
+    assert (made.state(WEB), fault(made)) == ("maintenance", "fault_threshold_reached")
+
+
 def test_t54_it_is_not_tried_again_where_that_is_said() -> None:
     made = world(definition(timeout=10, retry="false"), takes=None)
     made.advance(60)
@@ -109,6 +120,30 @@ def test_t55_what_ignores_term_is_killed_after_the_time_of_its_stop() -> None:
     made.advance(30)
     assert not made.alive(WEB)
     assert (made.state(WEB), fault(made)) == ("maintenance", "method_failed")
+
+
+def test_marked_while_it_starts_it_is_stopped_by_its_method_when_it_has() -> None:
+    made = world(definition(timeout=20), takes=1.0)
+    assert made.state(WEB) == "offline/online"
+    made.ask(Request("mark", (WEB,), who="root", state="maintenance"))
+    made.advance(40)
+    assert [e.signo for _, e in made.log if isinstance(e, Signal)] == [15]
+    assert not any(isinstance(e, Kill) for _, e in made.log)
+    assert (made.state(WEB), fault(made)) == ("maintenance", "administrative_request")
+
+
+def test_what_a_child_leaves_behind_does_not_delay_its_restart() -> None:
+    made = world(definition(duration="child", timeout=60))
+    made.exit(WEB)
+    made.advance(5)
+    assert (made.state(WEB), starts(made), starts(made, "stop")) == ("online", 2, 0)
+
+
+def test_killed_by_a_person_it_is_no_failed_stop() -> None:
+    made = world(definition(timeout=20), ignores=frozenset({15}))
+    made.ask("kill", WEB)
+    made.advance(1)
+    assert (made.state(WEB), made.alive(WEB)) == ("disabled", False)
 
 
 def test_t56_restarting_too_quickly() -> None:

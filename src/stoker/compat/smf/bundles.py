@@ -43,6 +43,11 @@ class Bundles:
         """Whether a file is a right bundle."""
         return self.read(path) is not None
 
+    def mistakes(self, fmri: str) -> list[str]:
+        """What is wrong with a service as it is set now."""
+        text = self.export([fmri]).encode("utf-8", "surrogateescape")
+        return [str(one) for one in read_bundle(fmri, text).mistakes]
+
     def inventory(self, path: str) -> list[str] | None:
         """The FMRIs that a bundle is about: instances, then services."""
         bundle = self.read(path)

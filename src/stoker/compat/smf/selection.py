@@ -75,6 +75,13 @@ class Selection:
             raise UsageError(f'Pattern "{pattern}" matches multiple instances:\n  {shown}')
         self.selected, self.snapshot = found[0], ""
 
+    def _known(self, pattern: str) -> bool:
+        """Whether a word names a service or an instance (or several)."""
+        try:
+            return bool(entities(pattern, self.tree.all_instances(), self.tree.services()))
+        except NoSuchService:
+            return False
+
     def _entity(self) -> str:
         if not self.selected:
             raise UsageError("An entity must be selected", hint="select NAME, or -s NAME")

@@ -89,18 +89,21 @@ class Session(PropertyCommands):
             self.selected = ""
 
     def cmd_validate(self, words: list[str]) -> None:
-        """Look for mistakes in a bundle, or in what is selected."""
-        if not words:
-            text = self.bundles.export([self._entity()])
-            from stoker.formats import read_bundle
+        """Look for mistakes in a bundle, in a service, or in what is selected."""
+        import os
 
-            mistakes = read_bundle(self.selected, text.encode("utf-8", "surrogateescape")).mistakes
+        for word in words or [self._entity()]:
+            if words and (os.path.exists(word) or not self._known(word)):
+                self.failed = not self.bundles.validate(word) or self.failed
+                continue
+            keep = self.selected, self.snapshot
+            if words:
+                self.select(word)
+            fmri, (self.selected, self.snapshot) = self.selected, keep
+            mistakes = self.bundles.mistakes(service_of(fmri))
             for one in mistakes:
                 print(f"svccfg: {one}", file=sys.stderr)
-            self.failed = bool(mistakes)
-            return
-        for path in words:
-            self.failed = not self.bundles.validate(path) or self.failed
+            self.failed = bool(mistakes) or self.failed
 
     def cmd_import(self, words: list[str]) -> None:
         """Import manifests, or all below directories."""

@@ -10,31 +10,32 @@ from stoker.model import is_instance, service_of
 
 from .matching import instances
 from .options import letters
+from .svcadm_wait import Waiting, seconds_of
 from .tree import Tree, failed
 
 __all__ = ["main"]
 
 USAGE = """usage: svcadm [-v] [-S STATE] COMMAND …
 
-  enable [-rst] FMRI…             want instances up
-  disable [-st] [-c TEXT] FMRI…   want instances down
+  enable [-rt] FMRI…              want instances up
+  disable [-t] [-c TEXT] FMRI…    want instances down
   restart [-d] FMRI…              stop and start what runs
   refresh FMRI…                   put what is set into effect
   clear FMRI…                     out of maintenance, or degraded
   mark [-It] STATE FMRI…          into maintenance, or degraded
-  milestone [-d] NAME             only what that one needs is up; all, none"""
+  milestone [-d] NAME             only what that one needs is up; all, none
+
+  each with -s: wait until it is so; -s -T SECONDS: no longer than that"""
 
 FLAGS = {
     "enable": "rst",
     "disable": "st",
-    "restart": "d",
+    "restart": "ds",
     "refresh": "s",
     "clear": "s",
-    "mark": "It",
-    "milestone": "d",
+    "mark": "Ist",
+    "milestone": "ds",
 }
-UP = ("online", "degraded")
-LOOK_AGAIN = 3.0  # seconds between two looks of -s, where no change comes first
 
 
 def main(arguments: list[str]) -> int:
@@ -50,16 +51,21 @@ def main(arguments: list[str]) -> int:
         command = words.pop(0) if words else ""
         if command not in FLAGS:
             raise UsageError(f"there is no command {command!r}")
-        mine, given = letters(words, FLAGS[command], "c" if command == "disable" else "")
+        mine, given = letters(words, FLAGS[command], "cT" if command == "disable" else "T")
+        seconds = seconds_of(given.get("T"))
+        if seconds is not None and "s" not in mine:
+            raise UsageError("-T is for -s")
         state = words.pop(0) if command == "mark" and words else ""
         if command == "mark" and state not in ("maintenance", "degraded"):
             raise UsageError("mark needs maintenance or degraded")
         if state == "degraded" and "t" in mine:
             raise UsageError("-t is for maintenance")
+        if command == "restart" and {"d", "s"} <= mine:
+            raise UsageError("what -d does is over at once")
         if not words and ("S" not in values or command == "milestone"):
             raise UsageError(f"{command} needs an operand")
         if command == "milestone":
-            return _milestone(words, "d" in mine)
+            return _milestone(words, "d" in mine, "s" in mine, seconds)
     except UsageError as error:
         hint = f"\n{error.hint}" if error.hint else ""
         print(f"svcadm: {error.message}{hint}\n{USAGE}", file=sys.stderr)
@@ -68,7 +74,7 @@ def main(arguments: list[str]) -> int:
         print(f"svcadm: {failed(error)}", file=sys.stderr)
         return 1
     try:
-        session = _Session("v" in flags)
+        session = _Session("v" in flags, seconds)
         names = session.resolve(words, values.get("S", ""))
         if names:
             getattr(session, f"do_{command}")(names, mine, given.get("c", ""), state)
@@ -78,20 +84,27 @@ def main(arguments: list[str]) -> int:
         return 1
 
 
-def _milestone(words: list[str], default: bool) -> int:
-    """Let another milestone hold. Raises UsageError, StokerError."""
-    from .milestone import named, set_milestone
+def _milestone(words: list[str], default: bool, wait: bool, seconds: int | None) -> int:
+    """Let another milestone hold; the exit status. Raises UsageError, StokerError."""
+    from .milestone import WORDS, named, set_milestone
 
     if len(words) != 1:
         raise UsageError("milestone needs one name")
     tree = Tree()
-    set_milestone(tree, named(tree, words[0]), default)
-    return 0
+    waiting = Waiting(tree, seconds)
+    name = named(tree, words[0])
+    number = set_milestone(tree, name, default)
+    if not wait:
+        return 0
+    if number is not None:
+        waiting.operation(number)
+    return 0 if name in WORDS else waiting.rested(name)
 
 
 class _Session:
-    def __init__(self, verbose: bool) -> None:
+    def __init__(self, verbose: bool, seconds: int | None) -> None:
         self.tree = Tree()
+        self.waiting = Waiting(self.tree, seconds)
         self.verbose = verbose
         self.status = 0
 
@@ -153,7 +166,7 @@ class _Session:
         for name in names:
             self.say(f"{name} {'temporarily ' if 't' in flags else ''}enabled.")
         if "s" in flags:
-            self._wait(names, True)
+            self._end([self.waiting.instance(name, True) for name in names])
 
     def do_disable(self, names: list[str], flags: set[str], text: str, _state: str) -> None:
         verb = "stop" if "t" in flags else "disable"
@@ -161,32 +174,32 @@ class _Session:
         for name in names:
             self.say(f"{name} {'temporarily ' if 't' in flags else ''}disabled.")
         if "s" in flags:
-            self._wait(names, False)
+            self._end([self.waiting.instance(name, False) for name in names])
 
     def do_restart(self, names: list[str], flags: set[str], _text: str, _state: str) -> None:
         if "d" in flags:
             self.tree.ask("signal", names, signal="ABRT", why="svcadm restart -d")
         else:
-            self.tree.ask("restart", names, why="svcadm restart")
-        self._set("restart", names)
+            self._ask("restart", names, "svcadm restart", flags)
+        self._set("restart", names, flags)
 
-    def do_refresh(self, names: list[str], _flags: set[str], _text: str, _state: str) -> None:
+    def do_refresh(self, names: list[str], flags: set[str], _text: str, _state: str) -> None:
         changes = self.tree.refresh_rows(names)
         if changes:
             self.tree.commit(changes)
             self.tree.reload()
-        self.tree.ask("refresh", names, why="svcadm refresh")
-        self._set("refresh", names)
+        self._ask("refresh", names, "svcadm refresh", flags)
+        self._set("refresh", names, flags)
 
-    def do_clear(self, names: list[str], _flags: set[str], _text: str, _state: str) -> None:
+    def do_clear(self, names: list[str], flags: set[str], _text: str, _state: str) -> None:
         rows = self.tree.rows()
         good = [name for name in names if rows[name]["state"] in ("maintenance", "degraded")]
         for name in names:
             if name not in good:
                 self.complain(f'Instance "{name}" is not in a maintenance or degraded state.')
         if good:
-            self.tree.ask("clear", good, why="svcadm clear")
-        self._set("maint_off", good)
+            self._ask("clear", good, "svcadm clear", flags)
+        self._set("maint_off", good, flags)
 
     def do_mark(self, names: list[str], flags: set[str], _text: str, state: str) -> None:
         rows = self.tree.rows()
@@ -198,13 +211,16 @@ class _Session:
                     self.complain(f'Instance "{name}" is not in the online state.')
         if good:
             at_once = state == "maintenance" and "I" in flags
-            self.tree.ask("mark", good, state=state, immediate=at_once, why="svcadm mark")
+            self._ask("mark", good, "svcadm mark", flags, state=state, immediate=at_once)
         action = "maint_on_immediate" if "I" in flags else "maint_on"
-        self._set(action if state == "maintenance" else "degraded", good)
+        self._set(action if state == "maintenance" else "degraded", good, flags, state)
 
-    def _set(self, action: str, names: Sequence[str]) -> None:
+    def _set(self, action: str, names: Sequence[str], flags: set[str], state: str = "") -> None:
+        """What was done; with -s, how each stands after it."""
         for name in names:
             self.say(f"Action {action} set for {name}.")
+        if "s" in flags:
+            self._end([self.waiting.rested(name, state) for name in names])
 
     # -- what else is needed
 
@@ -257,44 +273,9 @@ class _Session:
     def _ask(self, verb: str, names: list[str], why: str, flags: set[str], **more: object) -> None:
         """Ask; with -s, until the operation is over: then it is known how each stands."""
         answer = self.tree.ask(verb, names, why=why, **more)
-        number = answer["operation"]["number"]
-        while "s" in flags and not answer["operation"]["outcome"]:
-            answer = self.tree.client.get(f"/v1/operations/{number}?wait=30", patience=90)
+        if "s" in flags and not answer["operation"]["outcome"]:
+            self.waiting.operation(answer["operation"]["number"])
 
-    def _wait(self, names: Sequence[str], up: bool) -> None:
-        """Until each is as asked, or will not be: then 3 or 4."""
-        from stoker.client import quote
-
-        worst = 0
-        wanted = "up" if up else "disabled"
-        for name in names:
-            while True:
-                path = f"/v1/wait?name={quote(name)}&for={wanted}&timeout={LOOK_AGAIN}"
-                answer = self.tree.client.get(path, patience=60)
-                row = answer["instances"][0] if answer["instances"] else None
-                verdict = _verdict(row, up, answer["outcome"])
-                if verdict is not None:
-                    break
-            if verdict == 3:
-                self._said(f'Instance "{name}" is in {row["state"] if row else "no"} state.')
-            elif verdict == 4:
-                self._said(f'Instance "{name}" has unsatisfied dependencies.')
-            worst = verdict if worst != 3 and verdict else worst
-        self.status = worst or self.status
-
-    @staticmethod
-    def _said(text: str) -> None:
-        print(f"svcadm: {text}", file=sys.stderr)
-
-
-def _verdict(row: dict[str, object] | None, up: bool, outcome: str) -> int | None:
-    """How a wait ends for one instance; None while it goes on."""
-    if outcome == "so":
-        return 0
-    if row is None or outcome == "gone":
-        return 3
-    if up:
-        if row["state"] == "maintenance" or not row["wanted"]:
-            return 3
-        return 4 if row["hopeless"] else None
-    return 3 if row["wanted"] else None
+    def _end(self, verdicts: Sequence[int]) -> None:
+        """With -s: 3 before 4, and both before what else went wrong."""
+        self.status = 3 if 3 in verdicts else max(self.status, *verdicts, 0)
