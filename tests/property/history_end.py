@@ -16,6 +16,7 @@ class Ending:
     engine: Engine
     rules: Any
     machine: Any
+    restarters: Any
     definitions: dict[str, Any]
     log: list[Any]
     birth: dict[str, Any] | None
@@ -46,6 +47,7 @@ class Ending:
                         c.stubborn = 0
                         if c.doomed:
                             machine.sweep(c, 9)
+                self.restarters.obey()
                 if not machine.mail:
                     return
             if not self.rest():

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from stoker.model import (
+    DELEGATED,
     Condition,
     Definition,
     Dependency,
@@ -63,6 +64,11 @@ _KILL = (Step(word=":kill"),)
 _TRUE = (Step(word=":true"),)
 
 _CHILD = {"start": _RUN}
+_LEFT: dict[str, Any] = {
+    "start": _RUN, "refresh": (Step(DELEGATED),), "ready": Ready(kind="told"), "ends": "main",
+    "ladder": (Rung((15,), 60.0),), "later": True,
+}  # fmt: skip
+"""What `formats.delegated` makes of one that is left to another restarter."""
 _KINDS: tuple[dict[str, Any], ...] = (
     _CHILD,
     _CHILD,
@@ -80,6 +86,7 @@ _KINDS: tuple[dict[str, Any], ...] = (
     {"start": _TRUE, "ready": Ready(kind="exit"), "ends": "never"},
     {"start": _TIMED, "ready": Ready(kind="exit", nothing=94), "ends": "empty", "ladder": ()},
     {"start": (_TWO[0], _RUN[0]), "ready": Ready(kind="log", pattern="up", timeout=30.0)},
+    _LEFT,
 )  # fmt: skip
 
 _RESTARTS = (
@@ -131,7 +138,10 @@ def definition(below: Below, number: int, count: int) -> Definition:
     if below(8) == 7:
         targets += [*SERVICES, "svc:/none:default", *FILES, *INPUTS]
     groups = [dependency(below, targets) for _ in range((0, 1, 1, 1, 2)[below(5)])]
-    fields: dict[str, Any] = dict(_KINDS[below(len(_KINDS))])
+    kind = _KINDS[below(len(_KINDS))]
+    if kind is _LEFT:
+        return _left(below, number, every, groups)
+    fields: dict[str, Any] = dict(kind)
     fields["dependencies"] = tuple(groups)
     fields["enabled"] = below(6) != 5
     if below(3) == 2:
@@ -169,6 +179,26 @@ def definition(below: Below, number: int, count: int) -> Definition:
     if below(16) == 15:
         fields["gives"] = (("net",), ("active",), ("net", "power"))[below(3)]
     return Definition(name, **fields)
+
+
+def _left(
+    below: Below, number: int, every: Sequence[str], groups: Sequence[Dependency]
+) -> Definition:
+    """One that is left to a restarter, mostly one that comes before it; which it needs."""
+    name = NAMES[number]
+    others = [*every[:number]] if number and below(8) < 7 else [n for n in every if n != name]
+    if not others:
+        return Definition(name, dependencies=tuple(groups), **_CHILD)
+    restarter = others[below(len(others))]
+    needs = Dependency((restarter,), restart_on=RestartOn.RESTART, name="restarter")
+    return Definition(
+        name,
+        dependencies=(*groups, needs),
+        enabled=below(6) != 5,
+        after=pick(below, 6, every[:number]),
+        restarter=restarter,
+        **_LEFT,
+    )
 
 
 _VERBS = (

@@ -8,6 +8,7 @@ It knows nothing of the graph.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from stoker.engine import (
@@ -115,10 +116,7 @@ class Machine:
         """Start a process: invariant 1 is looked at where it would break."""
         c = self.contracts.get(e.fmri)
         if c is None or c.ctid != e.ctid:
-            for old in [*([c] if c else []), *(x for x in self.left if x.fmri == e.fmri)]:
-                if old.inside and not old.orphaned:
-                    raise Broken(f"run {e.run} of {e.fmri} begins, run {old.run} is alive")
-            c = self.contracts[e.fmri] = Contract(e.fmri, e.run, e.ctid, e.definition)
+            c = self._begin(e, c)
         if c.run != e.run:
             if c.inside:
                 raise Broken(f"run {e.run} of {e.fmri} begins again, run {c.run} is alive")
@@ -145,6 +143,28 @@ class Machine:
         else:  # the end of one that was given up is told to nobody
             self.mail = [m for m in self.mail if not self._ends(m, e)]
         self.mail.append(Spawned(e.fmri, e.run, e.method, self.pids))
+
+    def _begin(self, e: Spawn, before: Contract | None) -> Contract:
+        for old in [*([before] if before else []), *(x for x in self.left if x.fmri == e.fmri)]:
+            if old.inside and not old.orphaned:
+                raise Broken(f"run {e.run} of {e.fmri} begins, run {old.run} is alive")
+        c = self.contracts[e.fmri] = Contract(e.fmri, e.run, e.ctid, e.definition)
+        return c
+
+    def open(self, e: Spawn) -> None:
+        """The contract of a run whose processes another restarter starts, or has (a new manager
+        asks for the second time).
+        """
+        c = self.contracts.get(e.fmri)
+        if c is None or c.ctid != e.ctid or c.run != e.run:
+            c = self._begin(e, c)
+        c.ready = False  # whatever it said, it says again
+
+    def leave(self, c: Contract) -> None:
+        """Nobody knows of it any more."""
+        self.contracts.pop(c.fmri)
+        c.orphaned = True
+        self.left.append(c)
 
     @staticmethod
     def _ends(mail: Event, e: Spawn) -> bool:
@@ -321,13 +341,12 @@ class Machine:
 
     # -- a manager's death
 
-    def adopted(self, records: dict[str, Any]) -> list[Event]:
-        """What a new manager finds of the runs in its predecessor's records."""
-        self.mail.clear()
+    def adopted(self, records: dict[str, Any], but: Collection[str] = ()) -> list[Event]:
+        """What a new manager finds of the runs in its predecessor's records, `but` of some."""
         self.watched.clear()
         found: list[Event] = []
         for fmri, r in records.items():
-            if fmri == "engine" or r.get("stage", "idle") == "idle":
+            if fmri == "engine" or fmri in but or r.get("stage", "idle") == "idle":
                 continue
             c = self.of(fmri, r.get("run", 0))
             main: Status | str = "never"
@@ -355,6 +374,8 @@ class Machine:
             found.append(Adopted(fmri, main, method, c.inside))
         for fmri, c in list(self.contracts.items()):
             r = records.get(fmri)
+            if fmri in but:
+                continue
             if r is None or r.get("stage", "idle") == "idle" or r.get("ctid") != c.ctid:
                 del self.contracts[fmri]
                 if c.inside:

@@ -11,6 +11,7 @@ import msgspec
 from history_end import Ending
 from history_input import FILES, INPUTS, NAMES, definition, request
 from history_machine import OWN, Broken, Contract, Machine
+from history_restarters import Restarters, is_told
 from history_rules import Rules
 from history_words import brief, short
 
@@ -41,6 +42,7 @@ from stoker.engine import (
     Signal,
     Spawn,
     Status,
+    Told,
     Unwatch,
     Waits,
     Wake,
@@ -74,7 +76,8 @@ class History(Ending):
         self.engine = Engine(cap=self.cap)
         self.rules = Rules(self.engine)
         self.machine = Machine(below)
-        self.told: list[Event] = []
+        self.restarters = Restarters(self.machine, below)
+        self.restarters.begin(self.engine)
         self.count = 1 + below(8)
         self.names = list(NAMES[: self.count])
         self.definitions: dict[str, Definition] = {}
@@ -87,10 +90,10 @@ class History(Ending):
         self.exited = False
         machine = self.machine
         self.acts: dict[type, Callable[[Any], object]] = {
-            Spawn: machine.spawn,
-            Signal: machine.signal,
-            Kill: machine.kill,
-            Release: machine.release,
+            Spawn: lambda e: self.restarters.spawn(e) or machine.spawn(e),
+            Signal: lambda e: self.restarters.takes(e) or machine.signal(e),
+            Kill: lambda e: self.restarters.takes(e) or machine.kill(e),
+            Release: lambda e: (self.restarters.takes(e), machine.release(e)),
             ProbeOn: machine.probe_on,
             ProbeOff: machine.probe_off,
             Save: machine.save,
@@ -220,6 +223,7 @@ class History(Ending):
     def behave(self) -> None:
         """Something ordinary happens: a method ends well, a service becomes ready."""
         machine = self.machine
+        self.restarters.obey()
         for c in list(machine.contracts.values()):
             for m in c.alive():
                 machine.end_method(c, m, _STATUSES[0])
@@ -234,11 +238,14 @@ class History(Ending):
         machine, below = self.machine, self.below
         contracts = list(machine.contracts.values())
         if not contracts:
+            self.restarters.refuse(self.names[below(len(self.names))])
             return
         c = contracts[below(len(contracts))]
         what = below(9)
         alive = c.alive()
-        if alive and what < 5:
+        if is_told(c.definition) and what != 6:
+            self.restarters.speak(c) if what else self.restarters.register()
+        elif alive and what < 5:
             m = alive[below(len(alive))]
             if m in OWN or c.stubborn < 2:
                 machine.end_method(c, m, _STATUSES[(0, 0, 0, 1, 2, 4, 6)[below(7)]])
@@ -356,6 +363,8 @@ class History(Ending):
         run = getattr(e, "run", None)
         if run is None:
             return not isinstance(e, Fact)
+        if isinstance(e, Told) and e.fmri not in self.machine.contracts:
+            return False  # at rest it still counts
         c = self.machine.contracts.get(getattr(e, "fmri", ""))
         if c is None or c.run != run:
             return c is None or c.run > run
@@ -381,8 +390,11 @@ class History(Ending):
             records = {"engine": self.appended.pop("engine", engine), **records}
             self._same(self.appended, {**records, "engine": None}, "what was appended")
         wire: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(records))
-        found = self.machine.adopted(wire)
         self.engine = self.rules.engine = Engine(cap=self.cap)
+        self.machine.mail.clear()
+        self.restarters.begin(self.engine)
+        found = self.restarters.adopted(wire, self.definitions)
+        found += self.machine.adopted(wire, {e.fmri for e in found})
         self.birth, self.log, self.told, self.wake = wire, [], [], None
         self.rules.leaving = []
         self.engine.restore(msgspec.json.decode(msgspec.json.encode(records)))
