@@ -66,6 +66,7 @@ class Restarter:
 
     def do_start(self, event: dict[str, Any]) -> None:
         fmri, run = event["fmri"], event["run"]
+        self.mine.add(fmri)
         if fmri in self.children:
             if self.children[fmri][1] == run:
                 self.say(fmri, run, "online")

@@ -17,7 +17,7 @@ from history_machine import Contract, Machine
 from stoker.engine import Adopted, Engine, Event, Kill, Release, Signal, Spawn, Status, Told
 from stoker.errors import Failed, UsageError
 from stoker.manager.delegation import Delegation
-from stoker.model import Definition, Stage
+from stoker.model import Definition, Stage, restart_digest
 
 _DOWN = Status("unknown")
 _SAYS = (
@@ -186,7 +186,8 @@ class Restarters:
             d, c = definitions.get(fmri), self.machine.contracts.get(fmri)
             if fmri == "engine" or d is None or r.get("stage", "idle") == "idle":
                 continue
-            theirs = is_told(d) and not (r.get("main_alive") and r.get("main"))
+            here = r.get("main_alive") and not r.get("main")
+            theirs = is_told(d) and (here or r.get("digest") == restart_digest(d))
             if c is not None and is_told(c.definition) != theirs:
                 self.machine.leave(c)
             if not theirs:

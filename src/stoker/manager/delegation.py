@@ -119,9 +119,9 @@ class Delegation:
             before({"event": "replaced"})
         for i in self._of(fmri):
             self._add(i)
-            run = self._runs.get(i.fmri)
-            if run is not None:
-                self._ask(i.fmri, run)
+        for name, run in sorted(self._runs.items()):
+            if run.restarter == fmri:  # also of one whose definition leaves it to another by now
+                self._ask(name, run)
         self._tell(fmri, "synced")
         self._manager.log(f"{display(fmri)} has registered as a restarter")
 

@@ -148,7 +148,7 @@ def take_over(
         one = remains(fmri, record, known[fmri], records) if fmri in known else None
         if one is None:
             continue
-        if one.definition.ready.kind == "told" and (one.main is None or not one.main[0]):
+        if _is_told(one, record):
             restarter = records.engine.get(one.definition.restarter, {})
             going = record["stage"] not in ("prepare", "start", "up", "refresh")
             life = int(restarter.get("run", 0))
@@ -173,6 +173,16 @@ def take_over(
             happenings.emptied(found.fmri, one.run)
         events.append(_adopted(found))
     return events
+
+
+def _is_told(one: Remains, record: Mapping[str, Any]) -> bool:
+    """Whether another restarter has the run: not if it was one of ours, and only its definition
+    leaves it to somebody now.
+    """
+    if one.definition.ready.kind != "told":
+        return False
+    here = one.main is not None and not one.main[0]  # what lives has no process of ours
+    return here or record.get("digest") == restart_digest(one.definition)
 
 
 def _adopted(found: Found) -> Adopted:
