@@ -124,11 +124,11 @@ class SuperviseDirectories:
         try:
             folder.lock()
             self._found[folder.identity] = one.fmri
-            folder.open()
             one.watch = Watch(unpack(folder.read_status()))
+            folder.write_status(pack(one.form, one.watch.seen))
+            folder.open()  # last: who is seen to serve has all that belongs to it
             one.unload = False
             self._manager.loop.watch(folder.control, epoll.READ, lambda _: self._read(one))
-            folder.write_status(pack(one.form, one.watch.seen))
             self._failed(one, "")
         except BlockingIOError:
             folder.close()

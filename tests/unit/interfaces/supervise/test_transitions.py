@@ -15,6 +15,7 @@ import pytest
 from stoker.engine import Behaviour, Engine, Now, World
 from stoker.engine import Status as End
 from stoker.interfaces.supervise import SuperviseDirectories
+from stoker.interfaces.supervise.folder import Folder
 from stoker.manager.doors import Doors
 from stoker.model import Definition, Settings, project_place
 
@@ -98,6 +99,21 @@ class Bundle:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path
+
+
+def test_who_is_seen_to_serve_shows_something(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = []
+    opened = Folder.open
+
+    def look(one: Folder) -> None:
+        shown.append(len(one.read_status()))
+        opened(one)
+
+    monkeypatch.setattr(Folder, "open", look)
+    Bundle(folder)
+    assert shown == [87]
 
 
 @pytest.mark.parametrize(
