@@ -345,3 +345,5 @@ def test_the_other_commands_of_svccfg(
     archive = place.base / "archive.xml"
     good(call("svccfg", "archive", ">", str(archive)))
     assert call("svccfg", "validate", str(archive)) == (0, "", "")
+    status, _, err = call("svccfg", "restore", str(archive))
+    assert status == 0 and "late.toml, which counts; it is passed over" in err

@@ -96,11 +96,21 @@ class Bundles:
         if bundle is None:
             return None
         rows: list[dict[str, object]] = []
-        for service in bundle.services:
+        services = bundle.services
+        if bundle.kind == "archive":
+            services = [one for one in services if not self._filed(one)]
+        for service in services:
             rows += self._service(service, touched)
-        fmris = [one.fmri for one in bundle.services]
+        fmris = [one.fmri for one in services]
         rows.append({"do": "import", "file": path, "hash": mark, "body": fmris})
         return rows
+
+    def _filed(self, one: Service) -> bool:
+        """Whether a file of the place counts before what an archive says, which is told."""
+        known = self.tree.files.get(one.fmri)
+        if known is not None:
+            self.say(f"{one.fmri} is described by {known.file}, which counts; it is passed over")
+        return known is not None
 
     def _service(self, new: Service, touched: list[str]) -> list[dict[str, object]]:
         tree = self.tree
