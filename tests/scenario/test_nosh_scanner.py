@@ -128,36 +128,37 @@ def test_the_directory_itself_is_waited_for_and_nothing_goes_with_it(place: Scen
     place.up()
     scanned, said = place.base / "scanned", place.base / "said"
     bundle(scanned / "one", run=FOREVER)
-    one, two, three = (place.base / path for path in ("away/one", "far/two", "far/three"))
-    bundle(two, run=FOREVER)
-    bundle(three, run=FOREVER)
+    one, two, late, three = (place.base / "far" / name for name in ("one", "two", "late", "three"))
+    for each in (two, late, three):
+        bundle(each, run=FOREVER)
     scanner = begin(place, "service-dt-scanner", "--unload", scanned)
-    plain = begin(place, "service-dt-scanner", f"{scanned}/")
     try:
-        place.until(lambda: running(scanned / "one"), "running")
+        place.until(lambda: running(scanned / "one"), "running, so it is watched")
         first = pid(scanned / "one")
-        scanned.rename(one.parent)
-        place.until(lambda: said.read_text().count("is gone") == 2, "it is said")
-        other = place.base / "other"
-        other.mkdir()
+        away = scanned.rename(place.base / "away")
+        place.until(lambda: said.read_text().count("is gone") == 1, "it is said")
+        (away / "one").rename(one)
         for each in (one, two):
-            (other / each.name).symlink_to(each)
-        other.rename(scanned)
-        place.until(lambda: running(two), "the other is looked at")
+            (away / each.name).symlink_to(each)
+        away.rename(scanned)
+        place.until(lambda: running(two), "what is there now is looked at")
         assert end(scanner) == -signal.SIGTERM
+        scanner = begin(place, "service-dt-scanner", f"{scanned}/")
+        late.rename(scanned / "late")
+        place.until(lambda: running(scanned / "late"), "watched by the next one")
+        (scanned / "late").rename(late)
         for each in (one, two):
             (scanned / each.name).unlink()
         scanned.rmdir()
-        place.until(lambda: said.read_text().count("is gone") == 3, "it is said again")
+        place.until(lambda: said.read_text().count("is gone") == 2, "it is said again")
         scanned.mkdir()
         three.rename(scanned / "three")
         place.until(lambda: running(scanned / "three"), "what was made in its place")
         assert pid(one) == first
         os.kill(pid(two), 0)
     finally:
-        for process in (scanner, plain):
-            if process.poll() is None:
-                end(process)
+        if scanner.poll() is None:
+            end(scanner)
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["listen_fds", "plain"])

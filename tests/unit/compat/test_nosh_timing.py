@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -151,4 +152,5 @@ def test_the_program_is_as_if_nobody_had_been_in_its_place(tmp_path: Path, line:
         timeout=60,
     )
     found = done.stdout.split()
-    assert (found[0], int(found[2], 16)) == ("0", 0), done.stderr
+    ours = 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
+    assert (found[0], int(found[2], 16) & ours) == ("0", 0), done.stderr
