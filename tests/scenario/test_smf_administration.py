@@ -134,13 +134,13 @@ def test_a_disable_that_ends_in_maintenance(place: Scenario, call: Call) -> None
 
 
 def test_every_command_waits_where_that_is_said(place: Scenario, call: Call) -> None:
-    assert call("enable", "-s", "-T", "60", "one")[0] == 0
+    assert call("enable", "-s", "-T", "600", "one")[0] == 0
     run = place.instance("one")["run"]
     assert call("restart", "-s", "one") == (0, "", "")
     assert (place.instance("one")["run"], place.instance("one")["state"]) == (run + 1, "online")
     assert call("refresh", "-s", "one") == (0, "", "")
     assert call("mark", "-s", "degraded", "one") == (0, "", "")
-    assert call("clear", "-sT60", "one") == (0, "", "")
+    assert call("clear", "-sT600", "one") == (0, "", "")
     assert place.instance("one")["state"] == "online"
     assert call("mark", "-s", "maintenance", "one") == (0, "", "")
     assert place.instance("one")["state"] == "maintenance"
