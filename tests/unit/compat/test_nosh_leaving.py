@@ -12,6 +12,7 @@ import pytest
 
 from stoker.compat.nosh import leaving
 from stoker.compat.nosh.leaving import Leaving
+from stoker.compat.nosh.scanner import Scanner
 
 
 class Served:
@@ -167,3 +168,20 @@ def test_those_who_write_to_each_other_end_all_the_same(web: Served, log: Served
     eye.left([])
     eye.advance()
     assert (web.read(), log.read()) == (b"dx", b"dx")
+
+
+def test_what_cannot_be_followed_just_now_has_not_gone(
+    web: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scanned = tmp_path / "scanned"
+    scanned.mkdir()
+    eye = Leaving()
+    eye.seen("circle", web.path)
+    (scanned / "circle").symlink_to("circle")
+    scanner = Scanner(str(scanned), "/nowhere", False, eye)
+    assert scanner.scan() and not eye.busy
+    assert f"{scanned}/circle: " in capsys.readouterr().err
+    (scanned / "circle").unlink()
+    assert scanner.scan() and eye.busy
+    scanned.rmdir()
+    assert not scanner.scan()

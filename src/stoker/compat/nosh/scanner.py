@@ -141,8 +141,7 @@ class Scanner:
     def scan(self) -> bool:
         """Load what is there and is not loaded. False where there is no such directory."""
         try:
-            with os.scandir(self.path) as listing:
-                names = sorted(one.name for one in listing if one.name[0] != "." and _is_dir(one))
+            names, unsure = _entries(self.path)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
@@ -159,6 +158,7 @@ class Scanner:
                 complain(PROGRAM, error)
         if self._leaving is not None:
             self._look(self._leaving, names)
+            self._leaving.left({*names, *unsure})
         return True
 
     def _look(self, leaving: Leaving, names: list[str]) -> None:
@@ -170,7 +170,6 @@ class Scanner:
                 leaving.seen(name, bundle.supervise, Bundle(log).supervise)
             except OSError as error:
                 complain(PROGRAM, f"{bundle.path}: cannot be unloaded later: {error.strerror}")
-        leaving.left(names)
 
     def _entry(self, bundle: Bundle) -> list[tuple[Bundle, bool]]:
         """Load one, and its log; what is to be started, each with whether its input does that."""
@@ -197,12 +196,17 @@ class Scanner:
         return found
 
 
-def _is_dir(entry: os.DirEntry[str]) -> bool:
-    """Whether it leads to a directory. One that cannot be followed is no reason to pass others
-    over.
+def _entries(path: str) -> tuple[list[str], list[str]]:
+    """The names of what is a directory, and of what may be one, but cannot be followed now: that is
+    no reason to pass others over, nor has it gone. Raises OSError.
     """
-    try:
-        return entry.is_dir()
-    except OSError as error:
-        complain(PROGRAM, f"{entry.path}: {error.strerror}")
-        return False
+    names, unsure = [], []
+    with os.scandir(path) as listing:
+        for one in listing:
+            try:
+                if one.name[0] != "." and one.is_dir():
+                    names.append(one.name)
+            except OSError as error:
+                complain(PROGRAM, f"{one.path}: {error.strerror}")
+                unsure.append(one.name)
+    return sorted(names), unsure
