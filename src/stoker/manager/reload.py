@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from stoker.errors import Failed, StokerError
+from stoker.linux import Loop, Timer
 from stoker.model import (
     Compiled,
     Definition,
@@ -28,6 +30,7 @@ from stoker.process import Executor
 
 __all__ = ["Compile", "bad_files", "changes", "compile_argv", "load", "mistakes"]
 
+_PATIENCE = 300  # seconds, as long as a client waits for the answer
 _CODE = (
     "import sys; sys.path[:0] = {path!r}; from stoker.formats import compile_main; compile_main()"
 )
@@ -123,10 +126,13 @@ def _row(fmri: str, action: str, fields: dict[str, str], why: str) -> dict[str, 
 
 
 class Compile:
-    """One compile step. `done(compiled | error)` is called from the loop, once."""
+    """One compile step. `done(compiled | error)` is called from the loop, once. A step that does
+    not end, because a disk does not answer, say, must not hold up those behind it for ever.
+    """
 
     def __init__(
         self,
+        loop: Loop,
         executor: Executor,
         place: Place,
         done: Callable[[Compiled | StokerError], object],
@@ -136,13 +142,16 @@ class Compile:
         self._done = done
         self._runtime = place.runtime
         self._dry = dry
+        self._alarm: Timer | None = None
         try:
             if dry:
                 self._apart()
             environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"}
             if "HOME" in os.environ:
                 environment["HOME"] = os.environ["HOME"]
-            executor.helpers.run(compile_argv(self._runtime), environment, self._ended)
+            step = executor.helpers.run(compile_argv(self._runtime), environment, self._ended)
+            late = time.monotonic_ns() + _PATIENCE * 1_000_000_000
+            self._alarm = loop.at(late, lambda: self._late(step.pid, step.cancel))
         except OSError as error:
             self._clean()
             done(Failed(f"the definitions cannot be read again: {error.strerror or error}"))
@@ -160,7 +169,20 @@ class Compile:
         with open(os.path.join(self._runtime, "definitions"), "wb") as copy:
             copy.write(blob)
 
+    def _late(self, pid: int, cancel: Callable[[], object]) -> None:
+        cancel()
+        self._clean()
+        self._done(
+            Failed(
+                f"the definitions could not be read within {_PATIENCE} s: the compile step (pid "
+                f"{pid}) was killed",
+                hint="does a disk or a file server not answer? What is loaded goes on as it was",
+            )
+        )
+
     def _ended(self, status: int, _output: bytes) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
         found: Compiled | StokerError
         try:
             if status != 0:

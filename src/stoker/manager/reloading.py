@@ -62,7 +62,7 @@ class Reloading:
         _call, dry, _who = self._asked[0]
         if not dry:
             manager.parent.reloading()
-        Compile(manager.executor, manager.place, self._compiled, dry)
+        Compile(manager.loop, manager.executor, manager.place, self._compiled, dry)
 
     def _compiled(self, found: Compiled | StokerError) -> None:
         manager, link = self._manager, self._manager.link

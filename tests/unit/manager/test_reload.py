@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from stoker.errors import StokerError
+from stoker.linux import Loop
 from stoker.manager import changes, load
+from stoker.manager.reload import Compile
 from stoker.model import Compiled, Context, Definition, Step, encode_compiled
 
 A, B = "svc:/a:default", "svc:/b:default"
@@ -78,3 +84,40 @@ def test_a_blob_that_cannot_be_read_says_what_to_do(tmp_path: Path, data: bytes 
     with pytest.raises(StokerError) as error:
         load(str(path))
     assert "stoker reload" in error.value.hint
+
+
+class Hanging:
+    """A compile step that never ends, and the helpers that run it."""
+
+    pid = 7
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+
+    def run(self, _argv: object, _env: object, _done: Callable[..., object]) -> Hanging:
+        return self
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+def test_a_step_that_does_not_end_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["stoker.manager.reload"], "_PATIENCE", 0)
+    loop = Loop(lambda error: pytest.fail(str(error)))
+    step, told = Hanging(), []
+
+    def done(answer: Any) -> None:
+        told.append(str(answer))
+        loop.stop()
+
+    executor: Any = SimpleNamespace(helpers=step)
+    place: Any = SimpleNamespace(runtime=str(tmp_path))
+    Compile(loop, executor, place, done, dry=False)
+    assert not told
+    loop.run()
+    loop.close()
+    assert step.cancelled == 1
+    assert len(told) == 1
+    assert "compile step (pid 7) was killed" in told[0]
