@@ -173,6 +173,28 @@ def test_snapshots_and_going_back(call: Call, web: Web) -> None:
     assert value(call, "config/mode", f"{web.name}:default") == "slow"
 
 
+def test_with_what_it_was_started(place: Scenario, call: Call, web: Web) -> None:
+    instance = f"{web.name}:default"
+
+    def seen(snapshot: str) -> str:
+        return value(call, "config/mode", instance, "-s", snapshot)
+
+    assert (seen("start"), seen("running")) == ("slow", "slow")
+    for mode in ("other", "third"):
+        good(call("svccfg", "-s", web.name, f"setprop config/mode = {mode}"))
+        good(call("svccfg", "-s", instance, "refresh"))
+        assert (seen("start"), seen("running")) == ("slow", mode)
+    good(call("svccfg", "-s", instance, "revert start"))
+    good(call("svccfg", "-s", instance, "refresh"))
+    assert value(call, "config/mode", instance) == "slow"
+    good(call("svccfg", "-s", web.name, "setprop config/mode = last"))
+    good(call("svccfg", "-s", instance, "refresh"))
+    good(call("svcadm", "restart", "-s", web.name))
+    assert (seen("start"), seen("running")) == ("last", "last")
+    listed = good(call("svccfg", "-s", instance, "listsnap")).split()
+    assert listed == ["initial", "last-import", "running", "start"]
+
+
 def test_native_services_have_properties_too(place: Scenario, call: Call, web: Web) -> None:
     pid = place.pid("late")
     assert value(call, "restart/delay", "late:default") == "2.000000000"

@@ -126,6 +126,7 @@ class Bundles:
             touched.append(fmri)
             content = {"service": new.groups, "instance": new.instances[instance]}
             body = msgspec.to_builtins(content)
+            rows += tree.start_rows(fmri)
             if old is None or instance not in old.instances:
                 rows.append(_snapshot(fmri, "initial", body))
             else:

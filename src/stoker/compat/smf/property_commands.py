@@ -173,7 +173,7 @@ class PropertyCommands(Selection):
 
     def _reverted(self, fmri: str, entity: str, name: str, part: str) -> dict[str, OverlayGroup]:
         tree = self.tree
-        if name in ("running", "start"):
+        if tree.is_in_effect(fmri, name):
             over = tree.running.get(fmri)
             return {} if over is None else dict(getattr(over, part))
         return difference(tree.below(entity), snapshot_groups(tree, fmri, name, part))
@@ -182,7 +182,7 @@ class PropertyCommands(Selection):
 def _contents(tree: Tree, fmri: str, name: str) -> dict[str, Group]:
     from stoker.model import compose
 
-    if name in ("running", "start"):
+    if tree.is_in_effect(fmri, name):
         return tree.in_effect(fmri)
     service = snapshot_groups(tree, fmri, name, "service")
     return compose(service, snapshot_groups(tree, fmri, name, "instance"))

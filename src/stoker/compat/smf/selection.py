@@ -97,7 +97,8 @@ class Selection:
 
     def snapshots(self, fmri: str) -> list[str]:
         """Names of an instance's snapshots."""
-        found = [*self.tree.snapshots.get(fmri, {}), "running"]
+        kept = self.tree.snapshots.get(fmri, {})
+        found = [*(name for name in kept if name != "start"), "running"]
         state = self.tree.rows().get(fmri, {})
         return [*found, "start"] if state.get("run") else found
 

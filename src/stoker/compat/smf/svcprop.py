@@ -109,7 +109,7 @@ class _Printer:
             return own | {name: whole[name] for name in extra if name in whole}
         if "c" in self.flags or not is_instance(fmri):
             return tree.composed(fmri)
-        if not self.snapshot or self.snapshot in ("running", "start"):
+        if not self.snapshot or tree.is_in_effect(fmri, self.snapshot):
             return tree.in_effect(fmri)
         if self.snapshot not in tree.snapshots.get(fmri, {}):
             raise NoSuchService(f"{fmri} has no snapshot {self.snapshot}")

@@ -176,6 +176,36 @@ class Tree:
         own = overlaid(self.below(fmri), over.instance) | self.external(fmri)
         return self._with_state(fmri, compose(above, own))
 
+    def is_in_effect(self, fmri: str, snapshot: str) -> bool:
+        """Whether a snapshot is just what is in effect: `running`, and `start` while nothing has
+        changed since the instance started.
+        """
+        return snapshot == "running" or (snapshot == "start" and not self._has_start(fmri))
+
+    def _has_start(self, fmri: str) -> bool:
+        kept = self.snapshots.get(fmri, {}).get("start")
+        return kept is not None and kept["run"] == self._run(fmri)
+
+    def _run(self, fmri: str) -> int:
+        """The number of what runs of an instance; 0 when nothing does."""
+        return self.rows().get(fmri, {}).get("run") or 0
+
+    def start_rows(self, fmri: str) -> list[dict[str, Any]]:
+        """The changes that keep with what an instance was started: to be asked for before what is
+        in effect changes. None where nothing runs, or where that was done since the start.
+        """
+        run = self._run(fmri)
+        if not run or self._has_start(fmri):
+            return []
+        service, over = service_of(fmri), self.running.get(fmri, Overlay())
+        parts = {
+            "service": overlaid(self.below(service), over.service),
+            "instance": overlaid(self.below(fmri), over.instance),
+        }
+        body: dict[str, Any] = {**msgspec.to_builtins(parts), "run": run}
+        self.snapshots.setdefault(fmri, {})["start"] = body
+        return [{"do": "snapshot", "fmri": fmri, "name": "start", "body": body}]
+
     def dependents(self, fmri: str) -> list[Dependent]:
         """The dependencies that an entity puts upon others."""
         service = service_of(fmri)
@@ -254,6 +284,7 @@ class Tree:
                 dict(self.admin.get(service_of(fmri), {})), dict(self.admin.get(fmri, {}))
             )
             if over != self.running.get(fmri, Overlay()):
+                rows += self.start_rows(fmri)
                 body = msgspec.to_builtins(over) if over != Overlay() else None
                 rows.append({"do": "snapshot", "fmri": fmri, "name": "running", "body": body})
                 self.running[fmri] = over
