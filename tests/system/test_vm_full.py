@@ -61,8 +61,8 @@ def disks(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def started(kernel: Kernel, disks: tuple[Path, Path]) -> Machine:
-    """Switched on; its disks keep what is written. To begin anew it is made anew: an emulator that
-    goes on keeps what it translated of the life before, and is slow for it.
+    """Switched on; its disks keep what is written. When it begins anew, that is the end of this
+    emulator, and a fresh one goes on with the disks.
     """
     return Machine(
         kernel.image,
