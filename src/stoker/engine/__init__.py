@@ -66,6 +66,7 @@ from .gates import Reason
 from .graph import hard_targets
 from .loops import cycle, draw, find_loops
 from .machine import Engine
+from .methods import LATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
 __all__ = [
     *_effects.__all__,
     *_events.__all__,
+    "LATE",
     "Behaviour",
     "Cause",
     "Customs",

@@ -50,7 +50,7 @@ class Keeping:
         self.command = list(self.hello.command) or keeper_command(self.pid)
         self.gone = False
         self.patient = True
-        self.heard = 0  # the highest number of an exit that was told to us
+        self.heard = 0  # the highest number of an end that was dealt with
         self._gathered: dict[str, int] = {}
         self._told: dict[int, channel.Exit] = {}  # not acknowledged
         self._acked = 0

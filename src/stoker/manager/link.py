@@ -104,8 +104,8 @@ class Link:
         """How an instance's output is kept; None: it is no more."""
         if settings is None:
             self._waited.pop(fmri, None)
-            if self._settings.pop(fmri, None) is not None:
-                self._send("log", fmri, None)
+            self._settings.pop(fmri, None)
+            self._send("log", fmri, None)
         elif settings != self._settings.get(fmri, _PLAIN):
             self._settings[fmri] = settings
             self._send("log", fmri, settings)

@@ -30,7 +30,7 @@ from stoker.process import Executor
 
 __all__ = ["Compile", "bad_files", "changes", "compile_argv", "load", "mistakes"]
 
-_PATIENCE = 300  # seconds, as long as a client waits for the answer
+_PATIENCE = 240  # seconds; a client waits 300 for the answer
 _CODE = (
     "import sys; sys.path[:0] = {path!r}; from stoker.formats import compile_main; compile_main()"
 )

@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from stoker.engine import Asked, Effect, Event, Exited, Kill, NotSpawned, Publish, Spawn, Spawned
+from stoker.engine import (
+    LATE,
+    Asked,
+    Effect,
+    Event,
+    Exited,
+    Kill,
+    NotSpawned,
+    Publish,
+    Spawn,
+    Spawned,
+)
 from stoker.model import Definition, Step, signal_name
 from stoker.process import expand, token_words
 
@@ -116,9 +127,10 @@ class Remarks:
         return f"\nExecuting {method} method ({steps[0].word.replace(':true', 'null')})."
 
     def _killing(self, effect: Kill) -> str:
-        definition = self._definition(effect.fmri)
-        if effect.scope != "method" and (definition is None or not definition.stop):
-            return ""  # its ordinary end, where there is no method that could be late
+        one = self._manager.engine.instances.get(effect.fmri)
+        late = one is not None and bool(one.definition.stop) and (one.unclean or one.result == LATE)
+        if effect.scope != "method" and not late:
+            return ""  # its ordinary end: nobody had asked it to end by itself
         return "Method or service exit timed out.  Killing what is left of its contract."
 
 

@@ -93,7 +93,7 @@ class Budget:
         return limit >= 0 and count + self.reserve > limit
 
     def _sentence(self, who: str, used: int, limit: int) -> str:
-        how = "fs.nr_open" if limit >= limits.most_descriptors() else "the hard limit"
+        how = "fs.nr_open" if 0 < limits.most_descriptors() <= limit else "the hard limit"
         return (
             f"too few descriptors: the {who} has {used} of {limit} in use, and {self.reserve} are "
             f"kept back; raise {how}, or lower `reserve` in the settings"

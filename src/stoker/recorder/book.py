@@ -206,7 +206,7 @@ class Shelf:
             if state.open:
                 # The file that had the line's beginning is another one now.
                 book.state = State(state.run, 0, state.broken | 1 << state.open)
-        elif not state.open and book.index_fd < 0 and os.pread(book.fd, 1, book.size - 1) != b"\n":
+        elif not state.open and os.pread(book.fd, 1, book.size - 1) != b"\n":
             # With its place, what was known of a line that its writer did not finish has gone.
             book.state = State(state.run, FORMER, state.broken)
 

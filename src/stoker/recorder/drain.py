@@ -381,15 +381,15 @@ class Drain:
             self.sick.discard(book.fmri)
             return True
         parts: Parts = []
-        state = book.state
         try:
+            self.shelf.open(book, when)
+            state = book.state
             if lost[1]:
                 parts, _ = encoder.remark(loss(lost), time_text(when), state)
                 state = State(state.run)
             if text:
                 more, state = encoder.remark(text, time_text(when), state)
                 parts += more
-            self.shelf.open(book, when)
             if book.index_fd >= 0:
                 record = INDEX_RECORD.pack(book.size, when, state.run, OWN)
                 book.index_size += write_all(book.index_fd, [record], book.index_size)

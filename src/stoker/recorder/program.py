@@ -152,7 +152,10 @@ class Recorder:
 
     def _try_again(self) -> None:
         self._retry = None
+        sick = set(self.drain.sick)
         self.drain.retry()
+        for fmri in sick - self.drain.sick:
+            self._leave(fmri)
         self._patience = min(2 * self._patience, RETRY_MOST) if self.drain.sick else RETRY_FIRST
 
     def _error(self, error: Exception) -> None:
@@ -289,6 +292,8 @@ class Recorder:
                 self.drain.read_all(pipe)
             self.held.set(fmri, None)
             self._leave(fmri)
+            if self.pipes.of(fmri):
+                self.shelf.set(fmri, Settings())  # as of anybody, if it comes back
             return
         chosen, said = self._kind(settings)
         self.shelf.set(fmri, chosen)
