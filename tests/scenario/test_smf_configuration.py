@@ -195,6 +195,16 @@ def test_with_what_it_was_started(place: Scenario, call: Call, web: Web) -> None
     assert listed == ["initial", "last-import", "running", "start"]
 
 
+def test_with_what_it_was_started_in_another_life(place: Scenario, call: Call, web: Web) -> None:
+    instance = f"{web.name}:default"
+    good(call("svccfg", "-s", web.name, "setprop config/mode = other"))
+    good(call("svccfg", "-s", instance, "refresh"))
+    assert value(call, "config/mode", instance, "-s", "start") == "slow"
+    place.down()
+    place.up()
+    assert value(call, "config/mode", instance, "-s", "start") == "other"
+
+
 def test_native_services_have_properties_too(place: Scenario, call: Call, web: Web) -> None:
     pid = place.pid("late")
     assert value(call, "restart/delay", "late:default") == "2.000000000"

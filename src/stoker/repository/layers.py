@@ -5,7 +5,8 @@
   what files and imports say. A property that is null hides what is below. Rows with a `life` are
   volatile: they go with the life of the keeper that they were made in.
 - `snapshots`: by instance and name (running, initial, previous …). `running` is what is in
-  effect: the administrator's layer as of the last refresh.
+  effect: the administrator's layer as of the last refresh. `start` is with what a run was started,
+  and volatile too.
 - `imports`: files that were imported, with their hash.
 
 A change is a list of rows to write, taken as one transaction; `expect` makes it fail if anything
@@ -63,8 +64,8 @@ def apply(
     """Write the rows of one change, within a transaction of the caller's.
 
     Each is {"do": "service", "group", "snapshot" or "import", its key, "body": data or null}; a
-    group may be "volatile", a service has a "source", an import a "hash". Raises Refused when
-    `expect` is not the present count of changes, UsageError for what is no change.
+    group or a snapshot may be "volatile", a service has a "source", an import a "hash". Raises
+    Refused when `expect` is not the present count of changes, UsageError for what is no change.
     """
     (count,) = base.execute("SELECT value FROM about WHERE key = 'properties'").fetchone()
     if expect is not None and expect != count:
@@ -82,6 +83,8 @@ def apply(
             continue
         if not isinstance(body, dict | list):
             raise UsageError("a change of properties makes no sense")
+        if table == "snapshots" and one.get("volatile") and isinstance(body, dict):
+            body = {**body, "life": life}
         text = json.dumps(body, separators=(",", ":"))
         if table == "services":
             more: list[Any] = [text, str(one.get("source") or ""), at, who]
@@ -99,6 +102,11 @@ def apply(
 def expire(base: sqlite3.Connection, life: str) -> None:
     """Forget what was volatile in another life."""
     gone = base.execute("DELETE FROM properties WHERE life NOT IN ('', ?)", [life]).rowcount
+    kept = base.execute("SELECT fmri, body FROM snapshots WHERE name = 'start'").fetchall()
+    for fmri, body in kept:
+        if json.loads(body).get("life") != life:
+            base.execute("DELETE FROM snapshots WHERE name = 'start' AND fmri = ?", [fmri])
+            gone += 1
     if gone:
         base.execute("UPDATE about SET value = value + 1 WHERE key = 'properties'")
 

@@ -204,7 +204,8 @@ class Tree:
         }
         body: dict[str, Any] = {**msgspec.to_builtins(parts), "run": run}
         self.snapshots.setdefault(fmri, {})["start"] = body
-        return [{"do": "snapshot", "fmri": fmri, "name": "start", "body": body}]
+        # A run's number is one of the keeper's life alone.
+        return [{"do": "snapshot", "fmri": fmri, "name": "start", "body": body, "volatile": True}]
 
     def dependents(self, fmri: str) -> list[Dependent]:
         """The dependencies that an entity puts upon others."""
