@@ -29,6 +29,7 @@ class Coming:
         self._rpc = rpc
         self._entries: dict[str, list[tuple[Bundle, bool]]] = {}
         self._end = 0.0
+        self.came = False  # whether any has come, since somebody said that none has
 
     @property
     def busy(self) -> bool:
@@ -65,6 +66,7 @@ class Coming:
                 if late:
                     raise Failed(f"{bundle.path}: was not loaded")
                 return False
+            self.came = True
             if bundle.has("down"):
                 return True
             if by_input:

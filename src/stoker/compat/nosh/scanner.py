@@ -129,7 +129,8 @@ class Scanner:
                 self._coming.advance()
                 if self._coming.busy:
                     pauses.append(self._coming.pause)
-                elif self._again or self._leaving is not None:
+                elif self._again or (self._leaving is not None and self._coming.came):
+                    self._coming.came = False
                     return
             if self._leaving is not None and self._leaving.busy:
                 if self._leaving.advance():
@@ -201,12 +202,17 @@ def _entries(path: str) -> tuple[list[str], list[str]]:
     no reason to pass others over, nor has it gone. Raises OSError.
     """
     names, unsure = [], []
-    with os.scandir(path) as listing:
-        for one in listing:
-            try:
-                if one.name[0] != "." and one.is_dir():
-                    names.append(one.name)
-            except OSError as error:
-                complain(PROGRAM, f"{one.path}: {error.strerror}")
-                unsure.append(one.name)
+    # By descriptor: a directory that is moved away meanwhile would seem to have lost its links.
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with os.scandir(fd) as listing:
+            for one in listing:
+                try:
+                    if one.name[0] != "." and one.is_dir():
+                        names.append(one.name)
+                except OSError as error:
+                    complain(PROGRAM, f"{path}/{one.name}: {error.strerror}")
+                    unsure.append(one.name)
+    finally:
+        os.close(fd)
     return sorted(names), unsure

@@ -13,7 +13,7 @@ import select
 import signal
 import socket
 
-from stoker.errors import Failed, NoManager, NotYet, StokerError, UsageError
+from stoker.errors import Failed, NoManager, NotYet, Refused, StokerError, UsageError
 
 from .bundles import asked_for_help, complain
 
@@ -102,8 +102,8 @@ def _down(client: Client, keeper: int) -> None:
             known = client.get("/v1/operations")["operations"]
             if not any(one["verb"] == "down" and not one["outcome"] for one in known):
                 client.post("/v1/operations", {"verb": "down", "names": [], "why": why})
-        except (NoManager, NotYet):
-            pass  # there is none just now, or it is very busy
+        except (NoManager, NotYet, Refused):
+            pass  # there is none just now, it is very busy, or ending already
         select.select([keeper], [], [], _AGAIN)
     client.close()
 

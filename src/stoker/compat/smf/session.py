@@ -93,7 +93,7 @@ class Session(PropertyCommands):
         import os
 
         for word in words or [self._entity()]:
-            if words and (os.path.exists(word) or not self._known(word)):
+            if words and (os.path.isfile(word) or not self._known(word)):
                 self.failed = not self.bundles.validate(word) or self.failed
                 continue
             keep = self.selected, self.snapshot
