@@ -259,9 +259,7 @@ def limited(machine: Machine) -> None:
 
 
 def local(machine: Machine) -> None:
-    """The hardware's clock shows the time of where the machine is, again after an end; and only
-    once it was put right.
-    """
+    """The hardware's clock was taken for the time of where the machine is, and put right once."""
     code = "import time; print(time.time() - int(open('/sys/class/rtc/rtc0/since_epoch').read()))"
     ahead = float(machine.run("python3", "-c", code).ok())
     assert abs(ahead - WEST) < 1200, ahead

@@ -99,7 +99,12 @@ def tree(folder: Path, packages: Iterable[str] = PACKAGES) -> Path:
     if not stock.is_dir():
         fresh = stock.with_suffix(f".{os.getpid()}")
         _debian(fresh, names)
-        fresh.rename(stock)
+        try:
+            fresh.rename(stock)
+        except OSError:  # somebody else was faster
+            if not stock.is_dir():
+                raise
+            shutil.rmtree(fresh)
     if stock.parent == folder:
         stock.rename(root)
     else:
