@@ -78,7 +78,8 @@ def test_the_door_brings_no_more_than_http() -> None:
     start = f"import sys; sys.path[:0] = {path!r}; sys.modules['typing_extensions'] = None; "
     modules = loaded(start + "import stoker.daemon, stoker.interfaces")
     assert "stoker.interfaces.server" in modules
-    # What is for the first client (h11), or for the one who wants the OpenAPI document, is not yet.
+    # What is for a client that says more than a plain question (h11), or for the one who wants the
+    # OpenAPI document, is not yet.
     assert sorted(modules & (HEAVY | {"h11", "stoker.interfaces.document"})) == []
 
 

@@ -6,9 +6,10 @@ more until the client has read. Requests that were sent ahead are taken one at a
 for everybody else between, and none while an answer waits to be read. A client that reads nothing
 of an answer for 60 s is dropped.
 
-HTTP is h11's. One thing is known at sight: a whole GET with no other headers than our own client
-sends, between two requests. Its answer, if that is whole too, leaves h11 as it was; as soon as
-there is more to it, be it a stream or a second request sent ahead, h11 is told of it first.
+HTTP is h11's (see `http`). One thing is known at sight: a whole GET with no other headers than our
+own client sends, between two requests. Its answer, if that is whole too, leaves h11 as it was, or
+unloaded; as soon as there is more to it, be it a stream or a second request sent ahead, h11 is told
+of it first.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h11
 import msgspec
 
 from stoker import __version__
 
 from .roles import Peer
 from .wire import PROTOCOL
+
+if TYPE_CHECKING:
+    from .http import Http
 
 __all__ = ["MAX_BODY", "STREAM_ROOM", "Connection", "Exchange"]
 
@@ -115,10 +118,10 @@ class Connection:
         self._sock = sock
         self._dispatch = dispatch
         self._closed = closed
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._http: Http | None = None  # while all was plain
         self._out = bytearray()
         self._exchange: Exchange | None = None
-        self._plain = b""  # the request under way, while h11 does not know of it
+        self._plain = b""  # the request under way, while `_http` does not know of it
         self._body: list[bytes] = []
         self._size = 0
         self._ending = False
@@ -156,14 +159,13 @@ class Connection:
             return
         if self._take_plain(data):
             return
-        self._tell_http()
         try:
-            self._http.receive_data(data)
-        except RuntimeError:  # h11: data after the end of everything
+            self._in_full().receive(data)
+        except RuntimeError:
             self.close()
             return
         self._advance()
-        if self._sock.fileno() >= 0 and len(self._http.trailing_data[0]) > MAX_AHEAD:
+        if self._sock.fileno() >= 0 and self._ahead() > MAX_AHEAD:
             self._reading = False
             self._watch()
 
@@ -171,7 +173,7 @@ class Connection:
         """The client sends no more: complete the answer under way, give up one that waits. What it
         has asked before is answered.
         """
-        if self._between() and self._http.trailing_data[0]:
+        if self._between() and self._ahead():
             self._half = True
             self._watch()
             if not self._out:
@@ -186,7 +188,7 @@ class Connection:
 
     def _take_plain(self, data: bytes) -> bool:
         """Deal with what is plainly a whole question."""
-        if self._ending or not self._between() or self._http.trailing_data[0]:
+        if self._ending or not self._between() or self._ahead():
             return False
         asked = _PLAIN.fullmatch(data) if len(data) <= MAX_HEAD else None
         if asked is None:
@@ -198,67 +200,62 @@ class Connection:
         self._dispatch(self._exchange)
         return True
 
-    def _tell_http(self) -> None:
-        """Let h11 know of the plain request that is under way, if one is."""
+    def _in_full(self) -> Http:
+        """HTTP as h11 has it, which gets to know of the plain request that is under way, if any."""
+        if self._http is None:
+            from .http import Http  # here: most clients never say what needs it
+
+            self._http = Http(MAX_HEAD)
         if self._plain:
-            self._http.receive_data(self._plain)
+            self._http.skip(self._plain)
             self._plain = b""
-            while not isinstance(self._http.next_event(), h11.EndOfMessage):
-                pass
+        return self._http
+
+    def _ahead(self) -> int:
+        """Bytes that the client sent and nobody has taken."""
+        return 0 if self._http is None else self._http.ahead
 
     def _advance(self) -> None:
-        """Take what h11 has read, until a request is complete or more bytes are needed."""
-        while self._sock.fileno() >= 0 and not self._ending:
-            try:
-                event = self._http.next_event()
-            except h11.RemoteProtocolError as error:
-                self._refuse(error.error_status_hint or 400, str(error))
-                return
-            if event is h11.NEED_DATA or event is h11.PAUSED:
-                if self._half and event is h11.NEED_DATA:
-                    self.close()  # half a request, and no more will come
-                else:
-                    self._continue()
-                return
-            if isinstance(event, h11.Request):
-                self._begin(event)
-            elif isinstance(event, h11.Data):
-                self._more(bytes(event.data))
-            elif isinstance(event, h11.EndOfMessage):
-                self._complete()
-                return
-            elif isinstance(event, h11.ConnectionClosed):
-                self.close()
-                return
+        """Take what came, until a request is complete or more bytes are needed."""
+        self._in_full().take(self)
 
-    def _begin(self, event: h11.Request) -> None:
-        headers = {name.decode("ascii"): value.decode("latin-1") for name, value in event.headers}
-        target = event.target.decode("ascii", "replace")
+    @property
+    def wants(self) -> bool:
+        """False once no more requests are taken."""
+        return self._sock.fileno() >= 0 and not self._ending
+
+    def begin(self, method: str, target: str, headers: dict[str, str]) -> None:
+        """A request's head has come."""
         self._body, self._size = [], 0
-        self._exchange = Exchange(self, event.method.decode("ascii", "replace"), target, headers)
+        self._exchange = Exchange(self, method, target, headers)
 
-    def _more(self, data: bytes) -> None:
+    def more(self, data: bytes) -> None:
+        """A piece of its body has come."""
         self._size += len(data)
         if self._size > MAX_BODY:
-            self._refuse(413, f"the body is longer than {MAX_BODY} bytes")
+            self.refuse(413, f"the body is longer than {MAX_BODY} bytes")
             return
         self._body.append(data)
 
-    def _continue(self) -> None:
-        if self._http.they_are_waiting_for_100_continue:
-            self._put(self._http.send(h11.InformationalResponse(status_code=100, headers=[])))
+    def lack(self, ever: bool) -> None:
+        """More is needed, and of half a request no more will come."""
+        if self._half and ever:
+            self.close()
+        elif (more := self._in_full().proceed()) is not None:
+            self._put(more)
             self._watch()
 
-    def _complete(self) -> None:
+    def complete(self) -> None:
+        """A whole request has come."""
         exchange = self._exchange
         if exchange is not None:
             exchange.body = b"".join(self._body)
             self._body = []
             self._dispatch(exchange)
 
-    def _refuse(self, status: int, message: str) -> None:
+    def refuse(self, status: int, message: str) -> None:
         """What came is no request: say so, and close when that is sent."""
-        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+        if self._in_full().answerable:
             error = {"code": "bad_request", "message": message, "hint": "", "exit_status": 2}
             body = msgspec.json.encode({"version": 1, "error": error})
             self._ending = True
@@ -286,38 +283,37 @@ class Connection:
 
     def send_head(self, status: int, kind: str, length: int | None, last: bool = False) -> None:
         """Status and headers; without a length the body is chunked."""
-        self._tell_http()
         headers = _headers(kind, length)
         if last:
             headers.append(("Connection", "close"))
-        self._put(self._http.send(h11.Response(status_code=status, headers=headers)))
+        self._put(self._in_full().head(status, headers))
 
     def send_data(self, data: bytes) -> None:
         """Part of a body."""
         if self._sock.fileno() >= 0:
-            self._put(self._http.send(h11.Data(data=data)))
+            self._put(self._in_full().body(data))
 
     def send_end(self) -> None:
         """The body is complete; the next request may begin."""
         if self._sock.fileno() < 0:
             return
-        self._put(self._http.send(h11.EndOfMessage()))
+        http = self._in_full()
+        self._put(http.end())
         self._exchange = None
-        if self._ending or self._http.our_state is h11.MUST_CLOSE:
+        if self._ending or http.over:
             self._ending = True
-        elif self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
+        elif http.again():
             self._reading = False  # until the client has its answer
         self._flush()
 
     def _between(self) -> bool:
         """True when no request is under way."""
-        return self._exchange is None and self._http.our_state is h11.IDLE
+        return self._exchange is None and (self._http is None or self._http.between)
 
     def _next(self) -> None:
         """The client has its answer: take its next request, which may be here already."""
         self._reading = True
-        if self._http.trailing_data[0]:
+        if self._ahead():
             self._loop.at(0, self._advance)
         elif self._half:
             self.close()

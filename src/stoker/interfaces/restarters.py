@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -19,10 +19,8 @@ from stoker.errors import UsageError
 from stoker.model import State, canonical
 
 from .asking import Ask
+from .connection import STREAM_ROOM, Exchange
 from .roles import Role
-
-if TYPE_CHECKING:
-    from .connection import Exchange
 
 __all__ = ["RestarterEvent", "StateBody", "events", "told"]
 
@@ -76,8 +74,6 @@ class _Registered:
 
     def register(self, register: Callable[[Tell], Callable[[], object]]) -> None:
         """Begin; what holds is told here, all of it, however many instances there are."""
-        from .connection import STREAM_ROOM  # here: it brings h11, and somebody has asked by now
-
         self._exchange.on_gone = self.end
         self._exchange.begin_stream()
         self._end = register(self.tell)

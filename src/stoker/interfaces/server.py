@@ -11,19 +11,17 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stoker.errors import NoSuchService, ProtocolError, Refused, StokerError, UsageError
 from stoker.model import Names
 
+from .connection import Connection, Exchange
 from .offers import Offers
 from .roles import Peer, Rights, Role, peer_of, rights_of
 from .routes import ROUTES, Ask, NotFound, Route
 from .stream import Lines
 from .wire import PROTOCOL, parse_query, unquote
-
-if TYPE_CHECKING:
-    from .connection import Connection, Exchange
 
 __all__ = ["ControlSocket", "error_body"]
 
@@ -119,8 +117,6 @@ class ControlSocket:
                 pass  # it was being turned away anyway
             sock.close()
             return
-        from .connection import Connection  # here: services come first, and it loads h11
-
         connection = Connection(self.loop, sock, peer, self._dispatch, self._gone)
         self._clients[connection] = peer
 
