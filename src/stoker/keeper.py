@@ -19,7 +19,7 @@ A program finds its end of the channel (SOCK_SEQPACKET) by STOKER_KEEPER. A pack
                                          first packet; the last two are the keeper's own
                     TAKEN, as HELLO      a new keeper took over by EXEC: what was asked and not
                                          yet answered is to be asked again
-                    ITEM names + fds · END flags · REFUSED verb why
+                    ITEM names + fds · END flags prefix · REFUSED verb why
     to the manager  EXIT seq pid start code status cgroup mark (code: si_code) · SIGNAL number count
     to a director   SIGNAL number count · WANTED STOP status grace-seconds
     from a program  LIST prefix · PUT names + fds · DROP names · WANT prefix · READY
@@ -664,7 +664,7 @@ class Keeper:
         if program is self.manager:
             program.queue.extend(self.exits)
             program.told = self.seq
-        program.queue.append(pack("END", self.flags(program)))
+        program.queue.append(pack("END", self.flags(program), prefix))
 
     def on_put(self, program: Program, args: list[str], fds: list[int]) -> None:
         if len(args) != len(fds) or not args:

@@ -53,6 +53,9 @@ _KEEPER = (
 # is told that there is no such module ("The module cache", language reference 5.3.1).
 _WITHOUT = "sys.modules['typing_extensions'] = None; "
 
+# The manager switches it on when it has served for a moment.
+_NO_SEARCH = "import gc; gc.disable(); "
+
 
 def is_up(place: Place) -> bool:
     """True if somebody listens on the control socket. Raises Refused when we may not ask."""
@@ -270,9 +273,9 @@ def keeper_argv(place: Place) -> list[str]:
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     python = [sys.executable, "-I", "-S"]
 
-    def program(module: str) -> list[str]:
+    def program(module: str, first: str = "") -> list[str]:
         text = (
-            f"import sys; sys.path[:0] = {_paths(package)!r}; {_WITHOUT}"
+            f"{first}import sys; sys.path[:0] = {_paths(package)!r}; {_WITHOUT}"
             f"from {module} import main; sys.exit(main([sys.argv[1]]))"
         )
         return [*python, "-c", text, place.runtime]
@@ -283,7 +286,7 @@ def keeper_argv(place: Place) -> list[str]:
         *("--run", place.runtime, "--socket", place.socket, "--log", place.log),
         *(["--pid1"] if os.getpid() == 1 else []),
         "--",
-        *program("stoker.daemon"),
+        *program("stoker.daemon", _NO_SEARCH),
         ";",
         *program("stoker.recorder"),
     ]

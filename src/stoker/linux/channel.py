@@ -233,16 +233,18 @@ class Channel:
 
     # -- what a program says -----------------------------------------------------------------
 
-    def list(self, prefix: str = "", timeout: float = 30.0) -> Listing:
-        """All that is held under PREFIX; for the manager all exits not acknowledged too.
+    def list(self, *prefixes: str, timeout: float = 30.0) -> Listing:
+        """All that is held (under PREFIXES); for the manager all exits not acknowledged too.
 
-        Waits for the answer; what comes between and is no part of it is kept for `receive`, and
-        every end is if there is no whole answer.
+        All are asked for at once, then the answers waited for: what costs is to wait. What comes
+        between and is no part of them is kept for `receive`, and every end is if there is no whole
+        answer.
         Raises TimeoutError, EOFError, and OSError (EMFILE) when not all descriptors arrived.
         """
         deadline = time.monotonic() + timeout
         listing = Listing()
-        self.send("LIST", prefix)
+        prefixes = prefixes or ("",)
+        asked = self._ask(prefixes)
         other: list[Packet] = []
         exits: list[Packet] = []
         try:
@@ -252,14 +254,21 @@ class Channel:
                     if not self._wait(select.POLLIN, deadline):
                         raise TimeoutError("the keeper does not answer")
                 elif packet.verb == "END":
-                    listing.flags = frozenset(packet.args[0].split(",")) - {""}
+                    # An older keeper does not say to what. The one that comes too many is to a
+                    # question that was put to two keepers.
+                    answered = packet.args[1] if len(packet.args) > 1 else next(iter(asked))
+                    if answered in asked:
+                        asked.remove(answered)
+                        listing.flags = frozenset(packet.args[0].split(",")) - {""}
+                    if asked:
+                        continue
                     found = {one.seq: one for one in map(Exit.of, exits)}
                     # A hint may have come before the answer, which has it again.
                     listing.exits = [found[seq] for seq in sorted(found)]
                     return listing
                 elif packet.verb == "EXIT":
                     exits.append(packet)
-                elif packet.verb == "ITEM" and all(n.startswith(prefix) for n in packet.args):
+                elif packet.verb == "ITEM" and all(n.startswith(prefixes) for n in packet.args):
                     if len(packet.args) != len(packet.fds):
                         packet.close()
                         raise OSError(
@@ -269,7 +278,7 @@ class Channel:
                 else:
                     other.append(packet)
                     if packet.verb == "TAKEN":  # a new keeper, which does not know our question
-                        self.send("LIST", prefix)
+                        asked = self._ask(prefixes)
         except BaseException:
             other += exits
             for fd in listing.items.values():
@@ -277,6 +286,11 @@ class Channel:
             raise
         finally:
             self._aside.extend(other)
+
+    def _ask(self, prefixes: Iterable[str]) -> set[str]:
+        for prefix in prefixes:
+            self.send("LIST", prefix)
+        return {*prefixes}
 
     def put(self, descriptors: Mapping[str, int]) -> None:
         """Have descriptors held by name; a name that is held already is replaced."""

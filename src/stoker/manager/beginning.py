@@ -46,7 +46,9 @@ from .statelog import StateLog
 
 __all__ = ["begin"]
 
+_KEPT = ("stdio/", "in/", "plumb/", "to/", "listen/svc:", "notify/", "ready/")  # of services
 _PATIENCE = 10_000_000_000  # nanoseconds that we wait for choices before we go on without
+_SOON = 1_000_000_000  # nanoseconds after which the first clients have their answers
 
 
 Opening = Callable[[Manager, dict[str, Any], list[KeptEnd]], object]
@@ -68,7 +70,7 @@ def begin(
 
     Raises OSError, StokerError when there is no place there.
     """
-    keeping.gather()
+    keeping.needs()
     with open(os.path.join(run, "place.json"), "rb") as file:
         place = Place.from_json(file.read())
     prctl.set_subreaper(True)
@@ -95,6 +97,7 @@ def begin(
         keeping.ready()  # now: who says so and does not answer yet has not served
         manager.parent.ready()
         manager.subscribe(manager.parent.changed)
+        loop.at(time.monotonic_ns() + _SOON, _tidy)
 
     if link is None or records.own.get("choices") or not os.path.exists(place.repository):
         go()
@@ -102,6 +105,16 @@ def begin(
         keeping.patient = False  # nothing is taken up yet, and this may last
         keeping.settle()
         _when_known(loop, link, manager, go)
+
+
+def _tidy() -> None:
+    """Look for garbage from now on, and never again among what has been here since the beginning.
+
+    Our command line switches the search off: it would take a tenth of the time until we serve.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def _backlog(keeping: Keeping) -> Backlog:
@@ -192,8 +205,6 @@ def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Openin
     manager.milestone.begin(not records.engine)
     opening(manager, shown, kept)
     _strays(manager, executor, kept)
-    gc.collect()
-    gc.freeze()
     keeping.watch()
     ClockWatch(manager.loop, lambda: manager.happenings.add(Due()))
     manager.turn()
@@ -362,6 +373,7 @@ def _mark(place: Place) -> str:
 
 def _held(keeping: Keeping, executor: Executor) -> dict[str, int]:
     """What the keeper holds of services."""
+    keeping.gather(*_KEPT)
     pipes = keeping.take("in/")
     executor.outputs.adopt(pipes)
     executor.outputs.adopt_inputs(keeping.take("plumb/"), keeping.take("to/"))

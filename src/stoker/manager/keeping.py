@@ -7,7 +7,7 @@ twice.
 When the channel ends, the keeper is lost: `lost()` is called, from wherever that was noticed. While
 a manager begins (`patient`) what was held is in the middle of being taken up, so it is only noted:
 what is asked for is then not there, what is put stays ours, and `lost()` is called at the next
-`settle()`. What nobody could do without is asked for before anything else (`gather`).
+`settle()`. What nobody could do without is asked for before anything else (`needs`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Keeping:
         self.gone = False
         self.patient = True
         self.heard = 0  # the highest number of an end that was dealt with
-        self._gathered: dict[str, int] = {}
+        self._gathered: dict[str, int] = {}  # what was asked for before it is taken
+        self._asked: set[str] = set()  # under which prefixes
         self._told: dict[int, channel.Exit] = {}  # not acknowledged
         self._acked = 0
         self._seen = 0
@@ -70,28 +71,33 @@ class Keeping:
 
     # -- what is held
 
-    def gather(self) -> None:
+    def needs(self) -> None:
         """Get what a manager needs to become the keeper: the first thing that is asked for."""
         faults.point("greeted")
-        for name in _NEEDED:
-            self._gathered |= self._list(name).items
+        self.gather(*_NEEDED)
         faults.point("gathered")
+
+    def gather(self, *prefixes: str) -> None:
+        """Ask for several in one go: each is there, or known not to be, when it is taken."""
+        self._gathered |= self._list(*prefixes).items
+        self._asked.update(prefixes)
 
     def take(self, prefix: str) -> dict[str, int]:
         """Descriptors under a prefix."""
+        if prefix not in self._asked:
+            return self._list(prefix).items
+        self._asked.discard(prefix)
         found = {name: fd for name, fd in self._gathered.items() if name.startswith(prefix)}
         for name in found:
             del self._gathered[name]
-        if found:
-            return found
-        return self._list(prefix).items
+        return found
 
-    def _list(self, prefix: str) -> channel.Listing:
+    def _list(self, *prefixes: str) -> channel.Listing:
         """What the keeper answers; nothing when it is gone. Raises TimeoutError, OSError."""
         if self._watching:  # what comes with the answer, or before it, does not wake the loop
             self._loop.at(time.monotonic_ns(), lambda: self._readable(0))
         try:
-            listing = self._channel.list(prefix)
+            listing = self._channel.list(*prefixes)
         except EOFError:
             self._end()
             return channel.Listing()

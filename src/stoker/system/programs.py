@@ -9,21 +9,23 @@ from collections.abc import Iterable
 __all__ = ["keeper_argv", "program"]
 
 _TEXT = (
-    "import sys; sys.modules['typing_extensions'] = None; sys.path[:0] = {path!r}; "
+    "{first}import sys; sys.modules['typing_extensions'] = None; sys.path[:0] = {path!r}; "
     "from {module} import main; sys.exit(main(sys.argv[1:]))"
 )
 
 
-def program(module: str) -> list[str]:
-    """The command that runs the `main` of a module of ours with the words that follow it."""
-    text = _TEXT.format(path=_path(), module=module)
+def program(module: str, first: str = "") -> list[str]:
+    """The command that runs the `main` of a module of ours with the words that follow it, after
+    the statements in `first`.
+    """
+    text = _TEXT.format(first=first, path=_path(), module=module)
     return [sys.executable or "/usr/bin/python3", "-I", "-S", "-c", text]
 
 
 def keeper_argv(run: str, log: str, events: Iterable[str]) -> list[str]:
     """The keeper of the machine, with all that it keeps."""
     programs = (
-        [*program("stoker.daemon"), run],
+        [*program("stoker.daemon", "import gc; gc.disable(); "), run],
         [*program("stoker.recorder"), run],
         [*program("stoker.system.shell"), "emergency"],
         [*program("stoker.system.director"), run, *events],

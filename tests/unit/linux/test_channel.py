@@ -112,6 +112,55 @@ def test_list_asks_a_new_keeper_again(ends: tuple[Channel, Peer]) -> None:
     assert [packet.verb for packet in channel.receive()] == ["TAKEN"]
 
 
+def test_several_are_asked_for_at_once(ends: tuple[Channel, Peer], fd: int) -> None:
+    channel, peer = ends
+    peer.say("ITEM", "in/a", fds=(fd,))
+    peer.say("EXIT", 1, 7, 1, 1, 0, "")
+    peer.say("END", "", "in/")
+    peer.say("EXIT", 1, 7, 1, 1, 0, "")
+    peer.say("ITEM", "to/a", fds=(fd,))
+    peer.say("END", "", "to/")
+    peer.say("SIGNAL", 15, 1)
+    listing = channel.list("in/", "to/")
+    assert [peer.hear().args, peer.hear().args] == [("in/",), ("to/",)]
+    assert set(listing.items) == {"in/a", "to/a"}
+    assert [exit.seq for exit in listing.exits] == [1]
+    assert [packet.verb for packet in channel.receive()] == ["SIGNAL"]
+    for number in listing.items.values():
+        os.close(number)
+
+
+def test_an_answer_that_comes_twice_is_not_taken_for_another(
+    ends: tuple[Channel, Peer], fd: int
+) -> None:
+    """The new keeper reads what the old one left, and is asked again: two answers to one."""
+    channel, peer = ends
+    peer.say("TAKEN", 1, 1, "", "", 0, "")
+    for _ in range(2):
+        peer.say("ITEM", "state", fds=(fd,))
+        peer.say("END", "", "state")
+    peer.say("ITEM", "lock", fds=(fd,))
+    peer.say("END", "", "lock")
+    first, second = channel.list("state"), channel.list("lock")
+    assert (set(first.items), set(second.items)) == ({"state"}, {"lock"})
+    aside = channel.receive()
+    assert [packet.args for packet in aside if packet.verb == "ITEM"] == [("state",)]
+    for number in (*first.items.values(), *second.items.values(), *aside[1].fds):
+        os.close(number)
+
+
+def test_of_an_older_keeper_answers_are_counted(ends: tuple[Channel, Peer], fd: int) -> None:
+    channel, peer = ends
+    peer.say("ITEM", "in/a", fds=(fd,))
+    peer.say("END", "")
+    peer.say("ITEM", "to/a", fds=(fd,))
+    peer.say("END", "")
+    listing = channel.list("in/", "to/")
+    assert set(listing.items) == {"in/a", "to/a"}
+    for number in listing.items.values():
+        os.close(number)
+
+
 def test_list_of_a_silent_keeper_ends(ends: tuple[Channel, Peer], fd: int) -> None:
     channel, peer = ends
     peer.say("ITEM", "a", fds=(fd,))
