@@ -194,7 +194,8 @@ class Probed(Struct, frozen=True):
 
 class Adopted(Struct, frozen=True):
     """A new manager found what is left of a run. `main`, `method`: "alive", "never", "unknown" or a
-    Status.
+    Status. `main_start`: when a main process that was recorded and lives began, in clock ticks
+    since boot; 0 where nothing is learned.
 
     Sent once for each instance restored from records, before anything is settled. `method` is the
     one that the record tells of; any other that had a contract of its own was ended before.
@@ -204,6 +205,7 @@ class Adopted(Struct, frozen=True):
     main: Status | str = "never"
     method: Status | str = "never"
     populated: bool = False
+    main_start: int = 0
 
 
 class Saved(Struct, frozen=True):

@@ -307,6 +307,7 @@ def adopt(core: Core, i: Instance, e: Adopted) -> None:
     main_expected = i.main_alive
     if e.main == "alive":
         i.main_alive = i.main_ran = True
+        i.main_start = e.main_start or i.main_start
         i.populated = True
     elif main_expected:
         i.main_alive = False

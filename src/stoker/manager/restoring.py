@@ -186,7 +186,8 @@ def _is_told(one: Remains, record: Mapping[str, Any]) -> bool:
 
 
 def _adopted(found: Found) -> Adopted:
-    return Adopted(found.fmri, _status(found.main), _status(found.method), found.populated)
+    main, method = _status(found.main), _status(found.method)
+    return Adopted(found.fmri, main, method, found.populated, found.main_start)
 
 
 def _status(found: End | str) -> Status | str:

@@ -60,7 +60,9 @@ class Remains(msgspec.Struct):
 class Found(msgspec.Struct):
     """What is left of it: `main`, `method` are "alive", "never", "unknown" or how it ended.
 
-    `pid`, `start`: the process of `expected`, where it was found."""
+    `pid`, `start`: the process of `expected`, where it was found. `main_start`: of a recorded main
+    process that lives.
+    """
 
     fmri: str
     main: End | str = NEVER
@@ -68,6 +70,7 @@ class Found(msgspec.Struct):
     populated: bool = False
     pid: int = 0
     start: int = 0
+    main_start: int = 0
 
     @property
     def alive(self) -> bool:
@@ -206,6 +209,8 @@ class _Adopter:
         if process[0] == 0:
             return UNKNOWN
         if self._there(case.run, word, process, contract, zombie=False):
+            if case.run.main is not None:  # next time it is known by that, without its contract
+                case.found.main_start = case.run.main.start
             return ALIVE
         case.open[word] = process
         stat = proc.stat(process[0])

@@ -54,6 +54,15 @@ def test_what_lives_is_left_alone(bench):
     assert not [e for e in effects if isinstance(e, Spawn)]
 
 
+def test_when_what_lives_began_is_kept_once_it_is_learned(bench):
+    b = bench()
+    b.define(web={})
+    name = b.name("web")
+    for told in (4711, 0):
+        b.world.engine, _ = successor(b, Adopted(name, "alive", "never", True, told))
+        assert b.world.engine.records()[name]["main_start"] == 4711
+
+
 def test_what_died_meanwhile_is_started_again(bench):
     b = bench()
     b.define(web={})
