@@ -1,22 +1,22 @@
-"""A Debian machine with real daemons whose init we are: from power on to power off, and again."""
+"""A Debian machine with real daemons whose init we are: from power on to power off, and again.
+
+Three boots, less than three minutes on two processors without KVM, once the image is made. What a
+machine meets more rarely is in test_vm_more.py.
+"""
 
 from __future__ import annotations
 
 import json
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 from vm import Kernel, Machine, fetch_kernel, qemu
-from vm.full import NETWORK, PASSWORD, WEST, full, tree, write
+from vm.daemons import DAEMONS, answers, clean, started, tool, wait_up
+from vm.full import PASSWORD, WEST, full, tree, write
 
 pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(7200)]
 
-APPEND = "root=/dev/nvme0n1 rootfstype=ext4 ro devtmpfs.mount=1 net.ifnames=0"
-DAEMONS = ("dbus", "rsyslog", "cron", "ssh", "nginx", "postgresql@15-main", "getty:console")
 GREEDY = """\
 enabled = false
 exec_start = "exec python3 -c 'x = bytearray(400 << 20); input()'"
@@ -60,33 +60,18 @@ def disks(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         path.unlink()
 
 
-def started(kernel: Kernel, disks: tuple[Path, Path]) -> Machine:
-    """Switched on; its disks keep what is written. When it begins anew, that is the end of this
-    emulator, and a fresh one goes on with the disks.
-    """
-    return Machine(
-        kernel.image,
-        disks=disks,
-        append=APPEND,
-        memory=1024,
-        processors=2,
-        keep=True,
-        once=True,
-        extra=NETWORK,
-    )
-
-
 # All of them are one story, told in this order.
 
 
 def test_a_life(kernel: Kernel, disks: tuple[Path, Path]) -> None:
     with started(kernel, disks) as machine:
+        machine.wait_agent()
         login(machine, "root")
+        assert "restarted cron" in typed(machine, "stoker restart cron")
+        booted(machine)
         wait_up(machine)
         assert "online" in typed(machine, "stoker ls nginx")
-        assert "restarted cron" in typed(machine, "stoker restart cron")
         answers(machine)
-        booted(machine)
         charted(machine)
         limited(machine)
         another_logs_in(machine)
@@ -98,43 +83,28 @@ def test_a_life(kernel: Kernel, disks: tuple[Path, Path]) -> None:
 
 def test_another_one_and_no_end(kernel: Kernel, disks: tuple[Path, Path]) -> None:
     with started(kernel, disks) as machine:
-        login(machine, "root")
+        machine.wait_agent()
         wait_up(machine)
-        answers(machine)
         local(machine)
         last = machine.run("last", "-x", "-n", "6").ok()
         assert "shutdown" in last
         assert "reboot" in last
         assert "the end before this: reboot, asked for by root" in machine.console.text
         # The plug is pulled on file systems that are being written.
-        machine.run("sh", "-c", "yes > /root/yes & yes > /var/tmp/yes & sleep 1; sync").ok()
+        write = "while echo yes; do :; done 2>/dev/null"
+        machine.run("sh", "-c", f"{write} >/root/yes & {write} >/var/tmp/yes & sleep 1; sync").ok()
+    for disk in disks:
+        assert "needs_recovery" in tool("dumpe2fs", "-h", str(disk))
 
 
 def test_a_dirty_boot_and_a_failing_power_supply(kernel: Kernel, disks: tuple[Path, Path]) -> None:
     with started(kernel, disks) as machine:
+        machine.wait_agent()
         wait_up(machine)
         assert "the machine did not end in order before this" in machine.console.text
         answers(machine)
-        machine.run("rm", "-f", "/root/yes", "/var/tmp/yes").ok()
-        without_rsyslog(machine)
+        machine.run("rm", "/root/yes", "/var/tmp/yes").ok()
         machine.run("kill", "-PWR", "1").ok()
-        machine.wait_gone()
-        clean(machine, disks)
-
-
-def test_a_mended_root_is_booted_anew(kernel: Kernel, disks: tuple[Path, Path]) -> None:
-    """What fsck changes on the root file system the kernel has read already: so it says that the
-    machine is to be started again.
-    """
-    for change in ("clri /root/.bashrc", "set_super_value state 0"):
-        tool("debugfs", "-w", "-R", change, str(disks[0]))
-    with started(kernel, disks) as machine:
-        machine.console.wait("repaired; the machine is started anew")
-        machine.wait_gone("guest-reset")
-    with started(kernel, disks) as machine:
-        wait_up(machine, tuple(name for name in DAEMONS if name != "rsyslog"))
-        answers(machine, ("stoker", "logs", "log/syslog"))
-        machine.power_button()
         machine.wait_gone()
         clean(machine, disks)
 
@@ -175,27 +145,6 @@ def another_logs_in(machine: Machine) -> None:
 
 
 # -- what it is asked to be
-
-
-def wait_up(machine: Machine, names: tuple[str, ...] = DAEMONS) -> None:
-    machine.wait_agent()
-    machine.run("stoker", "wait", *names, "--timeout", "900s", seconds=1000).ok()
-
-
-def answers(machine: Machine, syslog: tuple[str, ...] = ("cat", "/var/log/syslog")) -> None:
-    """The daemons do their work, and not only run. `syslog` shows what was told to it."""
-    sql = machine.run("runuser", "-u", "postgres", "--", "psql", "-XtAc", "SELECT 6 * 7")
-    assert sql.ok().strip() == "42"
-    code = (
-        "import socket, urllib.request as u; "
-        "print(u.urlopen('http://127.0.0.1/', timeout=60).status, "
-        "socket.create_connection(('127.0.0.1', 22), 60).recv(7))"
-    )
-    assert machine.run("python3", "-c", code).ok().strip() == "200 b'SSH-2.0'"
-    machine.run("dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus",
-                "/org/freedesktop/DBus", "org.freedesktop.DBus.ListNames").ok()  # fmt: skip
-    machine.run("logger", "told to syslog").ok()
-    machine.until(*syslog, shows="told to syslog")
 
 
 def booted(machine: Machine) -> None:
@@ -242,7 +191,6 @@ def charted(machine: Machine) -> None:
     text = machine.run("stoker", "boot").ok()
     assert "(kernel)" in text
     assert "critical path:" in text
-    assert ElementTree.fromstring(machine.run("stoker", "boot", "--svg").ok()).tag.endswith("svg")
 
 
 def limited(machine: Machine) -> None:
@@ -265,15 +213,6 @@ def local(machine: Machine) -> None:
     assert abs(ahead - WEST) < 1200, ahead
 
 
-def without_rsyslog(machine: Machine) -> None:
-    """From the next boot on, syslog is ours."""
-    machine.run("stoker", "disable", "rsyslog").ok()
-    machine.run("rm", "/usr/sbin/rsyslogd").ok()
-    done = machine.run("stoker", "system", "install").ok()
-    assert re.search("(?m)^ *write .*/log-syslog.toml", done), done
-    assert "remove" not in done
-
-
 def survives_its_manager(machine: Machine) -> None:
     """The manager is killed: nothing of this is seen by a service."""
     before = machine.run("stoker", "ls", *DAEMONS).ok()
@@ -291,23 +230,6 @@ def names_what_is_broken(machine: Machine) -> None:
     machine.until("stoker", "svcs", "-x", shows=shown)
     assert "/usr/bin/there-is-none" in machine.run("stoker", "explain", "broken").ok()
     machine.run("stoker", "disable", "broken").ok()
-
-
-def clean(machine: Machine, disks: tuple[Path, Path]) -> None:
-    """Nothing is left to be mended: what was mounted was made read-only, or taken off."""
-    assert "stays writable" not in machine.console.text
-    for disk in disks:
-        assert "needs_recovery" not in tool("dumpe2fs", "-h", str(disk))
-        tool("e2fsck", "-fn", str(disk))
-
-
-def tool(*words: str) -> str:
-    """What a program of this machine, for file systems, says. It has to end well."""
-    done = subprocess.run(
-        words, capture_output=True, text=True, check=False, env={"PATH": "/usr/sbin:/sbin"}
-    )
-    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-    return done.stdout
 
 
 def pids(listing: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 `kernel` fetches the kernel package and takes it apart, `archive` writes an initramfs, `python` says
 which files our own Python is made of, `slim` is a machine of nothing else, `machine` runs QEMU and
-speaks with what it emulates: two serial lines, the keyboard, the power button.
+speaks with what it emulates: two serial lines, the keyboard, the power button. `full` makes disks
+of a Debian with daemons, `daemons` sees that those do their work.
 
 Emulated throughout (TCG): a /dev/kvm that can be opened does not always run a kernel. Where QEMU or
 the kernel package is missing the tests are skipped, and say so.

@@ -123,7 +123,8 @@ class Machine:
 
     `console` is ttyS0, `line` ttyS1. `initrd` and `disks` are files, the disks nvme0n1, nvme0n2 and
     so on; they are never changed on `keep=False`, so that one image serves many tests. With `once`
-    it is gone when it would begin anew.
+    it is gone when it would begin anew. `cpu`: the model that is emulated; what it can do that
+    nobody needs takes time (see `vm.daemons`).
     """
 
     def __init__(
@@ -135,13 +136,14 @@ class Machine:
         append: str = "",
         memory: int = 512,
         processors: int = 1,
+        cpu: str = "max",
         keep: bool = False,
         once: bool = False,
         extra: tuple[str, ...] = (),
     ) -> None:
         words = f"console=ttyS0 panic=-1 quiet {append}".strip()
         self.folder = Path(tempfile.mkdtemp(prefix="vm-", dir="/tmp"))  # short, for sockets
-        argv = [qemu(), "-accel", "tcg", "-cpu", "max", "-machine", "q35", "-m", str(memory)]
+        argv = [qemu(), "-accel", "tcg", "-cpu", cpu, "-machine", "q35", "-m", str(memory)]
         argv += ["-smp", str(processors), "-nodefaults", "-no-user-config", "-display", "none"]
         argv += ["-vga", "none", "-kernel", str(kernel), "-append", words, "-S"]
         argv += ["-action", f"reboot={'shutdown' if once else 'reset'}"]
@@ -262,7 +264,7 @@ class Machine:
     # -- a guest that runs our agent on the second line
 
     def wait_agent(self, seconds: float = DEADLINE) -> None:
-        """Until the agent listens."""
+        """Until the agent of a machine that has just begun listens."""
         self.line.wait('"agent": "listens"', seconds)
 
     def run(self, *argv: str, seconds: float = DEADLINE) -> Answer:
