@@ -289,6 +289,12 @@ def test_the_link_keeps_what_was_sent_to_the_dead(place: Place) -> None:
     other.close()
 
 
+def test_an_answer_says_to_what(place: Place) -> None:
+    manager, _ = place.both()
+    manager.talk.send("LIST", "link/")
+    assert manager.packet("END").args == ("", "link/")
+
+
 def test_a_second_keeper_says_who_has_the_place(place: Place) -> None:
     place.both()
     second = subprocess.run(place.argv(), capture_output=True, text=True, timeout=PATIENCE)

@@ -53,7 +53,8 @@ _KEEPER = (
 # is told that there is no such module ("The module cache", language reference 5.3.1).
 _WITHOUT = "sys.modules['typing_extensions'] = None; "
 
-# The manager switches it on when it has served for a moment.
+# The manager switches it on when it has served for a moment. Every later one has to: a keeper goes
+# on with the command that it was started with.
 _NO_SEARCH = "import gc; gc.disable(); "
 
 

@@ -164,6 +164,9 @@ class Connection:
         except RuntimeError:
             self.close()
             return
+        except (ImportError, OSError):  # h11 cannot be loaded: nobody waits for an answer then
+            self.close()
+            raise
         self._advance()
         if self._sock.fileno() >= 0 and self._ahead() > MAX_AHEAD:
             self._reading = False

@@ -78,6 +78,12 @@ class ControlSocket:
             os.close(self._file)
             self._file = -1
 
+    def settle(self) -> None:
+        """Load what only some clients need while the files are still those of our version: a
+        request to go over to another one comes when they are not.
+        """
+        from . import http  # noqa: F401
+
     # -- clients
 
     def _accept(self, _events: int) -> None:

@@ -240,13 +240,14 @@ class Channel:
         between and is no part of them is kept for `receive`, and every end is if there is no whole
         answer.
         Raises TimeoutError, EOFError, and OSError (EMFILE) when not all descriptors arrived.
+        `timeout`: seconds for each answer.
         """
         deadline = time.monotonic() + timeout
         listing = Listing()
         prefixes = prefixes or ("",)
         asked = self._ask(prefixes)
         other: list[Packet] = []
-        exits: list[Packet] = []
+        exits: dict[str, Packet] = {}  # by number: each answer has them all, and so may a hint
         try:
             while True:
                 packet = self._read()
@@ -259,15 +260,14 @@ class Channel:
                     answered = packet.args[1] if len(packet.args) > 1 else next(iter(asked))
                     if answered in asked:
                         asked.remove(answered)
+                        deadline = time.monotonic() + timeout
                         listing.flags = frozenset(packet.args[0].split(",")) - {""}
                     if asked:
                         continue
-                    found = {one.seq: one for one in map(Exit.of, exits)}
-                    # A hint may have come before the answer, which has it again.
-                    listing.exits = [found[seq] for seq in sorted(found)]
+                    listing.exits = sorted(map(Exit.of, exits.values()))
                     return listing
                 elif packet.verb == "EXIT":
-                    exits.append(packet)
+                    exits[packet.args[0]] = packet
                 elif packet.verb == "ITEM" and all(n.startswith(prefixes) for n in packet.args):
                     if len(packet.args) != len(packet.fds):
                         packet.close()
@@ -280,7 +280,7 @@ class Channel:
                     if packet.verb == "TAKEN":  # a new keeper, which does not know our question
                         asked = self._ask(prefixes)
         except BaseException:
-            other += exits
+            other += exits.values()
             for fd in listing.items.values():
                 os.close(fd)
             raise

@@ -10,7 +10,6 @@ could be had.
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -48,7 +47,6 @@ __all__ = ["begin"]
 
 _KEPT = ("stdio/", "in/", "plumb/", "to/", "listen/svc:", "notify/", "ready/")  # of services
 _PATIENCE = 10_000_000_000  # nanoseconds that we wait for choices before we go on without
-_SOON = 1_000_000_000  # nanoseconds after which the first clients have their answers
 
 
 Opening = Callable[[Manager, dict[str, Any], list[KeptEnd]], object]
@@ -97,7 +95,6 @@ def begin(
         keeping.ready()  # now: who says so and does not answer yet has not served
         manager.parent.ready()
         manager.subscribe(manager.parent.changed)
-        loop.at(time.monotonic_ns() + _SOON, _tidy)
 
     if link is None or records.own.get("choices") or not os.path.exists(place.repository):
         go()
@@ -105,16 +102,6 @@ def begin(
         keeping.patient = False  # nothing is taken up yet, and this may last
         keeping.settle()
         _when_known(loop, link, manager, go)
-
-
-def _tidy() -> None:
-    """Look for garbage from now on, and never again among what has been here since the beginning.
-
-    Our command line switches the search off: it would take a tenth of the time until we serve.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.enable()
 
 
 def _backlog(keeping: Keeping) -> Backlog:

@@ -24,9 +24,9 @@ from .cmdline import keeper_command
 __all__ = ["SEEN", "Keeping"]
 
 _NEEDED = ("state", "lock", "link/manager", "listen/control", "backlog")
-# What the recorder has held, however many services there are; one for a backlog of ours; and one
-# for the keeper's end of its channel, which there is not while it is dead.
-_RECORDERS, _MOST = "rec/", 5 + 1 + 1
+# What the recorder has held, however many services there are; one for a backlog of ours; and two
+# for its channel, which has no ends while it is dead.
+_RECORDERS, _MOST = "rec/", 5 + 1 + 2
 _NOTHING = "nothing/"  # a prefix that no name has: LIST then brings the exits alone
 
 SEEN = "seen"

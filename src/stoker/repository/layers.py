@@ -104,7 +104,8 @@ def expire(base: sqlite3.Connection, life: str) -> None:
     gone = base.execute("DELETE FROM properties WHERE life NOT IN ('', ?)", [life]).rowcount
     kept = base.execute("SELECT fmri, body FROM snapshots WHERE name = 'start'").fetchall()
     for fmri, body in kept:
-        if json.loads(body).get("life") != life:
+        what = json.loads(body)  # a list where another program wrote it
+        if not isinstance(what, dict) or what.get("life") != life:
             base.execute("DELETE FROM snapshots WHERE name = 'start' AND fmri = ?", [fmri])
             gone += 1
     if gone:

@@ -7,10 +7,12 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from stoker.compat.nosh import leaving
+from stoker.compat.nosh import coming, leaving, scanner
 from stoker.compat.nosh.leaving import Leaving
 from stoker.compat.nosh.scanner import Scanner
 
@@ -185,3 +187,64 @@ def test_what_cannot_be_followed_just_now_has_not_gone(
     assert scanner.scan() and eye.busy
     scanned.rmdir()
     assert not scanner.scan()
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """How often each entry was asked to be loaded; none is, unless a test does it."""
+    asked: dict[str, int] = {}
+
+    def load(_rpc: str, bundle: Any, **_words: bool) -> None:
+        name = os.path.basename(bundle.path)
+        asked[name] = asked.get(name, 0) + 1
+
+    monkeypatch.setattr(scanner, "load", load)
+    monkeypatch.setattr(coming, "command", lambda *_words: None)
+    return asked
+
+
+def waits(monkeypatch: pytest.MonkeyPatch, each: Scanner) -> list[float | None]:
+    """Let it wait once, until something changes; how long it would have waited at most."""
+    asked: list[float | None] = []
+
+    def select(fds: list[int], _w: object, _x: object, most: float | None) -> tuple[list[int], ...]:
+        asked.append(most)
+        return fds, [], []
+
+    monkeypatch.setattr(scanner, "select", SimpleNamespace(select=select))
+    each._wait(0)
+    return asked
+
+
+@pytest.mark.parametrize("came", [False, True])
+def test_only_after_something_has_come_all_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loads: dict[str, int], came: bool
+) -> None:
+    (tmp_path / "scanned" / "web").mkdir(parents=True)
+    monkeypatch.setattr(coming, "_PATIENCE", -1.0)  # it is late at once
+    each = Scanner(str(tmp_path / "scanned"), "/nowhere", False, Leaving())
+    each.scan()
+    monkeypatch.setattr(coming, "is_supervised", lambda _path: came)
+    assert waits(monkeypatch, each) == ([] if came else [None])
+    assert loads == {"web": 1}
+
+
+def test_what_has_come_is_known_though_others_are_long_in_coming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loads: dict[str, int]
+) -> None:
+    scanned = tmp_path / "scanned"
+    for name in ("never", "web"):
+        (scanned / name).mkdir(parents=True)
+    eye = Leaving()
+    each = Scanner(str(scanned), "/nowhere", False, eye)
+    each.scan()
+    web = Served(scanned / "web" / "supervise")
+    monkeypatch.setattr(coming, "is_supervised", lambda path: path == web.path)
+    assert len(waits(monkeypatch, each)) == 1
+    # Its entry goes; what it led to is elsewhere.
+    os.rename(scanned / "web", tmp_path / "web")
+    each.scan()
+    assert eye.busy
+    eye.advance()
+    assert web.read() == b"dx"
+    web.end()

@@ -133,6 +133,15 @@ def test_what_is_volatile_goes_with_its_life(path: str) -> None:
     repository.close()
 
 
+@pytest.mark.parametrize("body", [{}, [], {"life": "one"}])
+def test_with_what_something_was_started_counts_in_that_life_alone(path: str, body: Any) -> None:
+    repository = Repository(path)
+    repository.change([{"do": "snapshot", "fmri": "svc:/a:x", "name": "start", "body": body}])
+    repository.expire("two")
+    assert stored(path)[1:] == []
+    repository.close()
+
+
 def test_a_repository_of_choices_alone_gets_its_tables(path: str) -> None:
     base = sqlite3.connect(path, isolation_level=None)
     base.execute(

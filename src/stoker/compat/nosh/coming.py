@@ -50,8 +50,11 @@ class Coming:
             self._entries[name] = bundles
             self._end = time.monotonic() + _PATIENCE
 
-    def advance(self) -> None:
-        """Start what has been loaded meanwhile, but for what is disabled."""
+    def advance(self) -> list[str]:
+        """Start what has been loaded meanwhile, but for what is disabled. The entries of which
+        nothing is to come any more.
+        """
+        done = []
         late = time.monotonic() > self._end
         for name, bundles in list(self._entries.items()):
             while bundles and self._is_settled(*bundles[0], late):
@@ -59,6 +62,8 @@ class Coming:
                 self._end = time.monotonic() + _PATIENCE  # thousands take their time
             if not bundles:
                 del self._entries[name]
+                done.append(name)
+        return done
 
     def _is_settled(self, bundle: Bundle, by_input: bool, late: bool) -> bool:
         try:

@@ -126,7 +126,9 @@ class Scanner:
         while True:
             pauses = []
             if self._coming.busy:
-                self._coming.advance()
+                done = self._coming.advance()
+                if self._leaving is not None:  # at once: others may be long in coming
+                    self._look(self._leaving, done)
                 if self._coming.busy:
                     pauses.append(self._coming.pause)
                 elif self._again or (self._leaving is not None and self._coming.came):
