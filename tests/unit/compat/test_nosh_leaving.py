@@ -189,6 +189,30 @@ def test_what_cannot_be_followed_just_now_has_not_gone(
     assert not scanner.scan()
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_directory_that_moves_while_it_is_looked_at_has_lost_nothing(
+    web: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    """A relative link leads elsewhere from another place."""
+    scanned = tmp_path / "scanned"
+    scanned.mkdir()
+    (scanned / "web").symlink_to("../web")
+    eye = Leaving()
+    eye.seen("web", web.path)
+    listed = os.scandir
+
+    def moved(fd: int) -> Any:
+        (tmp_path / "deeper").mkdir()
+        scanned.rename(tmp_path / "deeper" / "scanned")
+        if replaced:
+            scanned.mkdir()
+        return listed(fd)
+
+    monkeypatch.setattr(os, "scandir", moved)
+    assert not Scanner(str(scanned), "/nowhere", False, eye).scan()
+    assert not eye.busy
+
+
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """How often each entry was asked to be loaded; none is, unless a test does it."""

@@ -8,6 +8,7 @@ said, and its return waited for.
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import select
@@ -201,10 +202,10 @@ class Scanner:
 
 def _entries(path: str) -> tuple[list[str], list[str]]:
     """The names of what is a directory, and of what may be one, but cannot be followed now: that is
-    no reason to pass others over, nor has it gone. Raises OSError.
+    no reason to pass others over, nor has it gone. Raises OSError, also when it was moved away
+    meanwhile: it may seem to have lost its links then.
     """
     names, unsure = [], []
-    # By descriptor: a directory that is moved away meanwhile would seem to have lost its links.
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with os.scandir(fd) as listing:
@@ -215,6 +216,8 @@ def _entries(path: str) -> tuple[list[str], list[str]]:
                 except OSError as error:
                     complain(PROGRAM, f"{path}/{one.name}: {error.strerror}")
                     unsure.append(one.name)
+        if not os.path.samestat(os.stat(path), os.fstat(fd)):
+            raise FileNotFoundError(errno.ENOENT, "another has its place", path)
     finally:
         os.close(fd)
     return sorted(names), unsure
