@@ -183,6 +183,11 @@ def _play(scenes: Iterable[Scene], peers: list[Peer], rounds: int, results: Resu
     scene is not asked for it again.
     """
     scenes, given_up = list(scenes), set()
+    for scene in scenes:
+        for peer in peers:
+            if why := scene.beyond(peer):
+                results.failed(peer.name, scene.name, why)
+                _say(f"{scene.name}: {peer.name}: {why}")
     for number in range(rounds):
         for scene in scenes:
             if scene.rounds is not None and number >= scene.rounds:

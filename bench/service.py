@@ -15,7 +15,7 @@ from typing import Protocol
 
 from .page import ROOM, Late, Page
 
-__all__ = ["Service", "Stamps", "make"]
+__all__ = ["Service", "Stamps", "compiled", "make"]
 
 
 class Stamps(Protocol):
@@ -93,18 +93,21 @@ class _Lines:
         self._seen.clear()
 
 
+def compiled(name: str, program: Path, *words: str) -> bool:
+    """Compile a source of ours; False where there is no compiler, or none that can."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    source = str(Path(__file__).with_name(name))
+    argv = [compiler or "", *words, "-o", str(program), source]
+    return bool(compiler) and subprocess.run(argv, capture_output=True).returncode == 0
+
+
 def make(base: Path) -> Service:
     """Make the service in a directory, compiled if that can be."""
     program, page = base / "service", base / "page"
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler:
-        source = Path(__file__).with_name("service.c")
-        words = [compiler, "-Os", "-static", "-nostdlib", "-fno-stack-protector", "-fno-pic"]
-        words += ["-no-pie", "-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-s"]
-        words += [f'-DPAGE="{page}"', f"-DROOM={ROOM}", "-o", str(program), str(source)]
-        done = subprocess.run(words, capture_output=True, text=True)
-        if done.returncode == 0:
-            return Service(program, "a static program without libc", Page(page), True)
+    words = ["-Os", "-static", "-nostdlib", "-fno-stack-protector", "-fno-pic", "-no-pie"]
+    words += ["-fno-asynchronous-unwind-tables", "-Wl,--build-id=none", "-s"]
+    if compiled("service.c", program, *words, f'-DPAGE="{page}"', f"-DROOM={ROOM}"):
+        return Service(program, "a static program without libc", Page(page), True)
     program.write_text(f"#!/bin/sh\necho $$ >>{page}\nexec sleep infinity\n")
     program.chmod(0o755)
     return Service(program, "a script that executes sleep", _Lines(page), False)

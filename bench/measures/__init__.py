@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from .bundles import Bundles, Scanned
+from .doors import Doors
 from .engine import EngineAlone
 from .graphs import Chain, Graph
 from .idle import idle
 from .logs import Logs
 from .many import Many, Nothing
 from .memory import Memory
-from .ours import Crash, Doors, Storm
+from .ours import Crash, Storm
 from .scene import Scene, running
 from .smf import Manifests
 

@@ -26,11 +26,16 @@ class Many(Scene):
         self.name = f"start of {count}"
 
     def suits(self, peer: Peer) -> bool:
-        if peer.most is not None and self.count > peer.most:
+        if self.beyond(peer):
             return False
         if self.count > 5000:
             return peer.name in ("floor", "stoker")
         return self.count <= 1000 or peer.name != "pm2"
+
+    def beyond(self, peer: Peer) -> str:
+        if peer.most is None or not peer.most < self.count <= 5000:
+            return ""
+        return f"not tried: {peer.bound}"
 
     def measure(self, peer: Peer) -> dict[str, float]:
         count = self.count

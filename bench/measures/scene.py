@@ -28,6 +28,10 @@ class Scene:
         """Whether this peer can do it at all."""
         return True
 
+    def beyond(self, peer: Peer) -> str:
+        """Why it is not even tried, where that is to be said."""
+        return ""
+
     def measure(self, peer: Peer) -> dict[str, float]:
         """The figures of one round, by key with unit."""
         raise NotImplementedError

@@ -32,14 +32,16 @@ def name_of(number: int) -> str:
 class Peer:
     """A service manager. A class for each; the attributes say what it can do.
 
-    `most`: how many services it can have; `graphs`: it starts by dependencies, with readiness;
-    `waits`: it makes a restart wait at least so long (seconds); `limit`: how many are measured.
+    `most`: how many services it can have, and `bound` why no more; `graphs`: it starts by
+    dependencies, with readiness; `waits`: it makes a restart wait at least so long (seconds);
+    `limit`: how many are measured.
     """
 
     name = ""
     cgroups = False
     graphs = False
     most: int | None = None
+    bound = ""
     waits = 0.0
     slow = False  # measured with fewer services in a quick run
     place: type[Place]

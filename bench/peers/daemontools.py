@@ -35,6 +35,7 @@ class Daemontools(Peer):
 
     name = "daemontools"
     most = 1000
+    bound = "svscan looks after no more than 1,000"
     place = _Place
 
     def version(self) -> str:

@@ -46,6 +46,7 @@ class Runit(Peer):
 
     name = "runit"
     most = 1000
+    bound = "runsvdir looks after no more than 1,000"
     place = _Place
 
     def version(self) -> str:

@@ -46,6 +46,8 @@ class Supervisor(Peer):
     """supervisor, of PyPI or Debian."""
 
     name = "supervisor"
+    most = 1000
+    bound = "of 5,000 it had started none after 180 s"
     waits = 1.0
     slow = True
     place = _Place
