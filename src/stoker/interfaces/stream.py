@@ -7,7 +7,7 @@ falls behind what is kept, the manager's answer begins with a gap event that say
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["EventStream", "Lines"]
 
 
+class Batch(NamedTuple):
+    """Events with their lines; `text`: all of these; `cursor`: of the last one."""
+
+    rows: list[tuple[EventView, bytes]]
+    text: bytes
+    cursor: int
+
+
 class Lines:
     """The manager's events as JSON lines, made once for all streams that are at the same event."""
 
@@ -27,14 +35,18 @@ class Lines:
         self._manager = manager
         self._encoder = msgspec.json.Encoder()
         self._between = (-1, -1)
-        self._found: list[tuple[EventView, bytes]] = []
+        self._found: Batch | None = None
 
-    def after(self, cursor: int) -> list[tuple[EventView, bytes]]:
-        """The next events after a cursor, each with its line."""
+    def after(self, cursor: int) -> Batch | None:
+        """The next events after a cursor, None when there are none."""
         between = (cursor, self._manager.cursor)
+        if cursor == between[1]:  # has heard of everything; what the others get next is kept
+            return None
         if between != self._between:
             encode = self._encoder.encode
-            self._found = [(one, encode(one)) for one in self._manager.events(cursor)]
+            rows = [(one, encode(one) + b"\n") for one in self._manager.events(cursor)]
+            text = b"".join([line for _, line in rows])
+            self._found = Batch(rows, text, rows[-1][0].cursor) if rows else None
             self._between = between
         return self._found
 
@@ -65,20 +77,20 @@ class EventStream:
         assert self._cursor is not None
         while exchange.room():
             found = self._ask.door.lines.after(self._cursor)
-            if not found:
+            if found is None:
                 if not self._follow:
                     self._end()
                     exchange.end_stream()
                 return
-            self._cursor = found[-1][0].cursor
-            lines = [line for event, line in found if self._shown(event)]
-            if lines:
-                exchange.write(b"\n".join(lines) + b"\n")
+            self._cursor = found.cursor
+            text = found.text
+            if self._fmris is not None:
+                text = b"".join([line for event, line in found.rows if self._shown(event)])
+            if text:
+                exchange.write(text)
 
     def _shown(self, event: EventView) -> bool:
-        if self._fmris is None or event.kind == "gap":
-            return True
-        return event.fmri in self._fmris
+        return self._fmris is None or event.kind == "gap" or event.fmri in self._fmris
 
     def _end(self) -> None:
         self._ask.door.unwatch(self._pump)

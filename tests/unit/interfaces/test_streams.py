@@ -98,6 +98,28 @@ def test_many_who_follow_are_served_a_few_at_a_time(door: Any) -> None:
         assert max(one - two for one, two in itertools.pairwise(left)) <= server.FEW
 
 
+def test_a_line_is_made_once_for_all_who_follow(door: Any) -> None:
+    asked: list[int] = []
+    events = door.fake.events
+
+    def noting(cursor: int) -> Any:
+        asked.append(cursor)
+        return events(cursor)
+
+    door.fake.events = noting
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(door.connect()) for _ in range(5)]
+        for sock in socks:
+            sock.sendall(b"GET /v1/events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200" in more(sock)
+        door.do(lambda: (door.fake.happens("svc:/web:default", n=7), door.fake.turn()))
+        for sock in socks:
+            text = b""
+            while b'"n":7' not in text:
+                text += more(sock)
+    assert asked == [0]
+
+
 class Delegation:
     """Tells whoever registers of so many instances, and then whatever a test says."""
 
