@@ -377,7 +377,7 @@ class Connection:
         events |= _WRITE if self._out else 0
         if events != self._watched:
             self._watched = events
-            self._loop.watch(self._sock.fileno(), events, self._happened)
+            self._loop.watch(self._sock.fileno(), events, self._happened, patient=True)
 
     def close(self) -> None:
         """Let the client go. Harmless when it is gone."""

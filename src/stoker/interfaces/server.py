@@ -27,7 +27,7 @@ __all__ = ["ControlSocket", "error_body"]
 
 MAX_CLIENTS = 512
 MAX_CLIENTS_OF_ONE = 64
-FEW = 16  # of those who wait for something to change, in one batch of the loop
+FEW = 16  # of those who connect, or wait for something to change, in one batch of the loop
 _HTTP = {"Refused": 403, "NoSuchService": 404, "Busy": 409, "ProtocolError": 426}
 
 
@@ -49,7 +49,7 @@ class ControlSocket:
         self._names = Names(())
         self._file = _file_of(listener)
         listener.setblocking(False)
-        loop.watch(listener.fileno(), select.EPOLLIN, self._accept)
+        loop.watch(listener.fileno(), select.EPOLLIN, self._accept, patient=True)
         self.open_to_others()
 
     def open_to_others(self) -> None:
@@ -87,7 +87,7 @@ class ControlSocket:
     # -- clients
 
     def _accept(self, _events: int) -> None:
-        for _ in range(64):
+        for _ in range(FEW):
             try:
                 sock, _address = self._listener.accept()
             except BlockingIOError:
@@ -108,7 +108,7 @@ class ControlSocket:
         self.loop.forget(self._listener.fileno())
 
         def again() -> None:
-            self.loop.watch(self._listener.fileno(), select.EPOLLIN, self._accept)
+            self.loop.watch(self._listener.fileno(), select.EPOLLIN, self._accept, patient=True)
 
         self.loop.at(time.monotonic_ns() + 1_000_000_000, again)
 

@@ -21,6 +21,9 @@ HANGUP = select.EPOLLHUP
 ERROR = select.EPOLLERR
 
 
+_A_WHILE = 1_000_000  # nanoseconds that there are at least for those who can wait
+
+
 class Timer:
     """One call in the future; made by `Loop.at`."""
 
@@ -46,6 +49,8 @@ class Loop:
         self._epoll = select.epoll()
         self._calls: dict[int, Callable[[int], object]] = {}
         self._forgotten: set[int] = set()  # during this batch: their events are stale
+        self._patient: dict[int, int] = {}  # who can wait, and when they were served last
+        self._served = 0
         self._timers: list[tuple[int, int, Timer]] = []
         self._made = 0
         self._running = False
@@ -54,11 +59,16 @@ class Loop:
         self._signal_calls: dict[int, Callable[[int], object]] = {}
         self._arrived: dict[int, None] = {}  # in order, each once
 
-    def watch(self, fd: int, events: int, call: Callable[[int], object]) -> None:
+    def watch(
+        self, fd: int, events: int, call: Callable[[int], object], patient: bool = False
+    ) -> None:
         """Call ``call(events)`` whenever ``fd`` is ready; replaces an earlier watch of the same
         number.
 
-        ``events`` of READ | WRITE; HANGUP and ERROR are always reported. Raises OSError (EPERM for
+        ``events`` of READ | WRITE; HANGUP and ERROR are always reported. ``patient``: it can wait
+        until the other descriptors of its batch are dealt with, ``after()`` too. Such calls get as
+        much time as everything else took, and a millisecond at least, before the loop looks at its
+        descriptors again; whoever was served longest ago comes first. Raises OSError (EPERM for
         what epoll cannot watch, such as a regular file).
         """
         try:
@@ -66,12 +76,17 @@ class Loop:
         except FileExistsError:
             self._epoll.modify(fd, events)
         self._calls[fd] = call
+        if patient:
+            self._patient.setdefault(fd, 0)
+        else:
+            self._patient.pop(fd, None)
 
     def forget(self, fd: int) -> None:
         """Stop watching; to be called before ``fd`` is closed. Harmless when it is not watched."""
         if self._calls.pop(fd, None) is None:
             return
         self._forgotten.add(fd)
+        self._patient.pop(fd, None)
         try:
             self._epoll.unregister(fd)
         except OSError:
@@ -107,10 +122,15 @@ class Loop:
     def _signalled(self, _events: int) -> None:
         assert self._wake is not None
         os.read(self._wake[0], 65536)
-        while self._arrived:
-            number = next(iter(self._arrived))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Those that have come by now; what comes meanwhile waits until others had their turn."""
+        for number in list(self._arrived):
             del self._arrived[number]
             self._guard(self._signal_calls[number], number)
+        if self._arrived:
+            self.at(0, self._tell)
 
     def _guard(self, call: Callable[..., object], *args: object) -> None:
         try:
@@ -125,11 +145,19 @@ class Loop:
         """Work until `stop`; ``after()`` is called before each sleep, hence after each batch."""
         self._running = True
         while True:
+            begun = time.monotonic_ns()
             if after is not None:
                 self._guard(after)
             if not self._running:
                 return
-            self._batch(self._epoll.poll(self._patience()))
+            asleep = time.monotonic_ns()
+            ready = self._epoll.poll(self._patience())
+            begun += time.monotonic_ns() - asleep
+            patient = self._batch(ready)
+            if 0 < len(patient) < len(ready) and after is not None:
+                self._guard(after)
+            if patient and self._running:
+                self._serve(patient, time.monotonic_ns() - begun)
 
     def _patience(self) -> float:
         """Seconds to sleep; -1 is for ever."""
@@ -139,12 +167,15 @@ class Loop:
             return -1
         return max(0, self._timers[0][0] - time.monotonic_ns()) / 1e9
 
-    def _batch(self, ready: list[tuple[int, int]]) -> None:
+    def _batch(self, ready: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Descriptors, then timers; returns what is left for those who can wait."""
         self._forgotten.clear()
-        for fd, events in ready:
-            call = self._calls.get(fd)
-            if call is not None and fd not in self._forgotten:
-                self._guard(call, events)
+        patient = []
+        for one in ready:
+            if one[0] in self._patient:
+                patient.append(one)
+            else:
+                self._call(*one)
         now = time.monotonic_ns()
         due = []  # collected first: a timer that is made by a timer waits for the next batch
         while self._timers and self._timers[0][0] <= now:
@@ -153,6 +184,23 @@ class Loop:
             if timer.call is not None:
                 timer_call, timer.call = timer.call, None
                 self._guard(timer_call)
+        return patient
+
+    def _call(self, fd: int, events: int) -> None:
+        call = self._calls.get(fd)
+        if call is not None and fd not in self._forgotten:
+            self._guard(call, events)
+
+    def _serve(self, patient: list[tuple[int, int]], share: int) -> None:
+        """These, as long as all else took; epoll tells us again of whoever is left."""
+        end = time.monotonic_ns() + max(_A_WHILE, share)
+        for fd, events in sorted(patient, key=lambda one: self._patient.get(one[0], 0)):
+            if fd in self._patient:
+                self._served += 1
+                self._patient[fd] = self._served
+            self._call(fd, events)
+            if time.monotonic_ns() >= end:
+                return
 
     def stop(self) -> None:
         """Let `run` return when the current batch is done."""

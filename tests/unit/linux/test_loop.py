@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -200,6 +200,24 @@ def test_signals_arrive_through_the_loop(here: Loop) -> None:
     assert signal.set_wakeup_fd(-1) == -1
 
 
+def test_signals_that_keep_coming_leave_the_others_their_turns(here: Loop) -> None:
+    seen: list[int] = []
+    turns: list[int] = []
+
+    def again(number: int) -> None:
+        seen.append(number)
+        if len(seen) < 9:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        else:
+            here.stop()
+
+    here.signals([signal.SIGUSR1], again)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    here.run(lambda: turns.append(len(seen)))
+    assert len(seen) == 9
+    assert [count for count in turns if 0 < count < 9]
+
+
 def test_a_full_wake_up_pipe_loses_no_signal(here: Loop) -> None:
     seen: list[int] = []
     here.signals([signal.SIGUSR1, signal.SIGUSR2], seen.append)
@@ -255,6 +273,72 @@ def test_after_comes_before_the_first_sleep_and_can_stop(here: Loop) -> None:
     calls: list[int] = []
     here.run(after=lambda: (calls.append(1), here.stop()))
     assert calls == [1]
+
+
+def test_who_can_wait_comes_after_the_others_and_their_turn(here: Loop) -> None:
+    order: list[str] = []
+    ends = {name: os.pipe() for name in ("patient", "other")}
+
+    def call(name: str) -> Callable[[int], object]:
+        def ready(_events: int) -> None:
+            order.append(name)
+            os.read(ends[name][0], 1)
+            if name == "patient":
+                here.stop()
+
+        return ready
+
+    for name, (reader, writer) in ends.items():
+        here.watch(reader, loop.READ, call(name), patient=name == "patient")
+        os.write(writer, b"x")
+    here.run(lambda: order.append("turn"))
+    for fd in (fd for pair in ends.values() for fd in pair):
+        os.close(fd)
+    assert order == ["turn", "other", "turn", "patient", "turn"]
+
+
+def test_of_those_who_can_wait_each_is_served_however_busy_the_others_are(here: Loop) -> None:
+    """All are ready all the time, and each takes up what there is for them in a batch."""
+    served: list[int] = []
+    batches: list[int] = []
+    ends = [os.pipe() for _ in range(3)]
+
+    def call(number: int) -> Callable[[int], object]:
+        def ready(_events: int) -> None:
+            served.append(number)
+            if len(served) == 9:
+                here.stop()
+            over = time.monotonic_ns() + 2_000_000
+            while time.monotonic_ns() < over:
+                pass
+
+        return ready
+
+    for number, (reader, writer) in enumerate(ends):
+        here.watch(reader, loop.READ, call(number), patient=True)
+        os.write(writer, b"x")
+    here.run(lambda: batches.append(len(served)))
+    for fd in (fd for pair in ends for fd in pair):
+        os.close(fd)
+    assert sorted(served[:3]) == [0, 1, 2]
+    assert served == served[:3] * 3
+    assert sorted(set(batches)) == list(range(10)), "between any two of them everybody has a turn"
+
+
+def test_who_can_wait_is_not_called_when_it_is_forgotten_meanwhile(
+    here: Loop, pipe: tuple[int, int]
+) -> None:
+    bell = os.pipe()
+    called: list[int] = []
+    here.watch(pipe[0], loop.READ, called.append, patient=True)
+    here.watch(bell[0], loop.READ, lambda _events: here.forget(pipe[0]))
+    os.write(pipe[1], b"x")
+    os.write(bell[1], b"x")
+    turns = iter((lambda: None, lambda: None, here.stop))
+    here.run(lambda: next(turns)())
+    for fd in bell:
+        os.close(fd)
+    assert not called
 
 
 def test_idle_is_without_wake_ups(here: Loop, pipe: tuple[int, int]) -> None:
