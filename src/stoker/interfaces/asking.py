@@ -118,7 +118,7 @@ class Ask:
 
     def visible(self) -> list[str]:
         """All FMRIs that the asker may see."""
-        known = list(self.manager.engine.fmris())
+        known: list[str] = self.manager.engine.fmris()
         if self.rights.sees_all():
             return known
         return [fmri for fmri in known if self.rights.to(fmri) >= Role.READ]

@@ -132,6 +132,10 @@ class Cgroup:
     def below(self) -> Iterator[Cgroup]:
         """This one and all below it, the deepest first."""
         try:
+            # Each directory in it is a link more than its own two; as a rule there is none.
+            if os.stat(self.path).st_nlink == 2:
+                yield self
+                return
             with os.scandir(self.path) as entries:
                 names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
         except OSError:  # gone

@@ -16,7 +16,7 @@ from . import files
 
 class Stat(NamedTuple):
     """The fields of /proc/PID/stat that anybody here needs. Times in clock ticks (`TICKS` a
-    second).
+    second), resident memory in pages (`PAGE` bytes each).
     """
 
     pid: int
@@ -30,6 +30,7 @@ class Stat(NamedTuple):
     stime: int
     threads: int
     start: int
+    resident: int = 0
 
     @property
     def zombie(self) -> bool:
@@ -49,7 +50,7 @@ def parse_stat(data: bytes) -> Stat | None:
     if left < 0 or right < left:
         return None
     rest = data[right + 2 :].split()
-    if len(rest) < 20:
+    if len(rest) < 22:
         return None
     return Stat(
         pid=int(data[:left]),
@@ -63,6 +64,7 @@ def parse_stat(data: bytes) -> Stat | None:
         stime=int(rest[12]),
         threads=int(rest[17]),
         start=int(rest[19]),
+        resident=int(rest[21]),
     )
 
 
@@ -158,8 +160,8 @@ def owner(pid: int) -> tuple[int, int] | None:
 
 def rss(pid: int) -> int | None:
     """Resident memory in bytes, shared pages counted whole."""
-    data = files.read(f"/proc/{pid}/statm")
-    return int(data.split()[1]) * PAGE if data else None
+    found = stat(pid)
+    return found.resident * PAGE if found else None
 
 
 def cpu(pid: int) -> float | None:

@@ -41,7 +41,7 @@ def look(pids: Iterable[int]) -> Usage:
     while waiting:
         pid, depth = waiting.pop()
         stat = stats[pid]
-        memory = proc.rss(pid) or 0
+        memory = stat.resident * proc.PAGE
         cpu = (stat.utime + stat.stime) / proc.TICKS
         words = proc.cmdline(pid) or []
         command = " ".join(words)[:_LONGEST].rstrip() or f"[{stat.comm}]"
