@@ -42,7 +42,7 @@ from .ring import Ring
 
 __all__ = ["Carrier"]
 
-MOST = 32
+MOST = 16
 """Processes that are started in one turn."""
 
 _LOUD = frozenset(("maintenance", "degraded"))

@@ -62,7 +62,7 @@ __all__ = ["Manager"]
 
 # So many rounds of engine and executor are in a turn, and no further one after so many events: the
 # loop has to see its descriptors again, for clients want their answers in a storm too.
-_ROUNDS, _ENOUGH = 4, 64
+_ROUNDS, _ENOUGH = 4, 16
 _CUSTOMS = {"solaris10": Customs(False, True, False)}
 
 

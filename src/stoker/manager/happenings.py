@@ -30,7 +30,7 @@ __all__ = ["NOTE", "Happenings", "note_of"]
 NOTE = "end:"
 """What the keys of notes begin with: end:METHOD:FMRI."""
 
-MOST = 64
+MOST = 16
 """Events of the executor that are dealt with at once."""
 
 

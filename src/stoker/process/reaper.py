@@ -22,7 +22,7 @@ from .runs import Child
 
 __all__ = ["End", "Reaper"]
 
-_BATCH = 100
+_BATCH = 32
 _RETRY = (
     0.0,
     0.02,

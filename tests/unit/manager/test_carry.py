@@ -13,7 +13,7 @@ from stoker.engine import Kill, NotSpawned, ProbeOff, Publish, Release, Signal, 
 from stoker.manager import Carrier, Happenings, Ring
 from stoker.model import Definition, Step
 
-MOST = 32
+MOST = 16
 
 
 class Doer:
