@@ -37,6 +37,7 @@ def boot(image: Image, init: Init) -> dict[str, float]:
         append=f"{APPEND} init={init.program}",
         memory=1024,
         processors=2,
+        plain=True,
         extra=("-netdev", f"user,id=n,restrict=on,{forward}", "-device", "virtio-net-pci,netdev=n"),
     )
     with machine:

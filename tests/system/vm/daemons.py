@@ -15,14 +15,6 @@ __all__ = ["DAEMONS", "answers", "clean", "started", "tool", "wait_up"]
 
 DAEMONS = ("dbus", "rsyslog", "cron", "ssh", "nginx", "postgresql@15-main", "getty:console")
 _APPEND = "root=/dev/nvme0n1 rootfstype=ext4 ro devtmpfs.mount=1 net.ifnames=0"
-# What is emulated is slow in other ways than what is not. A processor with fast string instructions
-# is used for them, and TCG does those byte by byte; one that hides nothing by guessing needs no
-# mitigation. These, and what the kernel does to be safe and looks at in itself, are a third of the
-# time until everything is up.
-_CPU = "Nehalem"
-_SPARED = (
-    "mitigations=off init_on_alloc=0 hardened_usercopy=off cryptomgr.notests apparmor=0 audit=0"
-)
 # By programs that are small: each second of an interpreter is ten of an emulated one.
 _SQL = ("/usr/lib/postgresql/15/bin/psql", "-XtAc", "SELECT 6 * 7")
 _ASKED = """\
@@ -38,10 +30,9 @@ def started(kernel: Kernel, disks: tuple[Path, Path]) -> Machine:
     return Machine(
         kernel.image,
         disks=disks,
-        append=f"{_APPEND} {_SPARED}",
+        append=_APPEND,
         memory=1024,
         processors=2,
-        cpu=_CPU,
         keep=True,
         once=True,
         extra=NETWORK,

@@ -27,6 +27,13 @@ __all__ = ["DEADLINE", "Line", "Machine", "qemu"]
 DEADLINE = 400.0  # seconds: an emulated machine on a loaded one
 QEMU = "qemu-system-x86_64"
 _PDEATHSIG = 1  # prctl(2)
+# What is emulated is slow in other ways than what is not. A processor with fast string instructions
+# is used for them, and TCG does those byte by byte; what is written on fresh memory, and what the
+# kernel does against those who guess, or to try itself, are a third of a boot.
+_CPU, _WHOLE_CPU = "Nehalem", "max"
+_SPARED = (
+    "mitigations=off init_on_alloc=0 hardened_usercopy=off cryptomgr.notests apparmor=0 audit=0"
+)
 _libc = ctypes.CDLL(None)
 
 
@@ -123,8 +130,8 @@ class Machine:
 
     `console` is ttyS0, `line` ttyS1. `initrd` and `disks` are files, the disks nvme0n1, nvme0n2 and
     so on; they are never changed on `keep=False`, so that one image serves many tests. With `once`
-    it is gone when it would begin anew. `cpu`: the model that is emulated; what it can do that
-    nobody needs takes time (see `vm.daemons`).
+    it is gone when it would begin anew. `plain`: a kernel that is told nothing but what is needed,
+    and all that can be emulated of a processor; else both do less, and so are faster.
     """
 
     def __init__(
@@ -136,12 +143,13 @@ class Machine:
         append: str = "",
         memory: int = 512,
         processors: int = 1,
-        cpu: str = "max",
         keep: bool = False,
         once: bool = False,
+        plain: bool = False,
         extra: tuple[str, ...] = (),
     ) -> None:
-        words = f"console=ttyS0 panic=-1 quiet {append}".strip()
+        words = f"console=ttyS0 panic=-1 quiet {'' if plain else _SPARED} {append}".strip()
+        cpu = _WHOLE_CPU if plain else _CPU
         self.folder = Path(tempfile.mkdtemp(prefix="vm-", dir="/tmp"))  # short, for sockets
         argv = [qemu(), "-accel", "tcg", "-cpu", cpu, "-machine", "q35", "-m", str(memory)]
         argv += ["-smp", str(processors), "-nodefaults", "-no-user-config", "-display", "none"]
