@@ -35,7 +35,7 @@ def image(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def started(kernel: Kernel, image: Path, append: str = "") -> Machine:
     """Switched on. When it begins anew, a fresh emulator does that: in one that has run a kernel
-    already the next one takes twice as long.
+    already the next one takes longer, at times twice as long.
     """
     return Machine(kernel.image, initrd=image, append=append, processors=2, once=True)
 

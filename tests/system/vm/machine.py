@@ -27,9 +27,8 @@ __all__ = ["DEADLINE", "Line", "Machine", "qemu"]
 DEADLINE = 400.0  # seconds: an emulated machine on a loaded one
 QEMU = "qemu-system-x86_64"
 _PDEATHSIG = 1  # prctl(2)
-# What is emulated is slow in other ways than what is not. A processor with fast string instructions
-# is used for them, and TCG does those byte by byte; what is written on fresh memory, and what the
-# kernel does against those who guess, or to try itself, are a third of a boot.
+# What is emulated is slow in other ways than what is not: by a processor that can less, and without
+# what the kernel does for safety and to try itself, all is up after 30 s instead of 42.
 _CPU, _WHOLE_CPU = "Nehalem", "max"
 _SPARED = (
     "mitigations=off init_on_alloc=0 hardened_usercopy=off cryptomgr.notests apparmor=0 audit=0"
