@@ -77,7 +77,7 @@ def test_a_life(kernel: Kernel, disks: tuple[Path, Path]) -> None:
         another_logs_in(machine)
         survives_its_manager(machine)
         names_what_is_broken(machine)
-        machine.run("stoker", "reboot")
+        machine.ask("stoker", "reboot")
         machine.wait_gone("guest-reset")
 
 

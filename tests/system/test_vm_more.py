@@ -50,7 +50,7 @@ def test_a_mended_root_is_booted_anew(kernel: Kernel, disks: tuple[Path, Path]) 
         drawn = ElementTree.fromstring(machine.run("stoker", "boot", "--svg").ok())
         assert drawn.tag.endswith("svg")
         without_rsyslog(machine)
-        machine.run("stoker", "poweroff")
+        machine.ask("stoker", "poweroff")
         machine.wait_gone()
 
 

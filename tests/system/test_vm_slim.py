@@ -95,5 +95,5 @@ def test_emergency_is_a_shell_and_then_normal(kernel: Kernel, image: Path) -> No
         machine.console.wait("status 0")
         machine.console.send("exit\n")
         machine.wait_agent()
-        machine.run("stoker", "system-control", "poweroff")
+        machine.ask("stoker", "system-control", "poweroff")
         machine.wait_gone()

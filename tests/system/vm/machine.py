@@ -276,11 +276,15 @@ class Machine:
 
     def run(self, *argv: str, seconds: float = DEADLINE) -> Answer:
         """Have the agent (`agent.py`) in the guest run a command."""
-        self.number += 1
-        self.line.send(json.dumps([self.number, list(argv)]) + "\n")
+        self.ask(*argv)
         found = self.line.wait(rf'\{{"number": {self.number}, [^\n]*\n', seconds)
         told = json.loads(found[0])
         return Answer(argv, told["status"], told["output"])
+
+    def ask(self, *argv: str) -> None:
+        """The same of a command that ends the machine, and the agent perhaps before it answers."""
+        self.number += 1
+        self.line.send(json.dumps([self.number, list(argv)]) + "\n")
 
     def until(self, *argv: str, shows: str, seconds: float = DEADLINE) -> Answer:
         """Have a command run again and again, until its output has something that matches."""
