@@ -19,15 +19,17 @@ class _Place(Contained, Commanded):
                 (etc / name).write_bytes(Path("/etc", name).read_bytes())
         (etc / "fstab").write_text("")
         (etc / "finit.conf").write_text("runlevel 2\n")
+        # With a number each: those of one program are one service else.
         rows = [
-            f"service [2345] name:{name} respawn log:null {self.service.program} -- {name}\n"
-            for name in self.names
+            f"service [2345] name:{name} :{number} respawn log:null {self.service.program}\n"
+            for number, name in enumerate(self.names, 1)
         ]
         (etc / "finit.d/bench.conf").write_text("".join(rows))
 
     def start(self) -> None:
         setup = [
             f"mount --bind {self.base}/etc /etc",
+            "mount --bind /tmp /tmp",  # else it mounts an empty one there, and the service is gone
             "mount -t tmpfs -o ro tmpfs /sys/fs/cgroup",
             "mount --bind -o ro /proc/sys /proc/sys",
             "mount -o remount,ro,bind /proc/sys",
