@@ -1,7 +1,8 @@
 """A mount and pid namespace for managers that think the machine is theirs.
 
 /run, and whatever else they would write to, is empty and theirs alone; what they could do to the
-machine (clock, modules, reboot) they may not.
+machine (clock, modules, reboot, network: who takes himself for its init takes that down in the end)
+they may not.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 __all__ = ["enter", "first_below", "unshare"]
 
-_FORBIDDEN = "-sys_time,-sys_module,-sys_boot,-sys_rawio,-syslog,-mknod"
+_FORBIDDEN = "-sys_time,-sys_module,-sys_boot,-sys_rawio,-syslog,-mknod,-net_admin"
 
 
 def unshare(setup: Sequence[str], command: Sequence[str], cgroup: bool = False) -> list[str]:
