@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stoker.model import Intent, Stage, State
 
@@ -26,7 +28,7 @@ __all__ = ["Core", "Shutdown"]
 _ENGINE = "engine"
 
 
-class Shutdown(NamedTuple):
+class Shutdown(Struct, frozen=True):
     """Everything is being stopped; the manager then ends with `status`.
 
     `hurry`: what is left is killed. `hurry_at`: the monotonic moment when that begins by itself.

@@ -7,8 +7,9 @@ replay decides the same.
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from zlib import crc32
+
+from msgspec import Struct
 
 from stoker.model import Restart, show_duration
 
@@ -18,7 +19,7 @@ from .facts import SECOND
 __all__ = ["Verdict", "judge", "too_many", "wait_before"]
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True):
     """`again`: after `wait` nanoseconds, with `step` restarts counted. Else `fault` is a word for
     maintenance, or "" for a task that is done; `text` says why.
     """

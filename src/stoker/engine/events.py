@@ -6,8 +6,6 @@ nothing.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from msgspec import Struct
 
 from stoker.model import Definition, Intent, Request
@@ -37,7 +35,7 @@ __all__ = [
 ]
 
 
-class Now(NamedTuple):
+class Now(Struct, frozen=True):
     """A moment: monotonic nanoseconds (for all deadlines) and wall nanoseconds (for what people
     read).
     """
@@ -46,7 +44,7 @@ class Now(NamedTuple):
     wall: int
 
 
-class Status(NamedTuple):
+class Status(Struct, frozen=True):
     """How a process ended. kind: "exit" (number = code), "signal" (number = signal), "unknown"."""
 
     kind: str

@@ -6,7 +6,9 @@ the engine's one counter `seq`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stoker.model import Class, Definition, Health, Intent, Stage, State, display
 
@@ -48,7 +50,7 @@ STUCK = 1_000_000
 """The rung below KILL: nothing helped."""
 
 
-class Cause(NamedTuple):
+class Cause(Struct, frozen=True):
     """Why something happened, as a phrase that follows "which": "was stopped by root (disk swap)".
 
     `root` names the end of the chain ("db, which was …") once `depth` made `text` too long.
@@ -59,7 +61,7 @@ class Cause(NamedTuple):
     depth: int = 0
 
 
-class Override(NamedTuple):
+class Override(Struct, frozen=True):
     """A temporary word over `enabled`.
 
     `by`: person, decider, task-done, once-done, skipped, wants, requirement, conflict. `until`:
@@ -78,7 +80,7 @@ class Override(NamedTuple):
     hard: bool = False
 
 
-class Fault(NamedTuple):
+class Fault(Struct, frozen=True):
     """Why an instance is in maintenance. `retry`: when it leaves that by itself, None is never."""
 
     word: str
@@ -87,7 +89,7 @@ class Fault(NamedTuple):
     retry: int | None = None
 
 
-class Halt(NamedTuple):
+class Halt(Struct, frozen=True):
     """Why what runs must stop. `waits`: dependents that are going down go first."""
 
     kind: str
@@ -97,7 +99,7 @@ class Halt(NamedTuple):
     waits: bool = False
 
 
-class Customs(NamedTuple):
+class Customs(Struct, frozen=True):
     """Where releases of one system differ in what they make of the same graph (smf.md 10).
 
     `dependents_first`: who is disabled waits for those that would restart with it. `any_optional`:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from . import causes
 from .facts import Cause
@@ -15,7 +18,7 @@ __all__ = ["ACTIVE", "Given", "Word", "as_data", "from_data", "lacking", "sleep_
 ACTIVE = "active"
 
 
-class Word(NamedTuple):
+class Word(Struct, frozen=True):
     """What somebody said of an input: `when` in wall nanoseconds, `watcher` the FMRI or ""."""
 
     value: bool
@@ -25,7 +28,7 @@ class Word(NamedTuple):
     watcher: str = ""
 
 
-class Given(NamedTuple):
+class Given(Struct, frozen=True):
     """The words on one input: a person's, its watcher's."""
 
     said: Word | None = None
@@ -59,7 +62,7 @@ def sleep_cause(word: Word) -> Cause:
 def as_data(core: Core) -> dict[str, list[Any]]:
     """The words as JSON data."""
     return {
-        name: [None if word is None else list(word) for word in given]
+        name: [None if word is None else [*astuple(word)] for word in (given.said, given.seen)]
         for name, given in core.inputs.items()
     }
 

@@ -12,6 +12,8 @@ what it tells.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from stoker.model import InputView, Request, Stage, display, rfc3339
 
 from .core import Core
@@ -40,7 +42,7 @@ def set_input(core: Core, op: Operation, named: list[Instance], r: Request) -> s
     if not name or name == ACTIVE:
         return _not_a_name(name)
     word = Word(r.value, r.who, r.why, core.now.wall)
-    _change(core, name, core.inputs.get(name, Given())._replace(said=word))
+    _change(core, name, replace(core.inputs.get(name, Given()), said=word))
     op.note = f"{name} is {_met(r.value)}"
     return ""
 
@@ -57,7 +59,7 @@ def unset_input(core: Core, op: Operation, named: list[Instance], r: Request) ->
     given = core.inputs.get(name, Given())
     if given.said is None:
         op.note = f"nobody has set {name}"
-    _change(core, name, given._replace(said=None))
+    _change(core, name, replace(given, said=None))
     word = told(core, name)
     if word is None:
         op.note = op.note or f"nobody gives {name} now"
@@ -85,9 +87,9 @@ def give(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
         return f"{watcher.name} is not to run: what it says does not count"
     word = Word(r.value, watcher.name, r.why, core.now.wall, watcher.fmri)
     given = core.inputs.get(name, Given())
-    if given.seen is not None and given.seen._replace(when=word.when) == word:
+    if given.seen is not None and replace(given.seen, when=word.when) == word:
         word = given.seen  # said again, as a watcher does that begins anew: it holds since then
-    _change(core, name, given._replace(seen=word))
+    _change(core, name, replace(given, seen=word))
     op.who = watcher.name
     op.note = f"{name} is {_met(r.value)}"
     if name == ACTIVE and not r.value:
@@ -100,7 +102,7 @@ def put_to_sleep(core: Core, op: Operation, named: list[Instance], r: Request) -
     given = core.inputs.get(ACTIVE, Given())
     if given.said is None or given.said.value:
         word = Word(False, r.who, r.why, core.now.wall)
-        _change(core, ACTIVE, given._replace(said=word))
+        _change(core, ACTIVE, replace(given, said=word))
     _all_stop(core, op)
     return ""
 
@@ -161,7 +163,7 @@ def withdraw(core: Core, fmri: str, but: tuple[str, ...] = ()) -> None:
     for name in [name for name in core.inputs if name not in but]:
         given = core.inputs[name]
         if given.seen is not None and given.seen.watcher == fmri:
-            _change(core, name, given._replace(seen=None))
+            _change(core, name, replace(given, seen=None))
 
 
 # -- views

@@ -11,6 +11,8 @@ from itertools import compress
 from operator import attrgetter, ne
 from typing import Any
 
+from msgspec.structs import astuple
+
 from stoker.model import Intent, Stage, restart_digest
 
 from . import methods
@@ -116,20 +118,20 @@ def instance_record(core: Core, i: Instance) -> dict[str, Any]:
         if intent is not None:
             r[name] = [intent.enabled, intent.by, intent.when, intent.why, intent.until]
     if i.override is not None:
-        r["override"] = list(i.override)
+        r["override"] = [*astuple(i.override)]
     if i.fault is not None:
-        r["fault"] = list(i.fault)
+        r["fault"] = [*astuple(i.fault)]
     if i.halted is not None:
         h = i.halted
-        r["halted"] = [h.kind, str(h.cls), h.reason, list(h.cause), h.waits]
+        r["halted"] = [h.kind, str(h.cls), h.reason, [*astuple(h.cause)], h.waits]
     if i.gone is not None:
         r["gone"] = as_list(i.gone)
     if i.result is not None:
         r["result"] = i.result if isinstance(i.result, str) else as_list(i.result)
     if i.bounce_cause.text:
-        r["bounce_cause"] = list(i.bounce_cause)
+        r["bounce_cause"] = [*astuple(i.bounce_cause)]
     if i.cause.text:
-        r["cause"] = list(i.cause)
+        r["cause"] = [*astuple(i.cause)]
     if i.records:
         r["records"] = {name: as_list(status) for name, status in i.records.items()}
     if i.ops:
@@ -208,7 +210,7 @@ def engine_record(core: Core) -> dict[str, Any]:
     }
     if core.shutdown is not None:
         s = core.shutdown
-        r["shutdown"] = [s.status, list(s.cause), s.hurry, s.hurry_at]
+        r["shutdown"] = [s.status, [*astuple(s.cause)], s.hurry, s.hurry_at]
     return {**core.kept.get("engine", {}), **r}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from stoker.model import Class, Intent, Request, Stage, display
 
 from . import causes, inputs, methods
@@ -92,7 +94,7 @@ def _start(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
 def _lift(i: Instance) -> None:
     """What is stuck on its way to maintenance does not stay there for the old reason."""
     if i.halted is not None and i.halted.kind == "fault":
-        i.halted = i.halted._replace(kind="cleared")
+        i.halted = replace(i.halted, kind="cleared")
 
 
 def _revive(core: Core, i: Instance, cause: Cause) -> None:
@@ -134,7 +136,7 @@ def _kill(core: Core, op: Operation, named: list[Instance], r: Request) -> str:
     said = _stop(core, op, named, r)
     for i in named:
         assert i.override is not None
-        i.override = i.override._replace(hard=True)
+        i.override = replace(i.override, hard=True)
     return said
 
 

@@ -7,7 +7,7 @@ falls behind what is kept, the manager's answer begins with a gap event that say
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["EventStream", "Lines"]
 
 
-class Batch(NamedTuple):
+class Batch(msgspec.Struct, frozen=True):
     """Events with their lines; `text`: all of these; `cursor`: of the last one."""
 
     rows: list[tuple[EventView, bytes]]

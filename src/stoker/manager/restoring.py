@@ -191,4 +191,6 @@ def _adopted(found: Found) -> Adopted:
 
 
 def _status(found: End | str) -> Status | str:
-    return Status(*found) if isinstance(found, End) else found
+    if isinstance(found, str):
+        return found
+    return Status(found.kind, found.number, found.core)

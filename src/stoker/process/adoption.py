@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -78,7 +77,7 @@ class Found(msgspec.Struct):
         return ALIVE in (self.main, self.method)
 
 
-class KeptEnd(NamedTuple):
+class KeptEnd(msgspec.Struct, frozen=True):
     """An end that the keeper tells of; `contract`: the name of its contract, "" if not known;
     `mark`: what it bore, 0 if nothing.
     """

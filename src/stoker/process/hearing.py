@@ -26,7 +26,7 @@ def starved(run: Run, end: End) -> bool:
     """Whether the kernel ended a process because its contract's memory was at its limit: one more
     than we know of has ended so. Without the controller nobody can tell.
     """
-    if end[:2] != ("signal", signal.SIGKILL) or run.contract.path is None:
+    if (end.kind, end.number) != ("signal", signal.SIGKILL) or run.contract.path is None:
         return False
     known, run.starved = run.starved, cgroup.Cgroup(run.contract.path).memory_kills()
     return run.starved > known
@@ -65,7 +65,8 @@ class Hearing:
             text = f"the kernel killed process {child.pid}: memory was at its limit"
             self._executor.report.notified(run.fmri, run.number, "status", text, 0)
             self._executor.report.trouble(f"{run.fmri}: {text}")
-        self._executor.report.exited(run.fmri, run.number, child.word, *end)
+        exited = self._executor.report.exited
+        exited(run.fmri, run.number, child.word, end.kind, end.number, end.core)
         self._executor.emptiness.check(run)
 
     def unheard(self, run: Run) -> bool:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from stoker.linux import Loop, faults, files, pidfd, proc, wait
 from stoker.linux import loop as epoll
@@ -33,7 +34,7 @@ _RETRY = (
 )  # seconds between questions about an end nobody has told of
 
 
-class End(NamedTuple):
+class End(Struct, frozen=True):
     """How a process ended: kind "exit", "signal" or "unknown"."""
 
     kind: str
@@ -114,8 +115,7 @@ class Reaper:
             child = self.children.get(ended.pid)
             owner = ""
             if child is not None:
-                run = child.run
-                self._report.ending(run.fmri, run.number, child.word, *end)
+                self._ending(child, end)
                 faults.point("append-exit")
             elif ended.pid not in self.helpers and not self._spawner_ended(ended.pid):
                 owner = self._contracts.owner(ended.pid)
@@ -133,8 +133,7 @@ class Reaper:
         if child is not None and child.ours:
             child = None
         if child is not None:
-            run = child.run
-            self._report.ending(run.fmri, run.number, child.word, *end)
+            self._ending(child, end)
         self._contracts.ended(pid)
         self._told(pid, child, owner, end)
 
@@ -190,10 +189,13 @@ class Reaper:
         self._loop.at(time.monotonic_ns() + int(pause * 1e9), lambda: self._missing(child))
 
     def _finish(self, child: Child, end: End) -> None:
-        run = child.run
-        self._report.ending(run.fmri, run.number, child.word, *end)
+        self._ending(child, end)
         self._contracts.ended(child.pid)
         self._told(child.pid, child, "", end)
+
+    def _ending(self, child: Child, end: End) -> None:
+        run = child.run
+        self._report.ending(run.fmri, run.number, child.word, end.kind, end.number, end.core)
 
 
 def _of_zombie(pid: int, start: int) -> int | None:

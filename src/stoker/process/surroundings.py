@@ -15,7 +15,6 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import msgspec
 
@@ -38,7 +37,7 @@ __all__ = [
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Account(NamedTuple):
+class Account(msgspec.Struct, frozen=True):
     """Who a process runs as. `name` empty: as we do, and nothing is changed."""
 
     name: str = ""
