@@ -11,6 +11,7 @@ could be had.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -40,13 +41,15 @@ from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
 from .reload import load
-from .restoring import OWN, Records, kept_end, recognised, take_over
+from .restoring import OWN, TRIED, Records, kept_end, recognised, take_over
 from .statelog import StateLog
 
 __all__ = ["begin"]
 
 _KEPT = ("stdio/", "in/", "plumb/", "to/", "listen/svc:", "notify/", "ready/")  # of services
 _PATIENCE = 10_000_000_000  # nanoseconds that we wait for choices before we go on without
+_ASIDE = 4  # managers that died with the state in a row
+_BLAMELESS = (0, -signal.SIGTERM, -signal.SIGKILL)  # deaths in which it has no part
 
 
 Opening = Callable[[Manager, dict[str, Any], list[KeptEnd]], object]
@@ -88,11 +91,13 @@ def begin(
     if state.damage:
         manager.log(state.damage)
         manager.notices["state damage"] = state.damage
+    manager.write({TRIED: records.tried + 1})
 
     def go() -> None:
         _begin(manager, keeping, records, opening)
         ready(manager)
         keeping.ready()  # now: who says so and does not answer yet has not served
+        manager.write({TRIED: None})
         manager.parent.ready()
         manager.subscribe(manager.parent.changed)
 
@@ -136,17 +141,25 @@ def _when_known(loop: Loop, link: Link, manager: Manager, go: Callable[[], objec
 
 
 def _records(keeping: Keeping, state: StateLog) -> Records:
-    """The predecessor's records; none at the first start, or when the state is what kills us."""
-    held = keeping.take("state")
-    fd = held.pop("state", None)
-    aside = os.environ.get("STOKER_STATE") == "aside" or "state-aside" in keeping.hello.flags
-    if fd is None or aside:
-        if fd is not None:
-            os.close(fd)
-            log_line("the state is set aside: managers died with it, one after the other")
+    """The predecessor's records; none at the first start, or when they are what kills us.
+
+    That the keeper has seen many deaths in a row does not say so: in them is what people have
+    decided. Only those count that had taken the records up, and that nobody else brought about.
+    """
+    fd = keeping.take("state").get("state")
+    if fd is None:
         state.create()
         return Records()
-    return Records.of(state.open(fd))
+    records = Records.of(state.open(fd))
+    if records.tried and keeping.hello.last_status in _BLAMELESS:
+        records.tried -= 1
+    many = os.environ.get("STOKER_STATE") == "aside" or "state-aside" in keeping.hello.flags
+    if many and records.tried >= _ASIDE:
+        state.close()
+        log_line("the state is set aside: managers died with it, one after the other")
+        state.create()
+        return Records()
+    return records
 
 
 def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Opening) -> None:

@@ -21,7 +21,7 @@ from .delegation import Delegation
 from .happenings import NOTE, Happenings, note_of
 from .keeping import SEEN
 
-__all__ = ["SHOWN", "Records", "kept_end", "recognised", "remains", "take_over"]
+__all__ = ["SHOWN", "TRIED", "Records", "kept_end", "recognised", "remains", "take_over"]
 
 OWN = "manager"
 """The key of the manager's own record in the state log."""
@@ -29,10 +29,13 @@ OWN = "manager"
 SHOWN = "shown/"
 """What the keys begin with under which a door remembers what it shows."""
 
+TRIED = "tried"
+"""The key of how many managers in a row, us included, have taken the records up and not served."""
+
 
 class Records(msgspec.Struct):
     """The state log's values, sorted: the engine's, the notes about ends, our own, `SEEN`,
-    what doors show.
+    what doors show, `TRIED`.
     """
 
     engine: dict[str, dict[str, Any]] = {}
@@ -41,6 +44,7 @@ class Records(msgspec.Struct):
     own: dict[str, Any] = {}
     seen: object = None
     shown: dict[str, Any] = {}
+    tried: int = 0
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Records:
@@ -59,6 +63,8 @@ class Records(msgspec.Struct):
                 found.shown[key.removeprefix(SHOWN)] = value
             elif key == SEEN:
                 found.seen = value
+            elif key == TRIED:
+                found.tried = value if isinstance(value, int) else 0
             elif isinstance(value, dict):
                 found.engine[key] = value
         return found
