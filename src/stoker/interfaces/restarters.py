@@ -26,7 +26,7 @@ __all__ = ["RestarterEvent", "StateBody", "events", "told"]
 
 Tell = Callable[[dict[str, Any]], object]
 _STATES = tuple(str(state) for state in State)
-_WORD = re.compile(r"[a-z][a-z_]{0,63}\Z")
+_WORD = r"[a-z][a-z_]{0,63}\Z"
 
 
 class RestarterEvent(msgspec.Struct, omit_defaults=True):
@@ -117,7 +117,7 @@ def told(ask: Ask) -> dict[str, Any]:
         if state not in _STATES:
             raise UsageError(f"no such state: {state[:40]!r}", hint=", ".join(_STATES))
     reason = "" if body.reason == "none" else body.reason
-    if reason and not _WORD.match(reason):
+    if reason and not re.match(_WORD, reason):
         raise UsageError(f"a reason is one word, not {reason[:40]!r}", hint="method_failed, say")
     name = canonical(body.instance)
     said = (body.run, body.state, following, reason, body.text[:1000])

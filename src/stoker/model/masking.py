@@ -6,10 +6,9 @@ import re
 
 __all__ = ["mask"]
 
-_SECRET = re.compile(
-    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|KEY|CREDENTIAL|PRIVATE", re.IGNORECASE
-)
-_USERINFO = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]*@")
+# Compiled when they are first needed: every manager loads this.
+_SECRET = r"(?i)PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|KEY|CREDENTIAL|PRIVATE"
+_USERINFO = r"(?<=://)([^/@\s:]*):[^/@\s]*@"
 _HIDDEN = "********"
 
 
@@ -17,6 +16,6 @@ def mask(name: str, value: str) -> str:
     """`value` as it may be shown: hidden when `name` says that it is secret; a password in a URL is
     hidden always.
     """
-    if value and _SECRET.search(name):
+    if value and re.search(_SECRET, name):
         return _HIDDEN
-    return _USERINFO.sub(rf"\1:{_HIDDEN}@", value)
+    return re.sub(_USERINFO, rf"\1:{_HIDDEN}@", value)

@@ -38,14 +38,14 @@ for _words, _value in (
     _SECONDS.update(dict.fromkeys(_words.split(), _value))
 _LONGEST = 3_155_760_000.0  # a hundred years; nanoseconds since boot must fit 64 bits
 
-_PART = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Zµμ]+)", re.ASCII)
-_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*", re.ASCII)
-_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?", re.ASCII)
-_DATE = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+# Compiled when they are first needed: every manager loads this, few are told of a date.
+_PART = r"(?a)\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Zµμ]+)"
+_SIZE = r"(?a)\s*([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]*)\s*"
+_CLOCK = r"(?a)([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?"
+_DATE = (
+    r"(?a)([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?\s*"
-    r"(Z|[+-][0-9]{2}:?[0-9]{2})?)?",
-    re.ASCII,
+    r"(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 
 
@@ -55,7 +55,7 @@ def duration(text: str) -> float:
         raise UsageError(f"not a duration: {text[:40]!r}…", hint='write "10s", "100ms" or "1m30s"')
     at, total = 0, 0.0
     while at < len(text):
-        part = _PART.match(text, at)
+        part = re.compile(_PART).match(text, at)
         if part is None or part[2] not in _SECONDS:
             break
         total += float(part[1]) * _SECONDS[part[2]]
@@ -98,7 +98,7 @@ def size(text: str) -> int:
     """Bytes of "10M", "1.5G", "512": K M G T and KiB … are powers of 1024, kB MB GB TB of 1000.
     Raises UsageError.
     """
-    part = _SIZE.fullmatch(text) if len(text) <= 40 else None
+    part = re.fullmatch(_SIZE, text) if len(text) <= 40 else None
     if part is not None:
         number, unit = part[1], part[2]
         low = unit.lower()
@@ -136,14 +136,14 @@ def parse_time(text: str, now: int, *, past: bool = False) -> int:
         return int(float(low[1:]) * 1e9)
     if low[:1] in "+-" and low:
         return now + int(duration(low[1:]) * 1e9) * (1 if low[0] == "+" else -1)
-    date = _DATE.fullmatch(words)
+    date = re.fullmatch(_DATE, words)
     if date:
         return _dated(text, date)
     day, _, clock = low.partition(" ")
     if day in ("today", "tomorrow", "yesterday"):
         shift = {"today": 0, "tomorrow": 1, "yesterday": -1}[day]
         return _clock(text, clock or "00:00", now, shift)
-    if _CLOCK.fullmatch(low) or low in ("noon", "midnight"):
+    if re.fullmatch(_CLOCK, low) or low in ("noon", "midnight"):
         at = _clock(text, low, now, 0)
         if past and at > now:
             return _clock(text, low, now, -1)
@@ -210,7 +210,7 @@ def _not_a_time(text: str) -> UsageError:
 def _clock(text: str, clock: str, now: int, shift: int) -> int:
     """Local time of day `clock` on the day of `now`, `shift` days on."""
     clock = {"noon": "12:00", "midnight": "00:00"}.get(clock, clock)
-    part = _CLOCK.fullmatch(clock)
+    part = re.fullmatch(_CLOCK, clock)
     if part is None or int(part[1]) > 23 or int(part[2]) > 59 or int(part[3] or 0) > 59:
         raise _not_a_time(text)
     day = time.localtime(now // 1_000_000_000)
