@@ -81,6 +81,7 @@ _PLAIN: tuple[tuple[str, Any], ...] = (
 )
 _NAMES = tuple(name for name, _ in _PLAIN)
 _INITIAL = tuple(initial for _, initial in _PLAIN)
+_PLAIN_NAMES = frozenset(_NAMES)
 _values = attrgetter(*_NAMES)  # all at once: a record is made thrice for each start
 _STAMPS = (
     "baseline",
@@ -94,8 +95,7 @@ _STAMPS = (
 )
 _COPIED = ("degraders", "probe_fails", "probe_ok", "starts")
 _KNOWN = frozenset(
-    {name for name, _ in _PLAIN}
-    | set(_COPIED)
+    {*_NAMES, *_COPIED}
     | {"v", "stage", "digest", "intent", "later", "override", "fault", "halted", "gone", "result"}
     | {"bounce_cause", "cause", "records", "ops"}
 )
@@ -142,8 +142,9 @@ def instance_record(core: Core, i: Instance) -> dict[str, Any]:
 
 def _load_instance(core: Core, i: Instance, r: dict[str, Any]) -> None:
     i.stage = Stage(r.get("stage", "idle"))
-    for name, initial in _PLAIN:
-        setattr(i, name, r.get(name, initial))
+    i.since = i.spoken = 0  # all else is as `_PLAIN` has it
+    for name in r.keys() & _PLAIN_NAMES:
+        setattr(i, name, r[name])
     for name in _COPIED:
         if name in r:
             setattr(i, name, r[name].copy())
@@ -279,7 +280,7 @@ def restore(core: Core, records: dict[str, dict[str, Any]]) -> dict[str, dict[st
 
 
 def load(core: Core, i: Instance, r: dict[str, Any]) -> None:
-    """Load an instance's record into it."""
+    """Load an instance's record into it, which has just been made."""
     _load_instance(core, i, r)
 
 

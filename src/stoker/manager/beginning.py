@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from stoker.engine import Adopted, Due, Engine, Event
-from stoker.errors import StokerError
+from stoker.errors import StokerError, UsageError
 from stoker.linux import Loop, cgroup, channel, faults, limits, prctl, proc
 from stoker.model import Compiled, Definition, Place, digest
 from stoker.process import (
@@ -72,8 +74,7 @@ def begin(
     Raises OSError, StokerError when there is no place there.
     """
     keeping.needs()
-    with open(os.path.join(run, "place.json"), "rb") as file:
-        place = Place.from_json(file.read())
+    place = _place(run)
     prctl.set_subreaper(True)
     keeping.listen()
     state = StateLog(lambda fd: keeping.put({"state": fd}))
@@ -107,6 +108,15 @@ def begin(
         keeping.patient = False  # nothing is taken up yet, and this may last
         keeping.settle()
         _when_known(loop, link, manager, go)
+
+
+def _place(run: str) -> Place:
+    with open(os.path.join(run, "place.json"), "rb") as file:
+        text = file.read()
+    try:
+        return Place.of(msgspec.json.decode(text))
+    except msgspec.DecodeError as wrong:
+        raise UsageError(f"not the description of a place: {wrong}") from None
 
 
 def _backlog(keeping: Keeping) -> Backlog:

@@ -146,17 +146,25 @@ class Place:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Place:
-        """The inverse of `to_json`; keys of later versions are ignored. Raises UsageError on
-        anything else.
-        """
+        """The inverse of `to_json`. Raises UsageError on anything else."""
         import json
 
         try:
             data = json.loads(text)
+        except ValueError as wrong:
+            raise UsageError(f"not the description of a place: {wrong}") from None
+        return cls.of(data)
+
+    @classmethod
+    def of(cls, data: Any) -> Place:
+        """The inverse of `as_dict`; keys of later versions are ignored. Raises UsageError on
+        anything else.
+        """
+        try:
             # What earlier versions wrote has none of these.
             data = {"published": "", "machine": False, "passes": False, **data}
             return cls(**{name: data[name] for name in cls.__slots__})
-        except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+        except (KeyError, TypeError, AttributeError) as wrong:
             raise UsageError(f"not the description of a place: {wrong}") from None
 
     def __eq__(self, other: object) -> bool:

@@ -16,7 +16,9 @@ from stoker.engine import (
     Now,
     Spawn,
     Status,
+    record,
 )
+from stoker.engine.facts import Instance
 from stoker.model import Ready, Restart, RestartOn, Step
 
 STEP = (Step(argv=("/bin/step",), timeout=30.0),)
@@ -43,6 +45,15 @@ def test_records_are_json_and_carry_their_version(bench):
     }
     assert json.loads(json.dumps(changed)) == changed
     assert b.world.engine.take_changed() == {}
+
+
+def test_what_a_record_leaves_out_is_what_a_new_instance_has(bench):
+    b = bench()
+    b.define(web={})
+    fresh = Instance(b.world.engine.instances[b.name("web")].definition)
+    left_out = {name: getattr(fresh, name) for name, _ in record._PLAIN}
+    assert left_out == dict(record._PLAIN)
+    assert [getattr(fresh, name) for name in record._COPIED] == [{}, {}, {}, []]
 
 
 def test_what_lives_is_left_alone(bench):
