@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stoker.formats import compile_place
-from stoker.model import project_place
+from stoker.model import Mistaken, project_place
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SERVICES = {
@@ -31,9 +31,14 @@ def test_the_example_is_read_without_a_mistake(name: str, tmp_path: Path) -> Non
         EXAMPLES / name, directory, ignore=shutil.ignore_patterns(".data", ".stoker", "__pycache__")
     )
     compiled = compile_place(project_place(str(directory), {}, os.getuid()))
-    assert compiled.mistakes == []
+    assert [one for one in compiled.mistakes if not is_absence(one)] == []
     found = {one.fmri for one in compiled.definitions}
     assert found == {f"svc:/{service}:default" for service in SERVICES[name]}
+
+
+def is_absence(one: Mistaken) -> bool:
+    """Whether nginx and the others are installed is this machine's affair."""
+    return one.level == "warning" and one.hint.startswith("is it installed?")
 
 
 def test_every_directory_is_an_example() -> None:

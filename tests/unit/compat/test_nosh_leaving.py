@@ -117,10 +117,10 @@ def test_one_whose_log_cannot_be_held_is_not_taken_for_gone(
 ) -> None:
     eye = Leaving()
 
-    def short(path: str, *_flags: int) -> int:
-        if path.startswith(log.path):
+    def short(path: Any, *flags: int, **more: Any) -> int:
+        if str(path).startswith(log.path):
             raise OSError(errno.EMFILE, "too few descriptors")
-        return opened(path, *_flags)
+        return opened(path, *flags, **more)
 
     opened = os.open
     monkeypatch.setattr(os, "open", short)

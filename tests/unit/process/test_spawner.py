@@ -105,8 +105,10 @@ def test_it_leads_a_session_with_nothing_open_but_its_socket(spawning: Spawning)
     there = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
     opened = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in sorted(there - {0, 1, 2})]
     assert os.readlink(f"/proc/self/fd/{leak}") not in opened
-    assert len(opened) == 1
-    assert opened[0].startswith("socket:")
+    libraries = Path(f"/proc/{pid}/maps").read_text()  # newer ones of libffi hold themselves open
+    kept = [one for one in opened if one not in libraries]
+    assert len(kept) == 1
+    assert kept[0].startswith("socket:")
     os.close(leak)
     os.close(other)
 
