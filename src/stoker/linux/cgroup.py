@@ -10,7 +10,11 @@ import os
 import signal
 from collections.abc import Iterator
 
-from . import files, mounts, proc
+from . import files, proc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import mounts
 
 _GONE = {errno.ENOENT, errno.ENODEV, errno.ENOTDIR}
 
@@ -19,7 +23,10 @@ def find_mount(table: list[mounts.Mount] | None = None) -> mounts.Mount | None:
     """The cgroup2 mount, by the mount table; the one nearest to the hierarchy's root if there are
     several.
     """
-    table = mounts.mounts() if table is None else table
+    if table is None:
+        from . import mounts  # here: who knows where its cgroups are looks at no table
+
+        table = mounts.mounts()
     found = [mount for mount in table if mount.kind == "cgroup2"]
     return min(found, key=lambda mount: len(mount.root), default=None)
 

@@ -20,7 +20,7 @@ import msgspec
 
 from stoker.engine import Adopted, Due, Engine, Event
 from stoker.errors import StokerError, UsageError
-from stoker.linux import Loop, cgroup, channel, faults, limits, prctl, proc
+from stoker.linux import Loop, cgroup, channel, faults, files, limits, prctl, proc
 from stoker.model import Compiled, Definition, Place, digest
 from stoker.process import (
     Budget,
@@ -48,7 +48,7 @@ from .statelog import StateLog
 
 __all__ = ["begin"]
 
-_KEPT = ("stdio/", "in/", "plumb/", "to/", "listen/svc:", "notify/", "ready/")  # of services
+_KEPT = ("stdio/", "in/", "plumb/", "to/", "listen/svc:", "notify/", "ready/", "rpc/")
 _PATIENCE = 10_000_000_000  # nanoseconds that we wait for choices before we go on without
 _ASIDE = 4  # managers that died with the state in a row
 _BLAMELESS = (0, -signal.SIGTERM, -signal.SIGKILL)  # deaths in which it has no part
@@ -374,11 +374,8 @@ def _environment(place: Place, compiled: Compiled) -> dict[str, str]:
 
 
 def _mark(place: Place) -> str:
-    try:
-        with open(os.path.join(place.runtime, "mark"), encoding="ascii") as file:
-            return file.read().strip()
-    except (OSError, ValueError):  # none was made: run borders are told by message alone
-        return ""
+    """As the client made it; without it run borders are told by message alone."""
+    return os.fsdecode(files.read(os.path.join(place.runtime, "mark")) or b"").strip()
 
 
 def _held(keeping: Keeping, executor: Executor) -> dict[str, int]:

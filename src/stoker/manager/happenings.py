@@ -60,6 +60,7 @@ class Happenings:
         self.notes: dict[str, None] = {}
         self.orphans: dict[int, str] = {}
         self.began: Callable[[str, int, int], object] = lambda _fmri, _run, _pid: None
+        self.goes_on: Callable[[str, int], object] = lambda _fmri, _run: None
         self.ended: Callable[[str, int, str, End], object] = lambda _fmri, _run, _method, _end: None
         self.emptied: Callable[[str, int], object] = lambda _fmri, _run: None
 

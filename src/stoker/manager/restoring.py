@@ -35,7 +35,7 @@ TRIED = "tried"
 
 class Records(msgspec.Struct):
     """The state log's values, sorted: the engine's, the notes about ends, our own, `SEEN`,
-    what doors show, `TRIED`.
+    what doors show, `TRIED`. `recognised`: nobody recorded the runs, which were found.
     """
 
     engine: dict[str, dict[str, Any]] = {}
@@ -45,6 +45,7 @@ class Records(msgspec.Struct):
     seen: object = None
     shown: dict[str, Any] = {}
     tried: int = 0
+    recognised: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Records:
@@ -110,7 +111,7 @@ def remains(
 
 def recognised(executor: Executor, definitions: Iterable[Definition]) -> Records:
     """Records for what runs already though nobody recorded it: it is not started again."""
-    found = Records()
+    found = Records(recognised=True)
     for one in recognise(executor, definitions):
         record: dict[str, Any] = {
             "v": 1,
@@ -144,7 +145,8 @@ def take_over(
     delegation: Delegation,
 ) -> list[Event]:
     """Look for every recorded run; the events that tell the engine what was found. What the
-    history may not know yet is told to it (again).
+    history may not know yet is told to it (again): a run's begin is told before it is recorded
+    that its process was started, so of those that stand in the records it is known.
     """
     known = {one.fmri: one for one in definitions}
     todo = []
@@ -169,8 +171,10 @@ def take_over(
         one = runs[found.fmri]
         if found.pid and found.alive:
             events.append(Spawned(found.fmri, one.run, one.expected, found.pid, found.start))
-        if found.pid or found.populated or records.engine[found.fmri].get("was_up"):
+        if found.pid or records.recognised:
             happenings.began(found.fmri, one.run, found.pid)
+        elif found.populated or records.engine[found.fmri].get("was_up"):
+            happenings.goes_on(found.fmri, one.run)
         if isinstance(found.main, End):
             happenings.ended(found.fmri, one.run, "main", found.main)
         elif one.expected == "start" and isinstance(found.method, End):

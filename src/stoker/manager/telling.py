@@ -25,6 +25,7 @@ class Telling:
         self._manager = manager
         self._link = link
         manager.happenings.began = self._run_began
+        manager.happenings.goes_on = self._run_goes_on
         manager.happenings.ended = self._run_ended
         manager.happenings.emptied = self._run_emptied
         self._open: dict[str, tuple[int, End | None]] = {}  # runs begun, and what start ended with
@@ -61,8 +62,11 @@ class Telling:
         else:
             self._manager.notices[key] = text
 
-    def _run_began(self, fmri: str, run: int, pid: int) -> None:
+    def _run_goes_on(self, fmri: str, run: int) -> None:
         self._open[fmri] = (run, None)
+
+    def _run_began(self, fmri: str, run: int, pid: int) -> None:
+        self._run_goes_on(fmri, run)
         if self._link is not None:
             self._link.run(fmri, run, "begin", time.time_ns(), pid, None)
 

@@ -43,16 +43,16 @@ class Budget:
         self._raised = raised
         self._fence = fence
         self._granted = (0, 0)  # and not opened yet
-        self._looked = 0.0
+        self._looked: float | None = None  # not before the first start
         self._ours = self._kept = 0
-        self._look()
 
     def take(self, ours: int, kept: int) -> str:
         """Count in so many of ours and of the keeper's; "", or why they cannot be had."""
         if not ours and not kept:
             return ""
+        looked = self._look() if self._looked is None else self._looked
         text = self._short(ours, kept)
-        if text and time.monotonic() - self._looked > _FRESH:
+        if text and time.monotonic() - looked > _FRESH:
             self._look()
             text = self._short(ours, kept)
         if not text:
@@ -65,12 +65,13 @@ class Budget:
         """Whatever was granted has been opened and sent, or was given up."""
         self._granted = (0, 0)
 
-    def _look(self) -> None:
+    def _look(self) -> float:
         self._looked = time.monotonic()
         coming = self._fence()
         ours = limits.open_descriptors() or 0
         kept = limits.open_descriptors(self.keeper) or 0  # 0: refused, then only we count
         self._ours, self._kept = ours + self._granted[0], kept + coming + self._granted[1]
+        return self._looked
 
     def _short(self, ours: int, kept: int) -> str:
         mine, his = limits.get("nofile"), limits.get("nofile", self.keeper)

@@ -78,8 +78,14 @@ class Spawning:
         ignored = int(proc.status(os.getpid()).get("SigIgn", "0"), 16) & ~_HARMLESS
         clean = not ignored and not signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._vfork = self._wants_vfork and clean
-        home = cgroup.own()
-        self._may_move = home is not None and os.access(f"{home.path}/cgroup.procs", os.W_OK)
+        self._movable: bool | None = None
+
+    @property
+    def _may_move(self) -> bool:
+        if self._movable is None:  # not before it is asked: it takes reading the mount table
+            home = cgroup.own()
+            self._movable = home is not None and os.access(f"{home.path}/cgroup.procs", os.W_OK)
+        return self._movable
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -121,7 +127,7 @@ class Spawning:
         answers: dict[int, int | SpawnError] = {}
         places = range(len(commands))
         moving = [n for n in places if commands[n].cgroup is not None and self._plain(commands[n])]
-        if self._may_move and len(moving) >= self._burst and not self._quick:
+        if len(moving) >= self._burst and not self._quick and self._may_move:
             self._go_round(commands, moving, answers)
         elsewhere = [n for n in places if n not in answers and not self._here(commands[n])]
         several = self._elsewhere([commands[n] for n in elsewhere])
@@ -206,7 +212,7 @@ class Spawning:
             home.make()  # empty while we were away, it may have been removed
             home.move()
         except OSError as error:
-            self._may_move = False
+            self._movable = False
             self._trouble = f"no burst: cannot go back to {home.path}: {error.strerror}"
 
     def _elsewhere(self, commands: Sequence[Command]) -> list[int | SpawnError]:
