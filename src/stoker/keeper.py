@@ -1026,7 +1026,8 @@ def main(argv: list[str]) -> int:
         if memory := options.get("--take", memory):
             keeper.take(int(memory))
         close_strays()
-        os.makedirs(keeper.run_directory, 0o700, exist_ok=True)
+        if "lock" not in keeper.held:  # else nothing is missed where somebody has removed it
+            os.makedirs(keeper.run_directory, 0o700, exist_ok=True)
         keeper.lock()
         if os.getpid() != 1:
             subreaper()

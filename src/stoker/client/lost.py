@@ -1,8 +1,8 @@
 """A manager whose runtime directory was removed under it: found by its keeper, and reached.
 
 Nothing that runs is touched by `rm -r` of a project, but the name of the control socket is gone
-with it. The manager holds the socket's file open (O_PATH), and a path through /proc leads to that
-file whatever it is called (proc(5)): for root, and for whom the manager belongs to.
+with it. The keeper holds the socket's file open (O_PATH), and a path through /proc leads to that
+file whatever it is called (proc(5)): for root, and for whom the keeper belongs to.
 """
 
 from __future__ import annotations
@@ -38,18 +38,17 @@ def keeper_of(place: Place) -> int:
 def way_to(place: Place) -> str:
     """A path to the control socket of a manager whose directory is gone; "" where there is none."""
     keeper = keeper_of(place)
-    wanted = place.socket + " (deleted)"
-    for pid in _pids() if keeper else ():
+    try:
+        found = os.listdir(f"/proc/{keeper}/fd") if keeper else []
+    except OSError:  # it has ended, or is not ours to look into
+        return ""
+    for fd in found:
+        path = f"/proc/{keeper}/fd/{fd}"
         try:
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                parent = int(file.read().rpartition(b")")[2].split()[1])
-            if parent != keeper:
-                continue
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                if os.readlink(f"/proc/{pid}/fd/{fd}") == wanted:
-                    return f"/proc/{pid}/fd/{fd}"
+            if os.readlink(path) == place.socket + " (deleted)":
+                return path
         except OSError:
-            continue  # it has ended, or is not ours to look into
+            continue  # it has closed it meanwhile
     return ""
 
 

@@ -47,7 +47,6 @@ class ControlSocket:
         self._end_subscription: Callable[[], object] | None = None
         self._open_for: Any = ()
         self._names = Names(())
-        self._file = _file_of(listener)
         listener.setblocking(False)
         loop.watch(listener.fileno(), select.EPOLLIN, self._accept, patient=True)
         self.open_to_others()
@@ -74,9 +73,6 @@ class ControlSocket:
         for connection in list(self._clients):
             connection.close()
         self._listener.close()
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
 
     def settle(self) -> None:
         """Load what only some clients need while the files are still those of our version: a
@@ -217,17 +213,6 @@ class ControlSocket:
     def rights(self, peer: Peer) -> Rights:
         """What a peer may do now."""
         return rights_of(peer, self.manager.settings)
-
-
-def _file_of(listener: socket.socket) -> int:
-    """The socket's file, held: who is let in by /proc reaches it when its directory is removed."""
-    path = listener.getsockname()
-    if not isinstance(path, str) or not path.startswith("/"):
-        return -1
-    try:
-        return os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:
-        return -1  # it is gone already: the signals to the keeper are left
 
 
 def _check_protocol(exchange: Exchange) -> None:

@@ -30,6 +30,15 @@ def read(path: str | os.PathLike[str], limit: int = 1 << 20) -> bytes | None:
         os.close(fd)
 
 
+def contents(fd: int) -> bytes:
+    """All that a file has, wherever its descriptor stands. Raises OSError."""
+    parts, at = [], 0
+    while part := os.pread(fd, 1 << 20, at):
+        parts.append(part)
+        at += len(part)
+    return b"".join(parts)
+
+
 def write(path: str | os.PathLike[str], data: bytes) -> None:
     """Write into an existing file in one write(2), as kernel files want it. Raises OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)

@@ -16,11 +16,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
 from stoker.engine import Adopted, Due, Engine, Event
-from stoker.errors import StokerError, UsageError
-from stoker.linux import Loop, cgroup, channel, faults, files, limits, prctl, proc
+from stoker.errors import StokerError
+from stoker.linux import Loop, cgroup, channel, faults, limits, prctl, proc
 from stoker.model import Compiled, Definition, Place, digest
 from stoker.process import (
     Budget,
@@ -42,7 +40,8 @@ from .core import Manager, log_line
 from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
-from .reload import load
+from .papers import PREFIX as PAPERS
+from .papers import Papers
 from .restoring import OWN, TRIED, Records, kept_end, recognised, take_over
 from .statelog import StateLog
 
@@ -74,7 +73,8 @@ def begin(
     Raises OSError, StokerError when there is no place there.
     """
     keeping.needs()
-    place = _place(run)
+    papers = Papers(run, keeping.take(PAPERS), keeping.put)
+    place = papers.place()
     prctl.set_subreaper(True)
     keeping.listen()
     state = StateLog(lambda fd: keeping.put({"state": fd}))
@@ -83,7 +83,7 @@ def begin(
     keeping.recall(records.seen)
     life = max(int(records.own.get("lives", 0)) + 1, keeping.hello.generation)
     happenings = Happenings(state.append, log_line)
-    keeping.own = keeping.take("lock") | keeping.take("link/manager")
+    keeping.own = papers.held | keeping.take("lock") | keeping.take("link/manager")
     link = None
     if "link/manager" in keeping.own:
         link = Link(loop, keeping.own["link/manager"], life, _backlog(keeping))
@@ -92,10 +92,12 @@ def begin(
     if state.damage:
         manager.log(state.damage)
         manager.notices["state damage"] = state.damage
+    compiled = _compiled(manager, papers, records)
+    _keep(papers, keeping)  # before descriptors are counted
     manager.write({TRIED: records.tried + 1})
 
     def go() -> None:
-        _begin(manager, keeping, records, opening)
+        _begin(manager, keeping, records, compiled, papers, opening)
         ready(manager)
         keeping.ready()  # now: who says so and does not answer yet has not served
         manager.write({TRIED: None})
@@ -108,15 +110,6 @@ def begin(
         keeping.patient = False  # nothing is taken up yet, and this may last
         keeping.settle()
         _when_known(loop, link, manager, go)
-
-
-def _place(run: str) -> Place:
-    with open(os.path.join(run, "place.json"), "rb") as file:
-        text = file.read()
-    try:
-        return Place.of(msgspec.json.decode(text))
-    except msgspec.DecodeError as wrong:
-        raise UsageError(f"not the description of a place: {wrong}") from None
 
 
 def _backlog(keeping: Keeping) -> Backlog:
@@ -172,15 +165,21 @@ def _records(keeping: Keeping, state: StateLog) -> Records:
     return records
 
 
-def _begin(manager: Manager, keeping: Keeping, records: Records, opening: Opening) -> None:
+def _begin(
+    manager: Manager,
+    keeping: Keeping,
+    records: Records,
+    compiled: Compiled,
+    papers: Papers,
+    opening: Opening,
+) -> None:
     keeping.patient = True
     place, shown, choices = manager.place, records.shown, bool(records.own.get("choices"))
-    compiled = _compiled(manager)
     spawner = records.own.get("spawner")
     if spawner is not None and not end_process(int(spawner[0]), int(spawner[1])):
         manager.log(f"the spawner {spawner[0]} of my predecessor does not end")
     contracts = _contracts(place, keeping, records)
-    executor = _executor(manager, keeping, contracts, compiled)
+    executor = _executor(manager, keeping, contracts, compiled, papers)
     manager.attach(executor)
     keeping.said = manager.log
     keeping.exited = lambda told: _exited(manager, executor, told)
@@ -259,13 +258,27 @@ def _own(manager: Manager, executor: Executor, choices: bool) -> dict[str, Any]:
     return own
 
 
-def _compiled(manager: Manager) -> Compiled:
+def _compiled(manager: Manager, papers: Papers, records: Records) -> Compiled:
+    """The definitions. Raises StokerError when there are none though something runs: a manager that
+    knew none would take it for nobody's, so we rather do not begin.
+    """
     try:
-        return load(manager.place.definitions)
+        return papers.compiled(manager.log)
     except StokerError as error:
+        if records.engine:
+            raise
         manager.log(str(error))
         manager.notices["definitions"] = str(error)
         return Compiled()
+
+
+def _keep(papers: Papers, keeping: Keeping) -> None:
+    """The keeper, and we, hold what a successor needs."""
+    try:
+        papers.keep()
+    except OSError as error:  # it is read from the directory as long as that is there
+        log_line(f"the keeper does not hold what is written in the runtime directory: {error}")
+    keeping.own |= papers.held
 
 
 def place_mark(place: Place) -> str:
@@ -287,13 +300,13 @@ def _contracts(place: Place, keeping: Keeping, records: Records) -> Contracts:
 
 
 def _executor(
-    manager: Manager, keeping: Keeping, contracts: Contracts, compiled: Compiled
+    manager: Manager, keeping: Keeping, contracts: Contracts, compiled: Compiled, papers: Papers
 ) -> Executor:
     place = manager.place
     soft = _descriptors(compiled)
     spawning = Spawning()
-    surroundings = Surroundings(_environment(place, compiled), place.working_directory)
-    outputs = Outputs(keeping.put, keeping.drop, _mark(place), place.working_directory)
+    surroundings = Surroundings(_environment(papers, place, compiled), place.working_directory)
+    outputs = Outputs(keeping.put, keeping.drop, _mark(papers), place.working_directory)
     link = manager.link
     executor = Executor(
         manager.loop,
@@ -326,8 +339,9 @@ def _executor(
             manager.log(text)
 
     def settings() -> None:
+        _keep(papers, keeping)
         spawner()
-        surroundings.base = _environment(place, manager.compiled)
+        surroundings.base = _environment(papers, place, manager.compiled)
         budget.reserve, budget.most = manager.settings.reserve, manager.settings.open_files
 
     manager.settings = told
@@ -355,14 +369,11 @@ def _descriptors(compiled: Compiled) -> int | None:
     return now[0]
 
 
-def _environment(place: Place, compiled: Compiled) -> dict[str, str]:
+def _environment(papers: Papers, place: Place, compiled: Compiled) -> dict[str, str]:
     """The base environment: as the last `up` recorded it, and what the settings add."""
     base: dict[str, str] = {}
-    try:
-        with open(place.environment, "rb") as file:
-            data = file.read()
-    except OSError:  # never recorded: then a clean one
-        data = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    clean = b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    data = next(papers.read("environment"), clean)
     for entry in data.split(b"\0"):
         name, sign, value = entry.partition(b"=")
         if sign and name:
@@ -373,9 +384,10 @@ def _environment(place: Place, compiled: Compiled) -> dict[str, str]:
     return base | compiled.settings.environment | ours
 
 
-def _mark(place: Place) -> str:
-    """As the client made it; without it run borders are told by message alone."""
-    return os.fsdecode(files.read(os.path.join(place.runtime, "mark")) or b"").strip()
+def _mark(papers: Papers) -> str:
+    """What stands in output between runs; "" where none was made: then they are told by message."""
+    data = next(papers.read("mark"), b"").strip()
+    return data.decode() if data.isascii() else ""
 
 
 def _held(keeping: Keeping, executor: Executor) -> dict[str, int]:

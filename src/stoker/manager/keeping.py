@@ -20,10 +20,11 @@ from stoker.linux import Loop, channel, faults
 from stoker.linux import loop as epoll
 
 from .cmdline import keeper_command
+from .papers import PREFIX
 
 __all__ = ["SEEN", "Keeping"]
 
-_NEEDED = ("state", "lock", "link/manager", "listen/control", "backlog")
+_NEEDED = ("state", "lock", "link/manager", "listen/control", "backlog", PREFIX)
 # What the recorder has held, however many services there are; one for a backlog of ours; and two
 # for its channel, which has no ends while it is dead.
 _RECORDERS, _MOST = "rec/", 5 + 1 + 2

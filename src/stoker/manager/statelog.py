@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from stoker.linux import faults
+from stoker.linux import faults, files
 
 __all__ = ["StateLog"]
 
@@ -94,7 +94,7 @@ class StateLog:
 
     def _load(self, fd: int) -> dict[str, bytes]:
         """The live values as JSON, and `size` at the end of what is good, where the file is cut."""
-        data = _contents(fd)
+        data = files.contents(fd)
         live: dict[str, bytes] = {}
         if data[: len(_MAGIC)] != _MAGIC:
             self.damage = "the state is not a state log: nothing of it is used" if data else ""
@@ -144,14 +144,6 @@ class StateLog:
             raise
         self.fd, self.size = fd, len(whole)
         self._limit = max(_SMALL, _GROWTH * len(whole))
-
-
-def _contents(fd: int) -> bytes:
-    parts, at = [], 0
-    while part := os.pread(fd, 1 << 20, at):
-        parts.append(part)
-        at += len(part)
-    return b"".join(parts)
 
 
 def _record(data: bytes, at: int) -> tuple[dict[str, msgspec.Raw] | None, int]:

@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from stoker.linux import Loop, Timer, channel, limits
+from stoker.linux import Loop, Timer, channel, files, limits
 
 from .book import Shelf
 from .children import Children
@@ -51,11 +51,10 @@ class Recorder:
 
     def __init__(self, run: str, keeper: channel.Channel) -> None:
         self.run_folder = run
-        with open(os.path.join(run, "place.json"), encoding="utf-8") as file:
-            place = json.load(file)
+        self.channel: channel.Channel | None = keeper
+        place = json.loads(self._paper("place.json"))
         self.logs: str = place["logs"]
         self.state: str = place["state"]
-        self.channel: channel.Channel | None = keeper
         self.generation = 0
         self.loop = Loop(self._error)
         self.children = Children(say)
@@ -165,15 +164,26 @@ class Recorder:
             say(f"an error that nobody expected; going on: {text}")
 
     def _read_mark(self) -> str:
-        try:
-            with open(os.path.join(self.run_folder, "mark"), encoding="ascii") as file:
-                nonce = file.read().strip()
-        except (OSError, ValueError):
-            return ""  # no marks: run numbers come by message alone
+        nonce = self._paper("mark").decode("ascii", "replace").strip()
         if re.fullmatch("[0-9a-f]{16}", nonce):
             self.drain.set_mark(nonce)
             return nonce
-        return ""
+        return ""  # run numbers come by message alone
+
+    def _paper(self, name: str) -> bytes:
+        """What was written into the runtime directory, though that be removed: the manager has the
+        keeper hold it. Nothing when there is none.
+        """
+        data = files.read(os.path.join(self.run_folder, name))
+        if data is None and self.channel is not None:
+            try:
+                held = self.channel.list(f"file/{name}").items
+            except EOFError:  # the keeper is lost, which is noticed elsewhere
+                return b""
+            for fd in held.values():
+                data = files.contents(fd)
+                os.close(fd)
+        return data or b""
 
     # -- pipes ----------------------------------------------------------------------------------
 
@@ -277,6 +287,8 @@ class Recorder:
     def _on_hello(self, generation: Any) -> None:
         if not self.ledger.life:
             self.ledger.life = self._read_mark()
+            if self.channel is not None:
+                self._keeper_said(0)  # what came with the answer does not wake us
         for piece, more in chunks(self.ledger.intents()):
             self._send("intents", generation, piece, more)
 
