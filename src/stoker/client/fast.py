@@ -97,8 +97,6 @@ def connect(place: Place) -> Client:
     try:
         client.open()
     except NoManager:
-        if place.kind != "project":
-            raise
         from .lost import way_to
 
         way = way_to(place)

@@ -18,8 +18,8 @@ def place_of(
 ) -> Place:
     """The place of a project directory, of `kind` "user" or "system", or the nearest from `start`.
 
-    `runtime` (else STOKER_RUNTIME_DIR) overrides where its runtime directory is; a project that was
-    started with another one is found there all the same. Raises UsageError.
+    `runtime` (else STOKER_RUNTIME_DIR) overrides where its runtime directory is; a project or a
+    user's place that was started with another one is found there all the same. Raises UsageError.
     """
     try:
         here = os.getcwd() if start == "." else os.path.abspath(start)
@@ -28,13 +28,15 @@ def place_of(
     place = find_place(
         here, os.environ, os.getuid(), directory=directory, kind=kind, runtime=runtime
     )
-    if place.kind == "project" and runtime is None and not os.environ.get("STOKER_RUNTIME_DIR"):
+    if place.kind != "system" and runtime is None and not os.environ.get("STOKER_RUNTIME_DIR"):
         _where_it_was_started(place)
     return place
 
 
 def _where_it_was_started(place: Place) -> None:
-    """A project that was started with another runtime directory has a link to it."""
+    """What was started with another runtime directory has a link to it: a user's place from where
+    XDG_RUNTIME_DIR is not the same, say.
+    """
     try:
         found = os.readlink(place.state + "/run")
     except OSError:

@@ -130,12 +130,17 @@ def _not_lost(place: Place) -> None:
     """Two keepers for one directory are one too many, though it is a new one. Raises Busy."""
     from .lost import keeper_of
 
-    keeper = keeper_of(place) if place.kind == "project" else 0
+    keeper = keeper_of(place)
     if keeper:
         raise Busy(
             f"keeper {keeper} still runs what was started here before {place.runtime} was removed",
-            hint=f"end it first: stoker -C {place.name} down, or kill {keeper}",
+            hint=f"end it first: stoker {_which(place)} down, or kill {keeper}",
         )
+
+
+def _which(place: Place) -> str:
+    """The words that name it in a command."""
+    return f"-C {place.name}" if place.kind == "project" else f"--{place.kind}"
 
 
 def _directories(place: Place) -> None:
@@ -147,6 +152,7 @@ def _directories(place: Place) -> None:
         os.makedirs(place.state, 0o755, exist_ok=True)
         if place.kind == "project" and not place.passes:
             _keep_out_of_git(place.state)
+        if place.kind != "system" and not place.passes:
             _point_to(place)
         os.makedirs(place.logs, 0o700, exist_ok=True)
         above = os.path.dirname(place.runtime)
@@ -176,7 +182,7 @@ def _point_to(place: Place) -> None:
         client.close()
         raise Busy(
             f"keeper {keeper} has {place.name}, with the runtime directory {other}",
-            hint=f"stoker --runtime-dir {other} -C {place.name} down",
+            hint=f"stoker --runtime-dir {other} {_which(place)} down",
         )
     if os.path.islink(link) and (place.runtime == link or os.readlink(link) != place.runtime):
         os.unlink(link)

@@ -1,8 +1,9 @@
 """A manager whose runtime directory was removed under it: found by its keeper, and reached.
 
-Nothing that runs is touched by `rm -r` of a project, but the name of the control socket is gone
-with it. The keeper holds the socket's file open (O_PATH), and a path through /proc leads to that
-file whatever it is called (proc(5)): for root, and for whom the keeper belongs to.
+Nothing that runs is touched by `rm -r` of a project, or by the logout that takes a user's runtime
+directory away, but the name of the control socket is gone with it. The keeper holds the socket's
+file open (O_PATH), and a path through /proc leads to that file whatever it is called (proc(5)): for
+root, and for whom the keeper belongs to.
 """
 
 from __future__ import annotations
@@ -28,11 +29,21 @@ def keeper_of(place: Place) -> int:
     for pid in _pids():
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
-                if words in file.read(65536):
+                if words in file.read(65536) and _sees_ours(pid):
                     return pid
         except OSError:
             continue  # it has just ended
     return 0
+
+
+def _sees_ours(pid: int) -> bool:
+    """Whether a path is the same to it as to us; yes where we are not told."""
+    try:
+        pairs = [(f"/proc/{who}/ns/mnt", f"/proc/{who}/root") for who in (pid, "self")]
+        theirs, ours = [[os.stat(path) for path in one] for one in pairs]
+    except PermissionError:
+        return True
+    return all(map(os.path.samestat, theirs, ours))
 
 
 def way_to(place: Place) -> str:
