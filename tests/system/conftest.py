@@ -20,6 +20,9 @@ from stoker.testing import Scenario
 sys.path.insert(0, str(Path(__file__).parents[1] / "scenario"))  # for what both share
 sys.path.insert(0, str(Path(__file__).parent))  # for `vm`
 
+from vm import Kernel, fetch_kernel, qemu
+from vm.full import full, tree, write
+
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -44,6 +47,29 @@ def as_root() -> None:
 def place() -> Iterator[Scenario]:
     with Scenario() as scenario:
         yield scenario
+
+
+@pytest.fixture(scope="session")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
+    """What is booted, and there is something to boot it with."""
+    qemu()
+    return fetch_kernel(tmp_path_factory.mktemp("kernel"))
+
+
+@pytest.fixture(scope="module")
+def disks(
+    request: pytest.FixtureRequest, kernel: Kernel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Path]]:
+    """The root file system, with what the module has as SERVICES (texts by name), and /var."""
+    folder = tmp_path_factory.mktemp("full")
+    folder.chmod(0o755)  # users of the tree look into it
+    root = tree(folder)
+    services = getattr(request.module, "SERVICES", {})
+    write(root, {f"etc/stoker/services/{name}.toml": text for name, text in services.items()})
+    paths = full(root, kernel, folder)
+    yield paths
+    for path in paths:
+        path.unlink()
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,12 @@ machine meets more rarely is in test_vm_more.py.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from vm import Kernel, Machine, fetch_kernel, qemu
+from vm import Kernel, Machine
 from vm.daemons import DAEMONS, answers, clean, started, tool, wait_up
-from vm.full import PASSWORD, WEST, full, tree, write
+from vm.full import PASSWORD, WEST
 
 pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(7200)]
 
@@ -38,26 +37,7 @@ for number in range(9):
 ''']
 """
 BROKEN = 'exec_start = ["/usr/bin/there-is-none"]\nrestart = { limit = 1 }\n'
-
-
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
-    qemu()
-    return fetch_kernel(tmp_path_factory.mktemp("kernel"))
-
-
-@pytest.fixture(scope="module")
-def disks(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    """The root file system, and /var."""
-    folder = tmp_path_factory.mktemp("full")
-    folder.chmod(0o755)  # users of the tree look into it
-    root = tree(folder)
-    services = {"greedy": GREEDY, "forking": FORKING, "broken": BROKEN}
-    write(root, {f"etc/stoker/services/{name}.toml": text for name, text in services.items()})
-    paths = full(root, kernel, folder)
-    yield paths
-    for path in paths:
-        path.unlink()
+SERVICES = {"greedy": GREEDY, "forking": FORKING, "broken": BROKEN}
 
 
 # All of them are one story, told in this order.

@@ -6,33 +6,14 @@ how long they may take.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from vm import Kernel, Machine, fetch_kernel, qemu
+from vm import Kernel, Machine
 from vm.daemons import DAEMONS, answers, clean, started, tool, wait_up
-from vm.full import full, tree
 
 pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(7200)]
-
-
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
-    qemu()
-    return fetch_kernel(tmp_path_factory.mktemp("kernel"))
-
-
-@pytest.fixture(scope="module")
-def disks(kernel: Kernel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    """The root file system, and /var."""
-    folder = tmp_path_factory.mktemp("more")
-    folder.chmod(0o755)  # users of the tree look into it
-    paths = full(tree(folder), kernel, folder)
-    yield paths
-    for path in paths:
-        path.unlink()
 
 
 def test_a_mended_root_is_booted_anew(kernel: Kernel, disks: tuple[Path, Path]) -> None:

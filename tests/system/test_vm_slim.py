@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from vm import Kernel, Machine, fetch_kernel, qemu, slim
+from vm import Kernel, Machine, slim
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 
@@ -18,12 +18,6 @@ model = "transient"
 ready = { exit = true }
 exec_start = "echo ALT-UP WAS SEEN >/dev/console"
 """
-
-
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
-    qemu()
-    return fetch_kernel(tmp_path_factory.mktemp("kernel"))
 
 
 @pytest.fixture(scope="module")
