@@ -47,6 +47,7 @@ class Keeping:
         self.exited: Callable[[channel.Exit], object] = lambda _exit: None
         self.signalled: Callable[[int, int], object] = lambda _number, _count: None
         self.lost: Callable[[], object] = lambda: None
+        self.replaced: Callable[[], object] = lambda: None  # it has, or cannot be
         self.said: Callable[[str], object] = lambda _text: None
         self.own: dict[str, int] = {}  # what we hold too, for the day that the keeper is lost
         self.command = list(self.hello.command) or keeper_command(self.pid)
@@ -259,6 +260,8 @@ class Keeping:
             self.signalled(int(packet.args[0]), int(packet.args[1]))
         elif packet.verb == "REFUSED":
             self.said(f"the keeper refused {' '.join(packet.args)}")
+        if packet.verb == "TAKEN" or (packet.verb == "REFUSED" and packet.args[0] == "EXEC"):
+            self.replaced()
 
     def _deal(self) -> None:
         """Every end that was told and not dealt with: now is the time."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stoker.errors import Failed
+from stoker.linux import Timer
 
 if TYPE_CHECKING:
     from .core import Manager
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Leaving"]
 
 _PATIENCE = 2_000_000_000  # nanoseconds that the end waits for choices to become durable
-_PARTING = 50_000_000  # nanoseconds from asking for a new keeper to making room for a new manager
+_PARTING = 50_000_000  # nanoseconds at least from being asked to making room for a new manager
+_SUCCESSORS = 10_000_000_000  # nanoseconds that keeper and recorder may take to be replaced
 _GRACE = 5.0  # seconds that the keeper gives to what is still below it
 
 
@@ -27,6 +29,8 @@ class Leaving:
         self._manager = manager
         self._until: int | None = None
         self._status = 0
+        self._asked = 0
+        self._late: Timer | None = None
         self.over = False
 
     @property
@@ -41,12 +45,34 @@ class Leaving:
             raise Failed("there is no keeper to be replaced, or all is going down")
         if not manager.keeping.command:
             raise Failed("the keeper's command cannot be read")
+        if self._late is not None:
+            return  # it is under way
         manager.log("keeper, recorder and manager are replaced by what is installed now")
+        self._asked = time.monotonic_ns()
+        self._late = manager.loop.at(self._asked + _SUCCESSORS, self._stay)
+        # One after the other: whoever is killed meanwhile, the two others are there.
+        manager.keeping.replaced = self._keeper_replaced
         manager.keeping.exec(manager.keeping.command)
-        if manager.link is not None:
-            manager.link.renew()
-        # A moment later, so that whoever asked has the answer.
-        manager.loop.at(time.monotonic_ns() + _PARTING, manager.loop.stop)
+
+    def _keeper_replaced(self) -> None:
+        link = self._manager.link
+        if self._late is None:
+            return
+        if link is None:
+            self._part()
+        else:
+            link.renew(self._part)
+
+    def _part(self) -> None:
+        if self._late is not None:
+            loop = self._manager.loop
+            # Not sooner, so that whoever asked has the answer.
+            loop.at(max(time.monotonic_ns(), self._asked + _PARTING), loop.stop)
+
+    def _stay(self) -> None:
+        """What is installed now does not even begin: better we than nobody."""
+        self._late = None
+        self._manager.log("no keeper or recorder of what is installed now begins: I stay")
 
     def begin(self, status: int) -> None:
         """Everything is down. Choices that are not durable yet get a moment."""

@@ -63,6 +63,7 @@ class Link:
         self.intents: dict[str, Intent] = {}
         self.known = False  # all intents have come
         self._when_known: list[Callable[[], object]] = []
+        self._renewed: Callable[[], object] = lambda: None
         self.saved: Callable[[int, str], object] = lambda _token, _why: None
         self.matched: Callable[[str, int], object] = lambda _fmri, _run: None
         self.trouble: Callable[[str, str | None, str | None], object] = lambda _w, _f, _t: None
@@ -150,8 +151,9 @@ class Link:
         """An operation ended."""
         self._record("operation", *row)
 
-    def renew(self) -> None:
-        """Have the recorder replaced by what is installed now."""
+    def renew(self, call: Callable[[], object]) -> None:
+        """Have the recorder replaced by what is installed now; `call()` when the new one begins."""
+        self._renewed = call
         self._send("renew")
 
     def flush(self) -> None:
@@ -260,6 +262,8 @@ class Link:
             self._told(rest[0], rest[1], bool(rest[2]))
         elif kind == "hello":
             self._again()
+            renewed, self._renewed = self._renewed, lambda: None
+            renewed()
         elif kind == "matched":
             fmri, run = str(rest[0]), int(rest[1])
             if self._waited.get(fmri, (0,))[0] == run:

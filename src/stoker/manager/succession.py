@@ -21,7 +21,7 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import msgspec
@@ -70,8 +70,10 @@ def succeed(keeping: Keeping, manager: Manager | None, doors: Mapping[str, int])
         names["state"] = manager.state.fd
         names.update(manager.executor.held())
         soft = manager.executor.soft_limit
+    # At once: whoever writes into a pipe that nobody has open for reading is killed by that.
+    _reopen(names, lambda _text: None)
     names.update(_handed_back(names.get("link/manager", -1)))
-    _reopen(names)
+    _reopen(names, log_line)
     if not {"link/manager", "link/recorder"} <= names.keys():
         # One end of a pair is of no use: the new keeper makes a pair.
         names.pop("link/manager", None)
@@ -118,7 +120,7 @@ def _handed_back(end: int) -> dict[str, int]:
     return found
 
 
-def _reopen(names: dict[str, int]) -> None:
+def _reopen(names: dict[str, int], said: Callable[[str], object]) -> None:
     """An end of an output pipe that nobody has handed over: the same pipe by way of its other
     end.
     """
@@ -132,4 +134,4 @@ def _reopen(names: dict[str, int]) -> None:
             try:
                 names[other] = os.open(f"/proc/self/fd/{names[name]}", access | os.O_CLOEXEC)
             except OSError as error:
-                log_line(f"{other}: {error.strerror}: what it writes from now on is lost")
+                said(f"{other}: {error.strerror}: what it writes from now on is lost")
