@@ -93,6 +93,7 @@ _STAMPS = (
     "failed",
     "bounce",
 )
+_stamps = attrgetter(*_STAMPS)
 _COPIED = ("degraders", "probe_fails", "probe_ok", "starts")
 _KNOWN = frozenset(
     {*_NAMES, *_COPIED}
@@ -166,16 +167,16 @@ def _load_instance(core: Core, i: Instance, r: dict[str, Any]) -> None:
         if op is not None and not op.outcome:
             i.ops[op.number] = op.members[i.fmri] = Member(i.fmri, goal, run, outcome, note)
             op.open += not outcome
-    core.seq = max(core.seq, *(getattr(i, name) for name in _STAMPS))
+    core.seq = max(core.seq, *_stamps(i))
     core.ctids = max(core.ctids, i.ctid)
     i.restored = i.stage is not Stage.IDLE
     i.spoken = i.spoken or i.since
     i.begins, i.ends = is_starting(i), is_stopping(i)
     core.starts.busy += i.begins
     core.stops.busy += i.ends
-    others = {name: value for name, value in r.items() if name not in _KNOWN}
+    others = r.keys() - _KNOWN
     if others:
-        core.kept[i.fmri] = others
+        core.kept[i.fmri] = {name: value for name, value in r.items() if name in others}
 
 
 def _intent(data: Any) -> Intent | None:

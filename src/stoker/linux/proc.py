@@ -49,7 +49,7 @@ def parse_stat(data: bytes) -> Stat | None:
     left, right = data.find(b"("), data.rfind(b")")
     if left < 0 or right < left:
         return None
-    rest = data[right + 2 :].split()
+    rest = data[right + 2 :].split(None, 22)  # of 50
     if len(rest) < 22:
         return None
     return Stat(
