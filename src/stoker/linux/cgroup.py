@@ -10,11 +10,7 @@ import os
 import signal
 from collections.abc import Iterator
 
-from . import files, proc
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from . import mounts
+from . import files, mounts, proc
 
 _GONE = {errno.ENOENT, errno.ENODEV, errno.ENOTDIR}
 
@@ -23,10 +19,7 @@ def find_mount(table: list[mounts.Mount] | None = None) -> mounts.Mount | None:
     """The cgroup2 mount, by the mount table; the one nearest to the hierarchy's root if there are
     several.
     """
-    if table is None:
-        from . import mounts  # here: who knows where its cgroups are looks at no table
-
-        table = mounts.mounts()
+    table = mounts.mounts() if table is None else table
     found = [mount for mount in table if mount.kind == "cgroup2"]
     return min(found, key=lambda mount: len(mount.root), default=None)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from . import files
 
-_OCTAL = re.compile(r"\\([0-7]{3})")
+_OCTAL = r"\\([0-7]{3})"
 _PSEUDO = {"swap", "none"}
 
 
@@ -24,7 +24,7 @@ class Mount(NamedTuple):
 
 def _plain(text: str) -> str:
     """Undo the octal escapes of mount tables (space, tab, newline, backslash)."""
-    return _OCTAL.sub(lambda found: chr(int(found[1], 8)), text)
+    return re.sub(_OCTAL, lambda found: chr(int(found[1], 8)), text)
 
 
 def parse_mountinfo(text: str) -> list[Mount]:
