@@ -69,21 +69,28 @@ def _reader(place: Place, question: bytes) -> tuple[int, int, int]:
 
 
 class Records:
-    """The answer: iterate over it, or `read` when `fileno` is ready. `close` it when done."""
+    """The answer: iterate over it, or `read` when `fileno` is ready. `close` it when done.
+
+    `damaged`: (path, why) of each file so far that could not be read to its end.
+    """
 
     def __init__(self, fd: int, pid: int, question: int) -> None:
         self._fd = fd
         self._pid = pid
         self._question = question
         self._rest = b""
+        self._whole = False
         self.ended = False
+        self.damaged: list[tuple[str, str]] = []
 
     def fileno(self) -> int:
         """To be waited on."""
         return self._fd
 
     def read(self) -> list[dict[str, Any]]:
-        """The next records; [] at the end. Raises UsageError when the question made no sense."""
+        """The next records; [] at the end. Raises UsageError when the question made no sense,
+        Failed when the reader ended before it had told all that was there.
+        """
         while not self.ended:
             try:
                 data = os.read(self._fd, 262144)
@@ -91,6 +98,11 @@ class Records:
                 data = b""
             if not data:
                 self.ended = True
+                if not self._whole:
+                    raise Failed(
+                        "the reader of logs and history ended before its answer did",
+                        hint="ask again; `stoker logs --manager` may tell why",
+                    )
                 break
             *lines, self._rest = (self._rest + data).split(b"\n")
             found = [one for line in lines if line and not self._said(one := json.loads(line))]
@@ -104,6 +116,10 @@ class Records:
             if record.get("refused"):
                 raise Refused(str(record["error"]), hint=str(record.get("hint", "")))
             raise UsageError(str(record["error"]), hint=str(record.get("hint", "")))
+        if "damaged" in record:
+            self.damaged.append((str(record["damaged"]), str(record.get("why", ""))))
+            return True
+        self._whole = self._whole or record.get("now") is True
         if record.get("end") is True:
             self.ended = True
             return True

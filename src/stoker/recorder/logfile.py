@@ -46,11 +46,17 @@ class Record(NamedTuple):
 
 
 Keep = Callable[[Record], bool]
+Bad = Callable[[str, str], object]
+"""Told of a file that cannot be read to its end, and why: the path, a few words."""
+
+
+class Damage(ValueError):
+    """A compressed file makes no sense from here on."""
 
 
 class LogFile:
     """One file, open: `lines()` gives the records from where it stands to its end, and may be
-    called again when it grew.
+    called again when it grew. Raises Damage there, after all that could be read.
 
     An unfinished line is kept back until it ends; `rest()` gives it out. Raises OSError on opening.
     """
@@ -93,9 +99,16 @@ class LogFile:
         while True:
             data = os.pread(self._fd, BLOCK, self._at)
             self._at += len(data)
-            if self._coder is None or not data:
+            if self._coder is None:
                 return data
-            text = self._coder.decompress(data)
+            if not data:
+                if not self._coder.eof:
+                    raise Damage("it ends in the middle")
+                return data
+            try:
+                text = self._coder.decompress(data)
+            except zlib.error:
+                raise Damage("it is damaged") from None
             if self._coder.eof and self._coder.unused_data:
                 # Files compressed in pieces, one behind the other (gzip(1) allows it).
                 rest, self._coder = self._coder.unused_data, zlib.decompressobj(31)
@@ -231,6 +244,10 @@ class LogFile:
         self._index += INDEX_RECORD.iter_unpack(data)
 
 
+def _unsaid(_path: str, _why: str) -> None:
+    """Nobody wants to know."""
+
+
 def files_of(folder: str) -> list[str]:
     """The paths of an instance's log files, oldest first."""
     paths = [os.path.join(folder, name) for name in closed_files(folder)]
@@ -238,28 +255,46 @@ def files_of(folder: str) -> list[str]:
     return [*paths, current] if os.path.exists(current) else paths
 
 
-def all_of(path: str, fmri: str, *, own: bool = False) -> Iterator[Record]:
-    """All records of one file, the unfinished line too; none if it has gone."""
-    file = _open(path, fmri, own)
-    if file is None:
+def all_of(
+    path: str, fmri: str, *, own: bool = False, bad: Bad = _unsaid, start: int = 0
+) -> Iterator[Record]:
+    """All records of one file, the unfinished line too; none if it has gone. `start`: only those
+    after so many bytes; of a compressed one all.
+
+    One that is damaged, or on a disk that fails, holds up no other: the lines before that are
+    given.
+    """
+    try:
+        file = _open(path, fmri, own, start)
+        if file is None:
+            return
+    except OSError as error:
+        bad(path, error.strerror or "it cannot be read")
         return
     try:
         yield from file.lines()
         yield from file.rest()
+    except Damage as error:
+        bad(file.path, str(error))
+    except OSError as error:
+        bad(file.path, error.strerror or "it cannot be read")
     finally:
         file.close()
 
 
-def _open(path: str, fmri: str, own: bool, start: int = 0) -> LogFile | None:
-    for name in (path, f"{path}.gz"):
+def _open(path: str, fmri: str, own: bool, start: int) -> LogFile | None:
+    # It may be compressed or removed since the folder was listed.
+    for name, at in ((path, start), (f"{path}.gz", 0)):
         try:
-            return LogFile(name, fmri, own=own, start=start)
+            return LogFile(name, fmri, own=own, start=at)
         except FileNotFoundError:
-            continue  # compressed or removed since the folder was listed
+            continue
     return None
 
 
-def last_of(path: str, fmri: str, count: int, keep: Keep, *, own: bool = False) -> list[Record]:
+def last_of(
+    path: str, fmri: str, count: int, keep: Keep, *, own: bool = False, bad: Bad = _unsaid
+) -> list[Record]:
     """The last `count` records that `keep` accepts, without reading all of a long file when that
     is not needed.
     """
@@ -269,17 +304,10 @@ def last_of(path: str, fmri: str, count: int, keep: Keep, *, own: bool = False) 
         if not path.endswith(".gz"):
             try:
                 start = max(0, os.stat(path).st_size - reach)
-            except FileNotFoundError:
+            except OSError:
                 pass  # opened under its compressed name, from the beginning
-        file = _open(path, fmri, own, start)
-        if file is None:
-            return []
-        found: deque[Record] = deque(maxlen=count)
-        try:
-            found.extend(record for record in file.lines() if keep(record))
-            found.extend(record for record in file.rest() if keep(record))
-        finally:
-            file.close()
-        if len(found) == count or not start or file.path.endswith(".gz"):
+        records = all_of(path, fmri, own=own, bad=bad, start=start)
+        found = deque(filter(keep, records), maxlen=count)
+        if len(found) == count or not start:
             return list(found)
         reach *= 16

@@ -11,7 +11,8 @@ standard output, the last being ``{"end": true}`` or ``{"error": ..., "hint": ..
   expression) with ``ignore_case``, ``follow`` (go on until the client closes; it must not shut
   down its sending side before). Answer: ``{"time", "fmri", "stream", "run", "text"[, "part":
   true]}``, in the order of time; text is UTF-8, other bytes as U+DC80 to U+DCFF. With ``follow``,
-  ``{"now": true}`` stands between what was there and what comes.
+  ``{"now": true}`` stands between what was there and what comes. ``{"damaged": path, "why"}``, once
+  for each file that cannot be read to its end: what can be is given, and the others are.
 - ``{"do": "history", ...}``: ``what`` ("runs", "transitions", "operations"), ``names``,
   ``since``, ``until``, ``limit`` (the newest so many, default 1000). Answer: the rows, oldest
   first, as `stoker.repository` describes them.
@@ -115,6 +116,12 @@ class Reader:
         self.root = root
         self._write = write
         self._visible = visible
+        self._damaged: set[str] = set()
+
+    def _bad(self, path: str, why: str) -> None:
+        if path not in self._damaged:
+            self._damaged.add(path)
+            self._write(json.dumps({"damaged": path, "why": why}).encode() + b"\n", False)
 
     def places(self, question: Question) -> list[tuple[str, str, str]]:
         """Folder, FMRI, and for stoker.log its path, of each log that is asked for."""
@@ -205,7 +212,7 @@ class Reader:
     def _all(self, question: Question, fmri: str, files: list[str], own: str) -> Iterator[Record]:
         for path in files:
             if not _too_old(path, question.since):
-                yield from filter(question.keep, all_of(path, fmri, own=bool(own)))
+                yield from filter(question.keep, all_of(path, fmri, own=bool(own), bad=self._bad))
 
     def _last(
         self, question: Question, fmri: str, files: list[str], own: str, count: int
@@ -214,7 +221,8 @@ class Reader:
         for path in reversed(files):
             if len(found) >= count or _too_old(path, question.since):
                 break
-            found = last_of(path, fmri, count - len(found), question.keep, own=bool(own)) + found
+            more = count - len(found)
+            found = last_of(path, fmri, more, question.keep, own=bool(own), bad=self._bad) + found
         return found
 
     def _last_run(self, folder: str, fmri: str) -> int | None:
