@@ -28,6 +28,7 @@ _NEEDED = ("state", "lock", "link/manager", "listen/control", "backlog", PREFIX)
 # What the recorder has held, however many services there are; one for a backlog of ours; and two
 # for its channel, which has no ends while it is dead.
 _RECORDERS, _MOST = "rec/", 5 + 1 + 2
+_SOON = 5_000_000  # nanoseconds
 _NOTHING = "nothing/"  # a prefix that no name has: LIST then brings the exits alone
 
 SEEN = "seen"
@@ -205,11 +206,13 @@ class Keeping:
         self._loop.watch(self._channel.fileno(), epoll.READ, self._readable)
 
     def watch(self) -> None:
-        """Hear what the keeper tells, and ask for what it has told meanwhile."""
+        """Hear what the keeper tells, and soon ask for what it has told meanwhile: who waits at the
+        door comes first.
+        """
         self._watching = True
         self.patient = False
         self.settle()
-        self._loop.at(time.monotonic_ns(), self.ask)
+        self._loop.at(time.monotonic_ns() + _SOON, self.ask)
 
     def settle(self) -> None:
         """Everything taken so far has its place: if the keeper is lost, that is dealt with now."""
