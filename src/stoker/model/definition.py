@@ -7,6 +7,8 @@ sizes are bytes, signals are numbers.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import msgspec
 
 from .digests import digest
@@ -361,6 +363,8 @@ under this one.
 """
 
 _LOG_PIPE = {"file", "none", "service"}
+_LEFT_OUT = LIVE_FIELDS | LATER_FIELDS.keys()
+_lasting = attrgetter(*(n for n in Definition.__struct_fields__ if n not in _LEFT_OUT))
 
 
 def changed_fields(old: Definition, new: Definition) -> dict[str, str]:
@@ -391,11 +395,10 @@ def restart_digest(definition: Definition) -> str:
     """A short digest of the fields that need a new process. Equal digests: the running process may
     stay.
     """
-    left_out = LIVE_FIELDS | LATER_FIELDS.keys()
-    parts = [getattr(definition, n) for n in Definition.__struct_fields__ if n not in left_out]
-    parts.append(_pipe(definition.log))
-    later = {n: getattr(definition, n) for n in LATER_FIELDS}
-    later = {n: value for n, value in later.items() if value != LATER_FIELDS[n]}
+    parts = [*_lasting(definition), _pipe(definition.log)]
+    later = {
+        n: value for n, old in LATER_FIELDS.items() if (value := getattr(definition, n)) != old
+    }
     if later:
         parts.append(later)
     return digest(msgspec.json.encode(parts, order="sorted"), 8)
