@@ -104,12 +104,22 @@ def begin(
         manager.parent.ready()
         manager.subscribe(manager.parent.changed)
 
-    if link is None or records.own.get("choices") or not os.path.exists(place.repository):
+    if link is None or records.own.get("choices") or not _chosen(place):
         go()
     else:
         keeping.patient = False  # nothing is taken up yet, and this may last
         keeping.settle()
         _when_known(loop, link, manager, go)
+
+
+def _chosen(place: Place) -> bool:
+    """Whether anything may have been chosen here: there is a repository, or what one leaves behind
+    when it is damaged or removed.
+    """
+    try:
+        return any(name.startswith("repository.db") for name in os.listdir(place.state))
+    except OSError:
+        return False
 
 
 def _backlog(keeping: Keeping) -> Backlog:

@@ -18,6 +18,7 @@ from .database import (
     explain,
     is_damage,
     open_sound,
+    put_back,
     stamp,
 )
 
@@ -62,6 +63,7 @@ class Repository:
         self.writable = False
         self.why_not = ""
         self._base: sqlite3.Connection | None = None
+        self._file: os.stat_result | None = None
         self._open()
 
     def _open(self) -> None:
@@ -72,6 +74,7 @@ class Repository:
             self._base = self._open_for_reading(error)
             self.writable = False
             return
+        self._file = os.stat(self.path)
         self.notices += said
         self.writable = True
         self.why_not = ""
@@ -148,6 +151,7 @@ class Repository:
             self._open()
             if not self.writable:
                 raise RepositoryError(self.why_not, hint="nothing was changed")
+        self._look_for_it()
         try:
             self._write(write)
         except sqlite3.Error as error:
@@ -163,6 +167,31 @@ class Repository:
                 self._write(write)
             except sqlite3.Error as again:
                 raise explain(again, self.path) from again
+
+    def _look_for_it(self) -> None:
+        """What is written into a file that somebody has removed, or replaced, is not remembered: it
+        is put back, or the other one counts. Raises `RepositoryError`.
+        """
+        base = self._ready()
+        try:
+            there = os.stat(self.path)
+        except FileNotFoundError:
+            try:
+                put_back(base, self.path)
+            except (sqlite3.Error, OSError) as error:
+                raise explain(error, self.path) from error
+            text = "was removed while it was in use; it was written again, with all that it had"
+        except OSError as error:
+            raise explain(error, self.path) from error
+        else:
+            if self._file is not None and os.path.samestat(there, self._file):
+                return
+            text = "was replaced by another file, which counts from now on"
+        self.close()
+        self._open()
+        self.notices.append(f"{self.path} {text}")
+        if not self.writable:
+            raise RepositoryError(self.why_not, hint="nothing was changed")
 
     def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
         base = self._ready()

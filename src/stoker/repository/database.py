@@ -16,6 +16,7 @@ __all__ = [
     "explain",
     "is_damage",
     "open_sound",
+    "put_back",
     "stamp",
 ]
 
@@ -113,6 +114,17 @@ def copy_database(source: sqlite3.Connection, target: str) -> None:
     _sync_folder(target)
 
 
+def put_back(base: sqlite3.Connection, path: str) -> None:
+    """The file of an open database was removed: write it again, with all that is in it. `base` is
+    of no use afterwards, but to be closed.
+    """
+    fresh = f"{path}.again"
+    copy_database(base, fresh)
+    _remove(path)  # a write-ahead log that was left is of the file before
+    os.rename(fresh, path)
+    _sync_folder(path)
+
+
 def _remove(path: str) -> None:
     for suffix in ("", "-wal", "-shm", "-journal"):
         try:
@@ -172,13 +184,17 @@ def _migrate(
 
 
 def _set_aside(path: str) -> str:
+    """Its new name; "" where there was nothing to be moved."""
     aside = f"{path}.damaged-{stamp()}"
     for suffix in ("-wal", "-shm", "-journal"):
         try:
             os.rename(path + suffix, aside + suffix)
         except FileNotFoundError:
             pass
-    os.rename(path, aside)
+    try:
+        os.rename(path, aside)
+    except FileNotFoundError:
+        aside = ""
     _sync_folder(path)
     return aside
 
@@ -210,12 +226,15 @@ def _quoted(path: str) -> str:
     return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def _lost_everything(path: str) -> bool:
-    """An empty file where there once was a repository: only damage makes that."""
+def _lost_everything(path: str) -> str:
+    """What is wrong with an empty file, or none, where there once was a repository: only damage
+    makes that, or a death between the two steps of setting one aside and restoring it. "": nothing.
+    """
     try:
-        return os.stat(path).st_size == 0 and bool(backups_of(path))
+        wrong = "" if os.stat(path).st_size else "the file is empty"
     except FileNotFoundError:
-        return False
+        wrong = "the file is missing"
+    return wrong if wrong and backups_of(path) else ""
 
 
 def open_sound(
@@ -233,8 +252,8 @@ def open_sound(
         for _ in range(3):
             base = None
             try:
-                if _lost_everything(path):
-                    raise _damage("the file is empty")
+                if wrong := _lost_everything(path):
+                    raise _damage(wrong)
                 base = _connect(path)
                 # Now, because -wal and -shm get the mode that it has when they are made.
                 os.chmod(path, 0o600)
@@ -257,7 +276,7 @@ def open_sound(
 
 def _recover(path: str, application: int, why: str) -> list[str]:
     aside = _set_aside(path)
-    said = [f"{path} is damaged ({why}); it was moved to {aside}"]
+    said = [f"{path} is damaged ({why})" + (f"; it was moved to {aside}" if aside else "")]
     backup, bad = _restore(path, application)
     said += [f"the backup {one} is damaged too" for one in bad]
     if backup is not None:

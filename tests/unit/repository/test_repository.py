@@ -339,3 +339,77 @@ def test_a_read_only_place_is_read_and_refuses(path: str, monkeypatch: pytest.Mo
     two.save([(DB, ON)])
     assert two.writable and two.intents() == {WEB: OFF, DB: ON}
     two.close()
+
+
+def test_who_dies_while_a_damaged_one_is_restored_leaves_it_to_the_next(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Repository(path)
+    one.save([(WEB, OFF)])
+    one.backup()
+    one.close()
+    with open(path, "r+b") as file:
+        file.write(b"\0" * 100)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_args: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("stoker.repository.database._restore", die)
+        with pytest.raises(Killed):
+            Repository(path)
+    assert not os.path.exists(path)  # it was moved aside, and nothing stands in its place
+    two = Repository(path)
+    assert two.intents() == {WEB: OFF}
+    assert any("was restored from" in notice for notice in two.notices)
+    two.close()
+
+
+@pytest.mark.parametrize("suffixes", [("",), ("", "-wal", "-shm")])
+def test_one_that_is_removed_while_it_is_in_use_is_written_again(
+    path: str, suffixes: tuple[str, ...]
+) -> None:
+    one = Repository(path)
+    one.save([(DB, ON)])
+    for suffix in suffixes:
+        os.unlink(path + suffix)
+    one.save([(WEB, OFF)])
+    assert any("was removed while it was in use" in notice for notice in one.notices)
+    one.save([(WEB, ON)])
+    one.close()
+    two = Repository(path)
+    assert two.intents() == {DB: ON, WEB: ON}
+    assert two.notices == []
+    two.close()
+    assert sorted(os.listdir(os.path.dirname(path))) == ["repository.db"]
+
+
+def test_another_that_is_put_in_its_place_counts(path: str, tmp_path: Path) -> None:
+    other = Repository(str(tmp_path / "other.db"))
+    other.save([(DB, ON)])
+    other.close()
+    one = Repository(path)
+    one.save([(WEB, ON)])
+    for suffix in ("-wal", "-shm"):
+        os.unlink(path + suffix)
+    os.rename(tmp_path / "other.db", path)
+    one.save([(WEB, OFF)])
+    assert any("was replaced by another file" in notice for notice in one.notices)
+    assert one.intents() == {DB: ON, WEB: OFF}
+    one.close()
+
+
+def test_where_it_cannot_be_written_again_a_choice_is_refused(path: str, tmp_path: Path) -> None:
+    one = Repository(path)
+    one.save([(DB, ON)])
+    state = os.path.dirname(path)
+    os.rename(state, tmp_path / "elsewhere")
+    with pytest.raises(RepositoryError):
+        one.save([(WEB, OFF)])
+    os.rename(tmp_path / "elsewhere", state)
+    one.save([(WEB, OFF)])
+    assert one.intents() == {DB: ON, WEB: OFF}
+    one.close()
