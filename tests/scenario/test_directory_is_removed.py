@@ -122,3 +122,16 @@ def test_definitions_that_cannot_be_read_are_compiled_again(place: Scenario, dam
     assert place.pid("web") == pid
     place.down()
     place.gone(pid)
+
+
+def test_without_its_socket_it_is_reached_and_taken_down(place: Scenario) -> None:
+    place.script("web", "exec sleep infinity")
+    place.up()
+    pid, keeper = place.pid("web"), place.keeper()
+    (place.runtime / "control").unlink()
+    assert place.pid("web") == pid
+    busy = place.up(status=1)
+    assert f"keeper {keeper} has" in busy.err and "stoker down" in busy.err
+    place.down()
+    place.gone(keeper)
+    place.gone(pid)

@@ -23,8 +23,10 @@ def keeper_of(place: Place) -> int:
     """The pid of a keeper that runs with the runtime directory of `place` while that is not there;
     0 where there is none.
     """
-    if os.path.lexists(place.runtime + "/lock"):
-        return 0
+    return 0 if os.path.lexists(place.runtime + "/lock") else _keeper(place)
+
+
+def _keeper(place: Place) -> int:
     words = b"\0--run\0" + os.fsencode(place.runtime) + b"\0"
     for pid in _pids():
         try:
@@ -47,8 +49,10 @@ def _sees_ours(pid: int) -> bool:
 
 
 def way_to(place: Place) -> str:
-    """A path to the control socket of a manager whose directory is gone; "" where there is none."""
-    keeper = keeper_of(place)
+    """A path to the control socket of a manager whose directory, or the socket in it, is gone; ""
+    where there is none.
+    """
+    keeper = _keeper(place)
     try:
         found = os.listdir(f"/proc/{keeper}/fd") if keeper else []
     except OSError:  # it has ended, or is not ours to look into
