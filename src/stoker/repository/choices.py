@@ -17,6 +17,7 @@ from .database import (
     copy_database,
     explain,
     is_damage,
+    is_read_only,
     open_sound,
     put_back,
     stamp,
@@ -155,10 +156,11 @@ class Repository:
         try:
             self._write(write)
         except sqlite3.Error as error:
-            if not is_damage(error):
+            if not (is_damage(error) or is_read_only(error)):
                 raise explain(error, self.path) from error
             # Damage that appears while we run: the file is set aside, the choice goes into what
-            # takes its place.
+            # takes its place. One that could not be written when it was opened perhaps can now;
+            # SQLite says nothing of it before (sqlite.org/c3ref/open.html).
             self.close()
             self._open()
             if not self.writable:

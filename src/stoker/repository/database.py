@@ -15,6 +15,7 @@ __all__ = [
     "copy_database",
     "explain",
     "is_damage",
+    "is_read_only",
     "open_sound",
     "put_back",
     "stamp",
@@ -53,6 +54,11 @@ def _code(error: sqlite3.Error) -> int:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file's content is at fault, rather than the disk or the permissions."""
     return _code(error) in _DAMAGE
+
+
+def is_read_only(error: sqlite3.Error) -> bool:
+    """Whether the file could not be written to, or was opened when it could not."""
+    return _code(error) == sqlite3.SQLITE_READONLY
 
 
 def explain(error: Exception, path: str) -> RepositoryError:

@@ -413,3 +413,30 @@ def test_where_it_cannot_be_written_again_a_choice_is_refused(path: str, tmp_pat
     one.save([(WEB, OFF)])
     assert one.intents() == {DB: ON, WEB: OFF}
     one.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write it all the same")
+def test_a_file_that_can_be_written_again_is(path: str) -> None:
+    one = Repository(path)
+    one.save([(DB, ON)])
+    one.close()
+    os.chmod(path, 0o444)
+    os.chmod(os.path.dirname(path), 0o555)
+    two = Repository(path)
+    try:
+        with pytest.raises(RepositoryError):
+            two.save([(WEB, OFF)])
+    finally:
+        os.chmod(os.path.dirname(path), 0o755)
+    os.chmod(path, 0o644)
+    two.save([(WEB, OFF)])
+    assert two.intents() == {DB: ON, WEB: OFF}
+    two.close()
+
+
+def test_one_that_was_opened_for_reading_alone_is_opened_again(path: str) -> None:
+    one = Repository(path)
+    one._ready().execute("PRAGMA query_only=ON")
+    one.save([(WEB, OFF)])
+    assert one.intents() == {WEB: OFF}
+    one.close()
