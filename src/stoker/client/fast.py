@@ -56,20 +56,20 @@ _scan: Any = None
 
 
 def _make_scan() -> Any:
-    try:
-        from _json import make_scanner
-    except ImportError:
-        from json import loads
-
-        return lambda text, _at: (loads(text), len(text))
-
     class Context:
         strict = True
-        object_hook = object_pairs_hook = None
+        object_hook = object_pairs_hook = array_hook = None
         parse_float, parse_int, parse_constant = float, int, float
         memo: dict[str, str] = {}  # noqa: RUF012
 
-    return make_scanner(Context)  # type: ignore[arg-type]
+    try:
+        from _json import make_scanner
+
+        return make_scanner(Context)  # type: ignore[arg-type]
+    except (ImportError, AttributeError):  # it is private: not everywhere, and may ask for more
+        from json import loads
+
+        return lambda text, _at: (loads(text), len(text))
 
 
 def encode(value: Any) -> str:

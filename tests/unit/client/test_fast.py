@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from stoker.client import Client, connect, quote
+from stoker.client import Client, connect, fast, quote
 from stoker.client.fast import decode, encode
 from stoker.errors import NoManager, NoSuchService, NotYet, ProtocolError, Refused, UsageError
 
@@ -51,6 +52,25 @@ def test_json_is_json(value: Any) -> None:
 def test_what_is_no_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         decode(text)
+
+
+class Demanding:
+    """The scanner of a Python to come, which looks for what we do not have."""
+
+    @staticmethod
+    def make_scanner(context: Any) -> Any:
+        return context.of_a_python_to_come
+
+
+@pytest.mark.parametrize("scanner", [None, Demanding])
+def test_json_is_read_without_the_scanner_too(
+    scanner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "_json", scanner)
+    monkeypatch.setattr(fast, "_scan", None)
+    assert decode('{"a": [1, null]}') == {"a": [1, None]}
+    with pytest.raises(ValueError):
+        decode("{")
 
 
 def test_quote() -> None:
