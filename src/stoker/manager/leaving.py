@@ -18,7 +18,7 @@ __all__ = ["Leaving"]
 
 _PATIENCE = 2_000_000_000  # nanoseconds that the end waits for choices to become durable
 _PARTING = 50_000_000  # nanoseconds at least from being asked to making room for a new manager
-_SUCCESSORS = 10_000_000_000  # nanoseconds that keeper and recorder may take to be replaced
+_SUCCESSORS = 30_000_000_000  # nanoseconds that keeper and recorder may take to be replaced
 _GRACE = 5.0  # seconds that the keeper gives to what is still below it
 
 
@@ -56,23 +56,22 @@ class Leaving:
 
     def _keeper_replaced(self) -> None:
         link = self._manager.link
-        if self._late is None:
-            return
         if link is None:
             self._part()
         else:
             link.renew(self._part)
 
     def _part(self) -> None:
-        if self._late is not None:
-            loop = self._manager.loop
-            # Not sooner, so that whoever asked has the answer.
-            loop.at(max(time.monotonic_ns(), self._asked + _PARTING), loop.stop)
+        loop = self._manager.loop
+        # Not sooner, so that whoever asked has the answer.
+        loop.at(max(time.monotonic_ns(), self._asked + _PARTING), loop.stop)
 
     def _stay(self) -> None:
-        """What is installed now does not even begin: better we than nobody."""
+        """What is installed now does not even begin: better we than nobody. What comes late is
+        followed all the same.
+        """
         self._late = None
-        self._manager.log("no keeper or recorder of what is installed now begins: I stay")
+        self._manager.log("no keeper or recorder of what is installed now begins yet: I stay")
 
     def begin(self, status: int) -> None:
         """Everything is down. Choices that are not durable yet get a moment."""

@@ -85,13 +85,19 @@ def test_for_what_does_not_begin_nobody_goes(step: str) -> None:
     before = parts.told
     parts.pass_time()
     assert "I stay" in parts.asked[-1]
-    # Nor for what comes late.
+    assert parts.told == before
+    parts.leaving.replace()  # it can be asked for again
+    assert parts.told == [*before, "keeper"]
+
+
+def test_what_begins_late_is_followed() -> None:
+    parts = Parts()
+    parts.leaving.replace()
+    parts.pass_time()
     parts.replaced()
     parts.renewed()
     parts.pass_time()
-    assert parts.told == before
-    parts.leaving.replace()  # and it can be asked for again
-    assert parts.told == [*before, "keeper"]
+    assert parts.told == ["keeper", "recorder", "manager"]
 
 
 def test_without_a_keeper_it_is_refused() -> None:
