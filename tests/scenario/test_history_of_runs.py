@@ -55,3 +55,15 @@ def test_what_outlives_its_manager_ends_too(place: Scenario) -> None:
         place.until(lambda name=name: runs(place, name)[0]["ended"], f"the first of {name} over")
         assert runs(place, name)[0]["status"] == status
         assert runs(place, name)[1]["ended"] is None
+
+
+def test_a_command_that_ended_while_nobody_looked_has_ended(place: Scenario) -> None:
+    place.toml("job", 'model = "transient"\nexec_start = ["sleep", "infinity"]\n')
+    place.stoker("up", "-d", "--no-wait", place.directory)
+    place.until(lambda: runs(place, "job") and runs(place, "job")[0]["pid"], "its command")
+    manager, command = place.manager(), runs(place, "job")[0]["pid"]
+    os.kill(manager, signal.SIGSTOP)
+    os.kill(command, signal.SIGKILL)
+    os.kill(manager, signal.SIGKILL)
+    place.until(lambda: runs(place, "job")[0]["ended"], "the end of what nobody saw")
+    assert runs(place, "job")[0]["status"] == -signal.SIGKILL

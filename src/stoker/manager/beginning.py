@@ -50,7 +50,8 @@ __all__ = ["begin"]
 _KEPT = ("stdio/", "in/", "plumb/", "to/", "listen/svc:", "notify/", "ready/", "rpc/")
 _PATIENCE = 10_000_000_000  # nanoseconds that we wait for choices before we go on without
 _ASIDE = 4  # managers that died with the state in a row
-_BLAMELESS = (0, -signal.SIGTERM, -signal.SIGKILL)  # deaths in which it has no part
+# Deaths in which it has no part; of one that a keeper before this one saw nothing is known.
+_BLAMELESS = (None, 0, -signal.SIGTERM, -signal.SIGKILL)
 
 
 Opening = Callable[[Manager, dict[str, Any], list[KeptEnd]], object]
@@ -92,9 +93,12 @@ def begin(
     if state.damage:
         manager.log(state.damage)
         manager.notices["state damage"] = state.damage
-    compiled = _compiled(manager, papers, records)
+    try:
+        compiled = _compiled(manager, papers, records)
+    except StokerError:
+        manager.write({TRIED: records.tried})  # the state has no part in this
+        raise
     _keep(papers, keeping)  # before descriptors are counted
-    manager.write({TRIED: records.tried + 1})
 
     def go() -> None:
         _begin(manager, keeping, records, compiled, papers, opening)
@@ -157,21 +161,30 @@ def _records(keeping: Keeping, state: StateLog) -> Records:
     """The predecessor's records; none at the first start, or when they are what kills us.
 
     That the keeper has seen many deaths in a row does not say so: in them is what people have
-    decided. Only those count that had taken the records up, and that nobody else brought about.
+    decided. Only those count that had taken the records up, and that nobody else brought about: so
+    that we did stands there before anything of them is understood.
     """
     fd = keeping.take("state").get("state")
     if fd is None:
         state.create()
         return Records()
-    records = Records.of(state.open(fd))
-    if records.tried and keeping.hello.last_status in _BLAMELESS:
-        records.tried -= 1
+    values = state.open(fd)
+    tried = values.pop(TRIED, 0)
+    tried = tried if isinstance(tried, int) else 0
+    if tried and keeping.hello.last_status in _BLAMELESS:
+        tried -= 1
     many = os.environ.get("STOKER_STATE") == "aside" or "state-aside" in keeping.hello.flags
-    if many and records.tried >= _ASIDE:
+    if many and tried >= _ASIDE:
         state.close()
         log_line("the state is set aside: managers died with it, one after the other")
         state.create()
         return Records()
+    try:
+        state.append({TRIED: tried + 1})
+    except OSError as error:  # no memory for it: then it does not count
+        log_line(f"the state cannot be written: {error.strerror}")
+    records = Records.of(values)
+    records.tried = tried
     return records
 
 

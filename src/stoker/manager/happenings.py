@@ -40,7 +40,9 @@ def note_of(key: str, value: Any) -> tuple[str, str, int, End] | None:
         return None
     method, _, fmri = key.removeprefix(NOTE).partition(":")
     run, kind, number, core = value
-    return fmri, method, int(run), End(str(kind), int(number), bool(core))
+    if not (isinstance(run, int) and isinstance(number, int)):
+        return None
+    return fmri, method, run, End(str(kind), number, bool(core))
 
 
 class Happenings:

@@ -35,7 +35,8 @@ TRIED = "tried"
 
 class Records(msgspec.Struct):
     """The state log's values, sorted: the engine's, the notes about ends, our own, `SEEN`,
-    what doors show, `TRIED`. `recognised`: nobody recorded the runs, which were found.
+    what doors show. `tried`: so many managers took them up in vain. `recognised`: nobody recorded
+    the runs, which were found.
     """
 
     engine: dict[str, dict[str, Any]] = {}
@@ -64,8 +65,6 @@ class Records(msgspec.Struct):
                 found.shown[key.removeprefix(SHOWN)] = value
             elif key == SEEN:
                 found.seen = value
-            elif key == TRIED:
-                found.tried = value if isinstance(value, int) else 0
             elif isinstance(value, dict):
                 found.engine[key] = value
         return found
@@ -144,9 +143,11 @@ def take_over(
     happenings: Happenings,
     delegation: Delegation,
 ) -> list[Event]:
-    """Look for every recorded run; the events that tell the engine what was found. What the
-    history may not know yet is told to it (again): a run's begin is told before it is recorded
-    that its process was started, so of those that stand in the records it is known.
+    """Look for every recorded run; the events that tell the engine what was found.
+
+    What the history may not know yet is told to it (again). A run's begin is told before it is
+    recorded that its process was started, so of whom the records know that it is known, but for
+    what a recorder had not made durable when it died. Of ends only the first counts.
     """
     known = {one.fmri: one for one in definitions}
     todo = []
@@ -171,14 +172,16 @@ def take_over(
         one = runs[found.fmri]
         if found.pid and found.alive:
             events.append(Spawned(found.fmri, one.run, one.expected, found.pid, found.start))
-        if found.pid or records.recognised:
+        starts = one.expected == "start"
+        if (starts and found.pid) or records.recognised:
             happenings.began(found.fmri, one.run, found.pid)
-        elif found.populated or records.engine[found.fmri].get("was_up"):
+        elif one.method != "prepare" and not (starts and one.step == 0):
             happenings.goes_on(found.fmri, one.run)
         if isinstance(found.main, End):
             happenings.ended(found.fmri, one.run, "main", found.main)
-        elif one.expected == "start" and isinstance(found.method, End):
-            happenings.ended(found.fmri, one.run, "start", found.method)
+        elif one.method == "start" and isinstance(found.method, End):
+            whole = one.definition.ends == "never" and not found.populated
+            happenings.ended(found.fmri, one.run, "main" if whole else "start", found.method)
         if not found.populated:
             happenings.emptied(found.fmri, one.run)
         events.append(_adopted(found))

@@ -11,18 +11,18 @@ import pytest
 
 from stoker.linux import channel
 from stoker.manager import beginning
-from stoker.manager.restoring import TRIED
+from stoker.manager.restoring import TRIED, Records
 from stoker.manager.statelog import StateLog
 
 DECIDED = {"svc:/web:default": {"v": 1, "stage": "idle"}}
 ITSELF = 1, -signal.SIGSEGV, -signal.SIGABRT
-SOMEBODY = 0, -signal.SIGTERM, -signal.SIGKILL
+SOMEBODY = 0, -signal.SIGTERM, -signal.SIGKILL, None
 
 
 class Kept:
     """A keeper's side: what it holds, and what it says of the deaths before."""
 
-    def __init__(self, fd: int, failures: int, last: int) -> None:
+    def __init__(self, fd: int, failures: int, last: int | None) -> None:
         flags = frozenset({"state-aside"} if failures >= 4 else ())
         self.hello = channel.Hello(1, failures + 1, 77, last, failures, flags)
         self.fd = fd
@@ -38,16 +38,16 @@ def held() -> Iterator[list[int]]:
     os.close(fds[-1])
 
 
-def dies(held: list[int], number: int, last: int) -> Any:
+def dies(held: list[int], number: int, last: int | None) -> Any:
     """A manager after so many deaths, which takes the records up, and dies before it serves: what
     it had found.
     """
     state = StateLog(lambda fd: held.append(os.dup(fd)))
     keeping: Any = Kept(held[-1], number, last)
-    records = beginning._records(keeping, state)
-    state.append({TRIED: records.tried + 1})
-    state.close()
-    return records.engine
+    try:
+        return beginning._records(keeping, state).engine
+    finally:
+        state.close()
 
 
 def begins(held: list[int]) -> None:
@@ -65,9 +65,25 @@ def test_what_four_in_a_row_died_with_is_set_aside(held: list[int], last: int) -
 
 
 @pytest.mark.parametrize("last", SOMEBODY)
-def test_what_others_have_killed_managers_over_is_not(held: list[int], last: int) -> None:
+def test_what_others_have_killed_managers_over_is_not(held: list[int], last: int | None) -> None:
     begins(held)
     assert all(dies(held, number, last) == DECIDED for number in range(20))
+
+
+def test_what_cannot_even_be_understood_is_set_aside_too(
+    held: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins(held)
+
+    def of(_values: Any) -> Any:
+        raise TypeError("what a later version wrote")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Records, "of", of)
+        for number in range(4):
+            with pytest.raises(TypeError):
+                dies(held, number, 1)
+    assert dies(held, 4, 1) == {}
 
 
 def test_nor_what_none_of_them_came_to_take_up(held: list[int]) -> None:
