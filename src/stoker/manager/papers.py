@@ -65,7 +65,11 @@ class Papers:
             yield data
         held = self.held.get(PREFIX + name)
         if held is not None and (seen is None or not os.path.samestat(seen, os.fstat(held))):
-            yield files.contents(held)
+            try:
+                data = files.contents(held)
+            except OSError:  # a disk that fails, say: there is no more
+                return
+            yield data
 
     def place(self) -> Place:
         """What the place is. Raises FileNotFoundError, StokerError, DecodeError when nothing says

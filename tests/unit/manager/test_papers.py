@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Mapping
@@ -95,6 +96,23 @@ def test_what_makes_no_sense_is_read_from_what_is_held(run: Path) -> None:
     found = keeper.life(run)
     assert reserve(found) == 1
     assert found.place().runtime == str(run)
+
+
+def test_what_a_disk_refuses_is_not_there(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keeper = Keeper()
+    keeper.life(run).keep()
+    found = keeper.life(run)
+
+    def refused(_fd: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(papers.files, "contents", refused)
+    assert [*found.read("definitions")] == []
+    with pytest.raises(FileNotFoundError):
+        found.place()
+    monkeypatch.setattr(papers, "compile_argv", lambda _run: ("/bin/false",))
+    with pytest.raises(StokerError, match="the compile step ended with 1"):
+        reserve(found)
 
 
 def test_nothing_is_told_twice(run: Path) -> None:
