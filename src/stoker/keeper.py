@@ -16,7 +16,9 @@ A program finds its end of the channel (SOCK_SEQPACKET) by STOKER_KEEPER. A pack
 ``VERB NUL argument NUL argument …`` in UTF-8 (surrogateescape), with at most 250 descriptors.
 
     to a program    HELLO version generation last-pid last-status failures flags pid argv…
-                                         first packet; the last two are the keeper's own
+                                         first packet; the last two are the keeper's own.
+                                         To the manager ITEMs of what it needs to become the
+                                         keeper follow, and END with these prefixes
                     TAKEN, as HELLO      a new keeper took over by EXEC: what was asked and not
                                          yet answered is to be asked again
                     ITEM names + fds · END flags prefix · REFUSED verb why
@@ -75,6 +77,8 @@ MOST_WAITING = 64  # packets that a program does not read, before we stop listen
 ASIDE, GIVEN_UP = 4, 8  # deaths before READY
 MOST_DRAINS = 3  # recorders that do not get ready at the end, until we go on without
 RECORDERS = ("lock", "log/", "rec/", "stdio/", "link/recorder")  # what a recorder needs to the end
+# What a manager needs to become the keeper.
+NEEDED = ("state", "lock", "link/manager", "listen/control", "backlog", "file/")
 HEALTHY = 60.0  # seconds after READY that make good for earlier deaths
 MANAGER, OTHERS, RECORDER, ALL, OVER = range(5)  # the steps of the end: who goes
 TICK, STUCK = 0.05, 10.0  # seconds: between looks while stopping; after KILL until we go on without
@@ -514,6 +518,8 @@ class Keeper:
             program.bear(near, far)
             program.told = self.seq
             near.send(self.greeting("HELLO", program))
+            if program is self.manager:
+                self.endow(near)
             if program is self.director and self.wanted:
                 program.queue.append(pack("WANTED", *self.wanted))
             aside = {"STOKER_STATE": "aside"} if program.failures >= ASIDE else {}
@@ -523,6 +529,18 @@ class Keeper:
             self.died(program, 127)
             return
         self.publish()
+
+    def endow(self, near: socket.socket) -> None:
+        """Give a manager that is not even started what it needs to become the keeper: if we are
+        killed while it begins, it has that.
+        """
+        names = [name for name in self.held if name.startswith(NEEDED)]
+        try:
+            for batch in batches(names):
+                self.send(near, batch)
+            near.send(pack("END", "", *NEEDED))
+        except OSError:
+            pass  # too many descriptors are under way: it asks for them
 
     def spawn(self, argv: list[str], extra: dict[str, str], channel: int = -1) -> int:
         """Start argv with default signals and the limit on descriptors that we were given.

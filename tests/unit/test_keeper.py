@@ -291,8 +291,27 @@ def test_the_link_keeps_what_was_sent_to_the_dead(place: Place) -> None:
 
 def test_an_answer_says_to_what(place: Place) -> None:
     manager, _ = place.both()
+    manager.packet("END")  # of what came behind HELLO
     manager.talk.send("LIST", "link/")
     assert manager.packet("END").args == ("", "link/")
+
+
+def test_what_a_manager_needs_to_become_the_keeper_is_there_before_it_is(place: Place) -> None:
+    manager, _ = place.both()
+    fds = [memory(text) for text in (b"records", b"pipe", b"definitions")]
+    manager.talk.put({"state": fds[0], "in/a": fds[1], "file/definitions": fds[2]})
+    close_all(fds)
+    manager.kill()
+    successor = place.next("manager")
+    os.kill(place.pid, signal.SIGKILL)  # it is told nothing any more
+    place.ended()
+    item = successor.packet("ITEM")
+    assert set(item.args) == {
+        "lock", "listen/control", "link/manager", "state", "file/definitions"
+    }  # fmt: skip
+    assert os.pread(dict(zip(item.args, item.fds, strict=True))["state"], 10, 0) == b"records"
+    item.close()
+    assert "state" in successor.packet("END").args[1:]
 
 
 def test_a_second_keeper_says_who_has_the_place(place: Place) -> None:

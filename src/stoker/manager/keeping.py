@@ -7,7 +7,7 @@ twice.
 When the channel ends, the keeper is lost: `lost()` is called, from wherever that was noticed. While
 a manager begins (`patient`) what was held is in the middle of being taken up, so it is only noted:
 what is asked for is then not there, what is put stays ours, and `lost()` is called at the next
-`settle()`. What nobody could do without is asked for before anything else (`needs`).
+`settle()`. What nobody could do without comes with the greeting (`needs`).
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Keeping:
     def __init__(self, loop: Loop, end: channel.Channel) -> None:
         self._loop = loop
         self._channel = end
+        self._gathered: dict[str, int] = {}  # what has come before it is taken
+        self._asked: set[str] = set()  # under which prefixes
         self.hello = self._greeting()
         self.pid = self.hello.keeper or os.getppid()
         self.exited: Callable[[channel.Exit], object] = lambda _exit: None
@@ -55,29 +57,39 @@ class Keeping:
         self.gone = False
         self.patient = True
         self.heard = 0  # the highest number of an end that was dealt with
-        self._gathered: dict[str, int] = {}  # what was asked for before it is taken
-        self._asked: set[str] = set()  # under which prefixes
         self._told: dict[int, channel.Exit] = {}  # not acknowledged
         self._acked = 0
         self._seen = 0
         self._watching = False
 
     def _greeting(self) -> channel.Hello:
-        """HELLO is the first packet, and was sent before we were started. Raises OSError, EOFError,
-        TimeoutError.
+        """HELLO is the first packet, and was sent before we were started; what we need came with
+        it, but from an older keeper. Raises OSError, EOFError, TimeoutError.
         """
+        faults.point("imported")
+        hello, whole = None, True
         for packet in self._channel.wait(10.0):
             if packet.verb in ("HELLO", "TAKEN"):
-                return channel.Hello.of(packet)
-            packet.close()
-        raise TimeoutError("the keeper did not greet us")
+                hello = hello or channel.Hello.of(packet)
+            elif packet.verb == "ITEM" and len(packet.args) == len(packet.fds):
+                self._gathered.update(zip(packet.args, packet.fds, strict=True))
+            else:
+                whole = whole and packet.verb != "ITEM"
+                packet.close()
+            if packet.verb == "END" and whole:
+                self._asked.update(packet.args[1:])
+        if hello is None:
+            raise TimeoutError("the keeper did not greet us")
+        return hello
 
     # -- what is held
 
     def needs(self) -> None:
-        """Get what a manager needs to become the keeper: the first thing that is asked for."""
+        """Get what a manager needs to become the keeper, before anything else is asked for."""
         faults.point("greeted")
-        self.gather(*_NEEDED)
+        missing = [prefix for prefix in _NEEDED if prefix not in self._asked]
+        if missing:
+            self.gather(*missing)
         faults.point("gathered")
 
     def gather(self, *prefixes: str) -> None:

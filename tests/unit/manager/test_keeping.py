@@ -13,6 +13,7 @@ import pytest
 
 from stoker.linux import Loop
 from stoker.linux.channel import Channel, decode, encode
+from stoker.manager.keeping import _NEEDED as NEEDED
 from stoker.manager.keeping import Keeping
 
 
@@ -145,4 +146,39 @@ def test_a_lost_keeper_had_told_what_is_told_again(by: str) -> None:
     else:
         keeping.take("notify/")
     assert manager.losses == [[1, 2]]
+    channel.close()
+
+
+def endowed(*more: tuple[object, ...]) -> tuple[Keeping, Channel]:
+    """With a keeper that greeted, gave a lock with that, said so much more, and is gone."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    last = Keeper(theirs)
+    with open(os.devnull, "rb") as lock:
+        socket.send_fds(theirs, [encode("ITEM", "lock")], [lock.fileno()])
+    for verb, *args in more:
+        last.say(str(verb), *args)
+    theirs.close()
+    channel = Channel(ours, patience=60)
+    return Keeping(Loop(lambda _error: None), channel), channel
+
+
+def test_what_came_with_the_greeting_is_not_asked_for() -> None:
+    keeping, channel = endowed(("END", "", *NEEDED))
+    keeping.needs()
+    assert not keeping.gone  # else it would have been noticed
+    lock = keeping.take("lock")
+    assert [*lock] == ["lock"]
+    assert keeping.take("state") == {}
+    os.close(lock["lock"])
+    channel.close()
+
+
+@pytest.mark.parametrize("end", [(), ("END", "", "lock")])
+def test_what_the_greeting_does_not_speak_of_is_asked_for(end: tuple[str, ...]) -> None:
+    keeping, channel = endowed(*([end] if end else []))
+    keeping.needs()
+    assert keeping.gone
+    names, _ends = keeping.estate()
+    assert [*names] == ["lock"]  # what came is there to be handed on
+    os.close(names["lock"])
     channel.close()
