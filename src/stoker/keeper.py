@@ -76,8 +76,8 @@ MOST_NAMES, LONGEST = 50, 1000  # names in an ITEM, bytes of a name: what fits o
 MOST_WAITING = 64  # packets that a program does not read, before we stop listening to it
 ASIDE, GIVEN_UP = 4, 8  # deaths before READY
 MOST_DRAINS = 3  # recorders that do not get ready at the end, until we go on without
-RECORDERS = ("lock", "log/", "rec/", "stdio/", "link/recorder")  # what a recorder needs to the end
-# What a manager needs to become the keeper.
+# What a recorder needs to the end, and a manager to become the keeper.
+RECORDERS = ("lock", "log/", "rec/", "stdio/", "file/", "link/recorder")
 NEEDED = ("state", "lock", "link/manager", "listen/control", "backlog", "file/")
 HEALTHY = 60.0  # seconds after READY that make good for earlier deaths
 MANAGER, OTHERS, RECORDER, ALL, OVER = range(5)  # the steps of the end: who goes

@@ -594,14 +594,14 @@ def test_a_recorder_that_dies_while_all_stops_has_a_successor_that_is_asked_when
     reader, writer = os.pipe()
     os.write(writer, b"the last line\n")
     os.close(writer)
-    manager.talk.put({"log/a": reader, "in/a": reader, "rec/a": reader})
+    manager.talk.put({"log/a": reader, "in/a": reader, "rec/a": reader, "file/a": reader})
     recorder.do("signal.signal(15, signal.SIG_IGN)")
     manager.talk.stop(7, 600)
     until(lambda: set(recorder.talk.list("in/").items) == set(), "the last step does not come")
     recorder.kill()
     successor = place.next("recorder")
     items = successor.talk.list().items
-    assert set(items) == {"lock", "link/recorder", "log/a", "rec/a"}
+    assert set(items) == {"lock", "link/recorder", "log/a", "rec/a", "file/a"}
     assert os.read(items["log/a"], 99) == b"the last line\n"
     successor.do("signal.signal(15, lambda *_: os._exit(0))")
     assert place.process is not None and place.process.poll() is None
