@@ -9,6 +9,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from stoker.linux import Loop, Timer, channel, files, limits
@@ -52,9 +53,7 @@ class Recorder:
     def __init__(self, run: str, keeper: channel.Channel) -> None:
         self.run_folder = run
         self.channel: channel.Channel | None = keeper
-        place = json.loads(self._paper("place.json"))
-        self.logs: str = place["logs"]
-        self.state: str = place["state"]
+        self.logs, self.state = self._place()
         self.generation = 0
         self.loop = Loop(self._error)
         self.children = Children(say)
@@ -163,27 +162,45 @@ class Recorder:
             self._said_error = text
             say(f"an error that nobody expected; going on: {text}")
 
+    def _place(self) -> tuple[str, str]:
+        """Where logs and state are. Raises FileNotFoundError when nothing says so."""
+        for data in self._papers("place.json"):
+            try:
+                place = json.loads(data)
+                return place["logs"], place["state"]
+            except (ValueError, LookupError, TypeError):  # damaged: what is held may be whole
+                continue
+        raise FileNotFoundError(f"there is no {self.run_folder}/place.json that can be read")
+
     def _read_mark(self) -> str:
-        nonce = self._paper("mark").decode("ascii", "replace").strip()
-        if re.fullmatch("[0-9a-f]{16}", nonce):
-            self.drain.set_mark(nonce)
-            return nonce
+        for data in self._papers("mark"):
+            nonce = data.decode("ascii", "replace").strip()
+            if re.fullmatch("[0-9a-f]{16}", nonce):
+                self.drain.set_mark(nonce)
+                return nonce
         return ""  # run numbers come by message alone
 
-    def _paper(self, name: str) -> bytes:
-        """What was written into the runtime directory, though that be removed: the manager has the
-        keeper hold it. Nothing when there is none.
+    def _papers(self, name: str) -> Iterator[bytes]:
+        """What was written into the runtime directory; after that, for whom it says nothing, what
+        the keeper holds of it: the manager sees to that.
         """
         data = files.read(os.path.join(self.run_folder, name))
-        if data is None and self.channel is not None:
+        if data is not None:
+            yield data
+        if self.channel is None:
+            return
+        try:
+            held = self.channel.list(f"file/{name}").items
+        except EOFError:  # the keeper is lost, which is noticed elsewhere
+            return
+        for fd in held.values():
             try:
-                held = self.channel.list(f"file/{name}").items
-            except EOFError:  # the keeper is lost, which is noticed elsewhere
-                return b""
-            for fd in held.values():
                 data = files.contents(fd)
+            except OSError:  # a disk that fails, say
+                continue
+            finally:
                 os.close(fd)
-        return data or b""
+            yield data
 
     # -- pipes ----------------------------------------------------------------------------------
 

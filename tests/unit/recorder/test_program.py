@@ -363,6 +363,37 @@ def test_an_unwritable_repository_refuses_and_draining_goes_on(tmp_path: Path) -
         assert recorder.hear("well")[1] == "repository"
 
 
+@pytest.mark.parametrize("damage", [None, "", '{"logs": ', "{}", "[]"])
+def test_what_the_runtime_directory_does_not_say_the_keeper_has(
+    tmp_path: Path, damage: str | None
+) -> None:
+    with Recorder(tmp_path) as recorder:
+        for name in ("place.json", "mark"):
+            path = recorder.run / name
+            whole = os.open(path, os.O_RDONLY)
+            recorder.keeper.put(f"file/{name}", whole)
+            os.close(whole)
+            path.unlink()
+            if damage is not None:
+                path.write_text(damage)
+        recorder.start()
+        sink = recorder.pipe(WEB)
+        recorder.mark(WEB, 3)
+        os.write(sink, b"of the third run\n")
+        recorder.drained(WEB)
+        assert [(one["run"], one["text"]) for one in recorder.ask({"do": "logs"})] == [
+            (3, "of the third run")
+        ]
+
+
+def test_without_a_place_it_says_what_is_missing(tmp_path: Path) -> None:
+    with Recorder(tmp_path) as recorder:
+        (recorder.run / "place.json").write_text("{")
+        recorder.start(wait=False)
+        assert recorder.died() == 1
+        assert f"{recorder.run}/place.json" in recorder.log.read_text()
+
+
 def test_it_imports_nothing_that_costs_memory(recorder: Recorder) -> None:
     """No msgspec, no asyncio, no TOML, no ctypes."""
     import subprocess
