@@ -35,7 +35,8 @@ one has not read goes to the next. What is refused has had no effect. Who shuts 
 or told anything until it is replaced.
 
 Held from the start: ``lock`` (RUN/lock, flocked: the lock of the place; a program that holds it too
-keeps the place from others), ``listen/control``, ``link/manager`` and ``link/recorder``.
+keeps the place from others; who shares it for a moment only looks whether anybody has it),
+``listen/control``, ``link/manager`` and ``link/recorder``.
 
 Handover (EXEC; or a manager that lost its keeper and executes this file in its place): a file,
 by --take or STOKER_TAKE, of records, each a 32-bit little-endian length and a packet. The first
@@ -75,6 +76,7 @@ MOST_EXITS = 100_000  # remembered; then the oldest go, and `exits-lost` is said
 MOST_NAMES, LONGEST = 50, 1000  # names in an ITEM, bytes of a name: what fits one packet
 MOST_WAITING = 64  # packets that a program does not read, before we stop listening to it
 ASIDE, GIVEN_UP = 4, 8  # deaths before READY
+LOOKS = 1000  # milliseconds that somebody may look at the lock, until he is taken for a keeper
 MOST_DRAINS = 3  # recorders that do not get ready at the end, until we go on without
 # What a recorder needs to the end, and a manager to become the keeper.
 RECORDERS = ("lock", "log/", "rec/", "stdio/", "file/", "link/recorder")
@@ -332,7 +334,16 @@ class Keeper:
         if "lock" not in self.held:
             path = os.path.join(self.run_directory, "lock")
             self.held["lock"] = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(self.held["lock"], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for _ in range(LOOKS):
+            try:
+                fcntl.flock(self.held["lock"], fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:  # a keeper has it; or somebody only looks, and shares it
+                fcntl.flock(self.held["lock"], fcntl.LOCK_SH | fcntl.LOCK_NB)
+                fcntl.flock(self.held["lock"], fcntl.LOCK_UN)
+                time.sleep(0.001)
+        else:
+            raise BlockingIOError
         os.ftruncate(self.held["lock"], 0)
         os.pwrite(self.held["lock"], b"%d\n" % os.getpid(), 0)
 

@@ -130,8 +130,11 @@ def test_without_its_socket_it_is_reached_and_taken_down(place: Scenario) -> Non
     pid, keeper = place.pid("web"), place.keeper()
     (place.runtime / "control").unlink()
     assert place.pid("web") == pid
+    mark = (place.runtime / "mark").read_bytes()
     busy = place.up(status=1)
     assert f"keeper {keeper} has" in busy.err and "stoker down" in busy.err
+    # The next manager and the recorder are to agree about what stands between two runs.
+    assert (place.runtime / "mark").read_bytes() == mark
     place.down()
     place.gone(keeper)
     place.gone(pid)

@@ -322,6 +322,25 @@ def test_a_second_keeper_says_who_has_the_place(place: Place) -> None:
     assert (place.run / "lock").read_text().splitlines()[0] == str(place.pid)
 
 
+def test_who_only_looks_at_the_lock_does_not_keep_the_place_from_a_keeper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lock").touch()
+    looking = os.open(tmp_path / "lock", os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    late = keeper_module.Keeper(str(tmp_path), "", "", [["manager"], ["recorder"]])
+    # What it waits for happens, at last: it is let go.
+    monkeypatch.setattr(time, "sleep", lambda _seconds: fcntl.flock(looking, fcntl.LOCK_UN))
+    try:
+        late.lock()
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(looking, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        assert late.other() == str(os.getpid())
+    finally:
+        os.close(looking)
+        close_all(list(late.held.values()))
+
+
 def test_the_lock_outlives_a_keeper_when_the_manager_holds_it_too(place: Place) -> None:
     manager, _ = place.both()
     fd = manager.talk.list("lock").items["lock"]

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import NoReturn
 
-from stoker.errors import Busy, Failed, NoManager, NotYet, Refused
+from stoker.errors import Busy, Failed, NoManager, NotYet, Refused, StokerError
 from stoker.model import Place
 
 from .fast import Client
@@ -72,7 +72,8 @@ def is_up(place: Place) -> bool:
 class Launch:
     """One attempt to start a place; as a context manager it holds the lock under which to do it.
 
-    Another `up` of the same place waits meanwhile. Raises Refused where we may not write.
+    Another `up` of the same place waits meanwhile. Raises Refused where we may not write, Busy
+    where a keeper has the place and cannot be asked: nothing of what it runs by was touched then.
     """
 
     def __init__(self, place: Place) -> None:
@@ -102,8 +103,8 @@ class Launch:
                 time.sleep(0.02)
         try:
             # Not sooner: a keeper that another `up` has just started holds no lock yet.
-            _not_lost(self.place)
-        except Busy:
+            _free(self.place)
+        except StokerError:
             self.release()
             raise
         return self
@@ -126,10 +127,17 @@ def _opened(path: str) -> int:
         raise kind(f"{path}: {error.strerror}") from None
 
 
-def _not_lost(place: Place) -> None:
-    """Two keepers for one directory are one too many, though it is a new one. Raises Busy."""
-    from .lost import keeper_of
+def _free(place: Place) -> None:
+    """Two keepers for one directory are one too many, though it is a new one. Raises Busy where
+    there is one that nobody can ask.
+    """
+    from .lost import holder_of, keeper_of
 
+    if is_up(place):
+        return  # whoever is here to start it sees that too
+    holder = holder_of(place.runtime)
+    if holder:
+        raise Busy(f"keeper {holder} has {place.runtime}", hint="`stoker down` ends it")
     keeper = keeper_of(place)
     if keeper:
         raise Busy(

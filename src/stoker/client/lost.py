@@ -3,7 +3,8 @@
 Nothing that runs is touched by `rm -r` of a project, or by the logout that takes a user's runtime
 directory away, but the name of the control socket is gone with it. The keeper holds the socket's
 file open (O_PATH), and a path through /proc leads to that file whatever it is called (proc(5)): for
-root, and for whom the keeper belongs to.
+root, and for whom the keeper belongs to. Where the directory is there, and only the socket is not,
+the lock in it tells.
 """
 
 from __future__ import annotations
@@ -16,7 +17,32 @@ if TYPE_CHECKING:
 
     from stoker.model import Place
 
-__all__ = ["keeper_of", "way_to"]
+__all__ = ["holder_of", "keeper_of", "way_to"]
+
+
+def holder_of(runtime: str) -> str:
+    """Who holds the lock in a runtime directory, by what stands in it ("another" while nothing
+    does); "" where nobody does, or there is none.
+
+    It is shared for a moment, which a keeper that begins then waits for: one that holds it is never
+    taken for none. (/proc/locks only looks, but says nothing inside of a container of a holder
+    whose own process has ended, and the kernel takes milliseconds to write it.)
+    """
+    import fcntl
+
+    try:
+        fd = os.open(runtime + "/lock", os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.read(fd, 32).decode("ascii", "replace").strip() or "another"
+    except OSError:
+        return ""  # no locks can be had there: the keeper says why
+    finally:
+        os.close(fd)
+    return ""
 
 
 def keeper_of(place: Place) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import socket
@@ -57,6 +58,26 @@ def test_services_of_a_user_get_a_clean_environment(monkeypatch: pytest.MonkeyPa
     assert b"SECRET_OF_A_SHELL" not in text
     assert b"PATH=" in text
     shutil.rmtree(base)
+
+
+def inodes(place: Place) -> set[tuple[str, int]]:
+    with os.scandir(place.runtime) as found:
+        return {(one.name, one.inode()) for one in found}
+
+
+def test_nothing_is_overwritten_where_a_keeper_runs_that_cannot_be_asked(place: Place) -> None:
+    with Launch(place):
+        prepare(place, b"what runs")
+    with open(place.lock, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("4711\n")
+        lock.flush()
+        before = inodes(place)
+        with pytest.raises(Busy, match=f"keeper 4711 has {place.runtime}"), Launch(place):
+            prepare(place, b"something else")
+        assert inodes(place) == before
+    with Launch(place), open(place.lock) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever looked has let go of it
 
 
 def test_one_at_a_time(place: Place) -> None:
