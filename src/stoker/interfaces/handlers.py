@@ -330,14 +330,19 @@ def reload(ask: Ask) -> None:
     ask.manager.reload(ended, dry_run=dry, who=ask.who)
 
 
-def reexec(ask: Ask) -> dict[str, Any]:
-    """Replace manager and keeper."""
-    again = getattr(ask.manager, "reexec", None)
-    if again is None:
-        raise Failed("this manager cannot replace itself", hint="stoker down, then stoker up")
+def reexec(ask: Ask) -> None:
+    """Replace keeper, recorder and manager."""
     ask.door.audit(ask, "reexec")
-    again()
-    return {"version": 1}
+
+    def ended(error: StokerError | None) -> None:
+        if error is not None:
+            from .server import error_body
+
+            ask.exchange.answer(409, error_body(error))
+            return
+        ask.exchange.answer(202, {"version": 1})
+
+    ask.manager.reexec(ended)
 
 
 def check(ask: Ask) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from stoker.errors import StokerError
 from stoker.model import EventView, InstanceView, Place, Request, Settings, StatusView
 
 __all__ = ["Offers"]
@@ -78,6 +79,12 @@ class Offers(Protocol):
     def change(self, path: str, who: str, call: Callable[[str, str, bool], object]) -> None:
         """Have the change of properties in a file made durable; `call(why, hint, refused)`, why ""
         when it is. Raises Failed.
+        """
+        ...
+
+    def reexec(self, call: Callable[[StokerError | None], object]) -> None:
+        """Have keeper, recorder and manager replaced by what is installed now; `call(None)` when
+        that is done but for the manager, `call(error)` when it is not. Raises Failed.
         """
         ...
 

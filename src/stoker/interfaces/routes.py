@@ -144,7 +144,9 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         "POST", "/v1/reexec", Role.ADMINISTER, handlers.reexec,
-        "Replace manager and keeper by what is installed now", status=202,
+        "Replace keeper, recorder and manager by what is installed now; answered when it is the "
+        "manager's turn, or is not to be",
+        status=202,
     ),
     Route(
         "GET", "/v1/restarters/{fmri}", Role.OPERATE, restarters.events,

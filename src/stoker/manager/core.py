@@ -23,7 +23,7 @@ from stoker.engine import (
     Now,
     Waits,
 )
-from stoker.errors import Failed, NoSuchService, Refused
+from stoker.errors import Failed, NoSuchService, Refused, StokerError
 from stoker.linux import Loop, Timer, clock, faults
 from stoker.model import (
     Compiled,
@@ -407,13 +407,14 @@ class Manager:
 
     # -- being replaced
 
-    def reexec(self) -> None:
+    def reexec(self, call: Callable[[StokerError | None], object]) -> None:
         """Keeper, recorder and manager become what is installed now; no service is touched.
 
         The keeper executes its own command again with all that it holds; the recorder and this
-        process end in order, and the new keeper starts their successors. Raises Failed.
+        process end in order, and the new keeper starts their successors. `call(None)` when all but
+        this process is replaced, which then is at once; `call(error)` when it stays. Raises Failed.
         """
-        self._leaving.replace()
+        self._leaving.replace(call)
 
     # -- the end
 

@@ -36,7 +36,8 @@ SEEN = "seen"
 
 
 class Keeping:
-    """`exited(Exit)` and `signalled(number, count)` are called from the loop once `watch` was
+    """`exited(Exit)`, `signalled(number, count)`, `replaced()` when a new keeper took over by
+    `exec`, and `unreplaced(why)` when that was refused, are called from the loop once `watch` was
     called.
     """
 
@@ -50,7 +51,8 @@ class Keeping:
         self.exited: Callable[[channel.Exit], object] = lambda _exit: None
         self.signalled: Callable[[int, int], object] = lambda _number, _count: None
         self.lost: Callable[[], object] = lambda: None
-        self.replaced: Callable[[], object] = lambda: None  # it has, or cannot be
+        self.replaced: Callable[[], object] = lambda: None
+        self.unreplaced: Callable[[str], object] = lambda _why: None
         self.said: Callable[[str], object] = lambda _text: None
         self.own: dict[str, int] = {}  # what we hold too, for the day that the keeper is lost
         self.command = list(self.hello.command) or keeper_command(self.pid)
@@ -273,10 +275,12 @@ class Keeping:
     def _packet(self, packet: channel.Packet) -> None:
         if packet.verb == "SIGNAL":
             self.signalled(int(packet.args[0]), int(packet.args[1]))
+        elif packet.verb == "TAKEN":
+            self.replaced()
         elif packet.verb == "REFUSED":
             self.said(f"the keeper refused {' '.join(packet.args)}")
-        if packet.verb == "TAKEN" or (packet.verb == "REFUSED" and packet.args[0] == "EXEC"):
-            self.replaced()
+            if packet.args[0] == "EXEC":
+                self.unreplaced(" ".join(packet.args[1:]))
 
     def _deal(self) -> None:
         """Every end that was told and not dealt with: now is the time."""

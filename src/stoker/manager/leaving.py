@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from stoker.errors import Failed
+from stoker.errors import Failed, NotYet, StokerError
 from stoker.linux import Timer
 
 if TYPE_CHECKING:
@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["Leaving"]
 
 _PATIENCE = 2_000_000_000  # nanoseconds that the end waits for choices to become durable
-_PARTING = 50_000_000  # nanoseconds at least from being asked to making room for a new manager
+_PARTING = 50_000_000  # nanoseconds from the answer to making room for a new manager
 _SUCCESSORS = 30_000_000_000  # nanoseconds that keeper and recorder may take to be replaced
 _GRACE = 5.0  # seconds that the keeper gives to what is still below it
+_LOOK = "stoker logs --manager"
+
+Answer = Callable[[StokerError | None], object]
 
 
 class Leaving:
@@ -29,7 +32,7 @@ class Leaving:
         self._manager = manager
         self._until: int | None = None
         self._status = 0
-        self._asked = 0
+        self._asking: list[Answer] = []
         self._late: Timer | None = None
         self.over = False
 
@@ -38,21 +41,25 @@ class Leaving:
         """Everything is down or is being given up: nobody is served any more."""
         return self._until is not None
 
-    def replace(self) -> None:
+    def replace(self, answer: Answer) -> None:
         """See `Manager.reexec`."""
         manager = self._manager
         if manager.keeping is None or self.begun:
             raise Failed("there is no keeper to be replaced, or all is going down")
         if not manager.keeping.command:
             raise Failed("the keeper's command cannot be read")
-        if self._late is not None:
+        self._asking.append(answer)
+        if len(self._asking) > 1:
             return  # it is under way
         manager.log("keeper, recorder and manager are replaced by what is installed now")
-        self._asked = time.monotonic_ns()
-        self._late = manager.loop.at(self._asked + _SUCCESSORS, self._stay)
         # One after the other: whoever is killed meanwhile, the two others are there.
         manager.keeping.replaced = self._keeper_replaced
-        manager.keeping.exec(manager.keeping.command)
+        manager.keeping.unreplaced = self._keeper_stays
+        self._late = manager.loop.at(time.monotonic_ns() + _SUCCESSORS, self._stay)
+        try:
+            manager.keeping.exec(manager.keeping.command)
+        except OSError as error:
+            self._keeper_stays(error.strerror or str(error))
 
     def _keeper_replaced(self) -> None:
         link = self._manager.link
@@ -61,17 +68,39 @@ class Leaving:
         else:
             link.renew(self._part)
 
+    def _keeper_stays(self, why: str) -> None:
+        """It says so itself, so nobody need wait: with it the recorder stays, and we do."""
+        program = self._manager.keeping.command[0] if self._manager.keeping else ""
+        self._give_up(
+            Failed(f"nothing was replaced: the keeper cannot become {program}: {why}", hint=_LOOK)
+        )
+
     def _part(self) -> None:
+        self._answer(None)
         loop = self._manager.loop
         # Not sooner, so that whoever asked has the answer.
-        loop.at(max(time.monotonic_ns(), self._asked + _PARTING), loop.stop)
+        loop.at(time.monotonic_ns() + _PARTING, loop.stop)
 
     def _stay(self) -> None:
         """What is installed now does not even begin: better we than nobody. What comes late is
         followed all the same.
         """
-        self._late = None
-        self._manager.log("no keeper or recorder of what is installed now begins yet: I stay")
+        self._give_up(
+            NotYet("no keeper or recorder of what is installed now begins yet: I stay", hint=_LOOK)
+        )
+
+    def _give_up(self, why: StokerError) -> None:
+        self._manager.log(str(why))
+        self._answer(why)
+
+    def _answer(self, why: StokerError | None) -> None:
+        """To everybody who asked; from now on it can be asked for again."""
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        asking, self._asking = self._asking, []
+        for answer in asking:
+            answer(why)
 
     def begin(self, status: int) -> None:
         """Everything is down. Choices that are not durable yet get a moment."""

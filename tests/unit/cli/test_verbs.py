@@ -15,6 +15,7 @@ from stoker.cli import main
 from stoker.cli.commands import explain
 from stoker.cli.commands.cat import _origin
 from stoker.cli.say import local
+from stoker.errors import Failed, NotYet, StokerError
 from stoker.model import Role, Settings
 
 
@@ -373,3 +374,19 @@ def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "exec_start" in json.loads(capsys.readouterr().out)["properties"]
     assert main(["schema", "--settings", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["version"] == 1
+
+
+def test_reexec_says_who_answers_now(run: Any, door: Any) -> None:
+    status, out, _ = run("reexec")
+    assert (status, door.fake.generation) == (0, 4)
+    assert f"process {os.getpid()}" in out
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(Failed, 1), (NotYet, 5)])
+def test_reexec_says_at_once_why_nothing_is_replaced(
+    run: Any, door: Any, kind: type[StokerError], expected: int
+) -> None:
+    door.fake.trouble = kind("it is broken", hint="mend it")
+    status, _out, err = run("reexec")
+    assert (status, door.fake.generation) == (expected, 3)
+    assert "it is broken" in err and "mend it" in err

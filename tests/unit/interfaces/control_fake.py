@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stoker.errors import NoSuchService
+from stoker.errors import NoSuchService, StokerError
 from stoker.interfaces import ControlSocket
 from stoker.linux import Loop
 from stoker.model import (
@@ -87,6 +87,7 @@ class Fake:
         self.ends_at_once = True
         self.outcome = "done"
         self.reloads = 0
+        self.trouble: StokerError | None = None  # in the way of being replaced
 
     def now(self) -> Any:
         return (0, 0)
@@ -140,6 +141,11 @@ class Fake:
     def reload(self, call: Callable[[Any], object], dry_run: bool = False, who: str = "") -> None:
         self.reloads += 1
         call({"changes": [], "mistakes": [], "operation": None})
+
+    def reexec(self, call: Callable[[StokerError | None], object]) -> None:
+        if self.trouble is None:
+            self.generation += 1
+        call(self.trouble)
 
     def log(self, text: str) -> None:
         self.lines.append(text)

@@ -182,3 +182,20 @@ def test_what_the_greeting_does_not_speak_of_is_asked_for(end: tuple[str, ...]) 
     assert [*names] == ["lock"]  # what came is there to be handed on
     os.close(names["lock"])
     channel.close()
+
+
+def test_whether_the_keeper_was_replaced_is_told_apart(keeper: tuple[Keeper, Channel]) -> None:
+    it, channel = keeper
+    manager = Hearing(channel)
+    told: list[str] = []
+    manager.keeping.replaced = lambda: told.append("replaced")
+    manager.keeping.unreplaced = told.append
+    manager.keeping.listen()
+    manager.keeping.watch()
+    it.say("REFUSED", "STOP", "we are stopping")
+    it.say("REFUSED", "EXEC", "No such file or directory")
+    it.say("TAKEN", 1, 1, "", "", 0, "", 12, "python", "keeper")
+    manager.loop.at(time.monotonic_ns() + 60_000_000_000, manager.loop.stop)
+    manager.loop.run(lambda: len(told) > 1 and manager.loop.stop())
+    assert told == ["No such file or directory", "replaced"]
+    assert not manager.mistakes

@@ -4,12 +4,13 @@ that follow it; and nobody goes for what does not begin.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from stoker.errors import Failed
+from stoker.errors import Failed, NotYet, StokerError
+from stoker.linux.loop import Timer
 from stoker.manager import leaving
 from stoker.manager.leaving import Leaving
 
@@ -21,13 +22,18 @@ class Parts:
 
     def __init__(self, keeper: bool = True) -> None:
         self.asked: list[str] = []
-        self.timers: list[tuple[int, Callable[[], object]]] = []
+        self.timers: list[tuple[int, Timer]] = []
         self.replaced: Callable[[], object] = lambda: None
+        self.unreplaced: Callable[[str], object] = lambda _why: None
         self.renewed: Callable[[], object] = lambda: None
+        self.answers: list[StokerError | None] = []
         self.command = ["keeper"]
         self.keeping = self if keeper else None
         self.link = self.loop = self
         self.leaving = Leaving(self)  # type: ignore[arg-type]
+
+    def replace(self) -> None:
+        self.leaving.replace(self.answers.append)
 
     def log(self, text: str) -> None:
         self.asked.append(f"log: {text}")
@@ -39,17 +45,19 @@ class Parts:
         self.asked.append("recorder")
         self.renewed = call
 
-    def at(self, when: int, call: Callable[[], object]) -> Any:
-        self.timers.append((when, call))
-        return self
+    def at(self, when: int, call: Callable[[], object]) -> Timer:
+        timer = Timer(call)
+        self.timers.append((when, timer))
+        return timer
 
     def stop(self) -> None:
         self.asked.append("manager")
 
     def pass_time(self) -> None:
         timers, self.timers = sorted(self.timers, key=lambda timer: timer[0]), []
-        for _when, call in timers:
-            call()
+        for _when, timer in timers:
+            if timer.call is not None:
+                timer.call()
 
     @property
     def told(self) -> list[str]:
@@ -58,41 +66,46 @@ class Parts:
 
 def test_keeper_recorder_and_manager_go_one_after_the_other() -> None:
     parts = Parts()
-    parts.leaving.replace()
+    parts.replace()
     assert parts.told == ["keeper"]
     parts.replaced()
     assert parts.told == ["keeper", "recorder"]
     parts.renewed()
     assert parts.told == ["keeper", "recorder"]  # whoever asked gets an answer first
-    parts.timers = [timer for timer in parts.timers if timer[1] == parts.stop]
+    assert parts.answers == [None]
     parts.pass_time()
     assert parts.told == ["keeper", "recorder", "manager"]
 
 
 def test_asked_twice_it_is_done_once() -> None:
     parts = Parts()
-    parts.leaving.replace()
-    parts.leaving.replace()
+    parts.replace()
+    parts.replace()
     assert parts.told == ["keeper"]
+    assert not parts.answers
+    parts.replaced()
+    parts.renewed()
+    assert parts.answers == [None, None]
 
 
 @pytest.mark.parametrize("step", ["keeper", "recorder"])
 def test_for_what_does_not_begin_nobody_goes(step: str) -> None:
     parts = Parts()
-    parts.leaving.replace()
+    parts.replace()
     if step == "recorder":
         parts.replaced()
     before = parts.told
     parts.pass_time()
     assert "I stay" in parts.asked[-1]
+    assert [type(answer) for answer in parts.answers] == [NotYet]
     assert parts.told == before
-    parts.leaving.replace()  # it can be asked for again
+    parts.replace()  # it can be asked for again
     assert parts.told == [*before, "keeper"]
 
 
 def test_what_begins_late_is_followed() -> None:
     parts = Parts()
-    parts.leaving.replace()
+    parts.replace()
     parts.pass_time()
     parts.replaced()
     parts.renewed()
@@ -102,14 +115,45 @@ def test_what_begins_late_is_followed() -> None:
 
 def test_without_a_keeper_it_is_refused() -> None:
     with pytest.raises(Failed, match="no keeper"):
-        Parts(keeper=False).leaving.replace()
+        Parts(keeper=False).replace()
+
+
+def test_of_a_keeper_that_cannot_be_replaced_the_recorder_is_not_taken_away() -> None:
+    parts = Parts()
+    parts.replace()
+    parts.unreplaced("No such file or directory")
+    assert parts.told == ["keeper"]
+    (answer,) = parts.answers
+    assert isinstance(answer, Failed)
+    assert "cannot become keeper: No such file or directory" in str(answer)
+    assert str(answer) in parts.asked[-1]
+    parts.pass_time()
+    assert parts.told == ["keeper"]
+    assert len(parts.answers) == 1
+    parts.replace()  # it can be asked for again
+    parts.replaced()
+    parts.renewed()
+    assert parts.answers == [answer, None]
+
+
+def test_a_keeper_that_takes_no_packets_is_not_replaced() -> None:
+    parts = Parts()
+
+    def refuse(_argv: list[str]) -> None:
+        raise TimeoutError("the keeper takes no packets")
+
+    parts.exec = refuse  # type: ignore[method-assign]
+    parts.replace()
+    assert [type(answer) for answer in parts.answers] == [Failed]
+    assert "the keeper takes no packets" in str(parts.answers[0])
+    assert not parts.told
 
 
 def test_a_moment_passes_for_the_answer() -> None:
     parts = Parts()
-    parts.leaving.replace()
-    asked = parts.leaving._asked
+    parts.replace()
     parts.replaced()
+    before = time.monotonic_ns()
     parts.renewed()
-    stop = [when for when, call in parts.timers if call == parts.stop]
-    assert stop and stop[0] >= asked + leaving._PARTING
+    stop = [when for when, timer in parts.timers if timer.call == parts.stop]
+    assert stop and stop[0] >= before + leaving._PARTING
