@@ -139,8 +139,8 @@ def compile_place(place: Place, previous: Compiled | None = None) -> Compiled:
 
 
 def compile_main() -> None:
-    """The short-lived process of a reload: argv ends with RUN; reads RUN/place.json, replaces
-    RUN/definitions.
+    """The short-lived process of a reload: argv ends with a directory; reads its place.json,
+    replaces its definitions. That is the place's runtime directory, unless nothing is to change.
 
     Ends with status 1, and a line on standard error, only when there is no place or nothing can be
     written.
@@ -149,7 +149,8 @@ def compile_main() -> None:
     try:
         with open(os.path.join(run, "place.json"), "rb") as file:
             place = Place.from_json(file.read())
-        write_compiled(compile_place(place, _previous(place)), place.definitions)
+        blob = os.path.join(run, "definitions")
+        write_compiled(compile_place(place, _previous(blob)), blob)
     except (OSError, StokerError) as wrong:
         print(f"the definitions could not be compiled: {wrong}", file=sys.stderr)
         sys.exit(1)
@@ -213,10 +214,10 @@ def _settings(place: Place) -> tuple[Settings, list[Mistaken]]:
     return read_settings(place.settings, default)
 
 
-def _previous(place: Place) -> Compiled | None:
+def _previous(path: str) -> Compiled | None:
     """The blob that the manager runs by; None when there is none that can be read."""
     try:
-        with open(place.definitions, "rb") as file:
+        with open(path, "rb") as file:
             return decode_compiled(file.read())
     except (OSError, StokerError):
         # Without it nothing is kept, which is all that its absence means.

@@ -23,7 +23,7 @@ from .core import Manager, log_line
 from .happenings import Happenings
 from .keeping import Keeping
 from .link import Link
-from .reload import changes, load
+from .reload import changes
 from .restoring import SHOWN, Records, kept_end, take_over
 from .ring import Ring
 from .statelog import StateLog
@@ -44,7 +44,6 @@ __all__ = [
     "begin",
     "changes",
     "kept_end",
-    "load",
     "log_line",
     "succeed",
     "take_over",

@@ -42,6 +42,7 @@ from .keeping import Keeping
 from .link import Link
 from .papers import PREFIX as PAPERS
 from .papers import Papers
+from .reload import definitions
 from .restoring import OWN, TRIED, Records, kept_end, recognised, take_over
 from .statelog import StateLog
 
@@ -286,7 +287,7 @@ def _compiled(manager: Manager, papers: Papers, records: Records) -> Compiled:
     knew none would take it for nobody's, so we rather do not begin.
     """
     try:
-        return papers.compiled(manager.log)
+        return definitions(papers, manager.place, manager.log)
     except StokerError as error:
         if records.engine:
             raise
@@ -329,7 +330,7 @@ def _executor(
     soft = _descriptors(compiled)
     spawning = Spawning()
     surroundings = Surroundings(_environment(papers, place, compiled), place.working_directory)
-    outputs = Outputs(keeping.put, keeping.drop, _mark(papers), place.working_directory)
+    outputs = Outputs(keeping.put, keeping.drop, papers.mark(), place.working_directory)
     link = manager.link
     executor = Executor(
         manager.loop,
@@ -405,12 +406,6 @@ def _environment(papers: Papers, place: Place, compiled: Compiled) -> dict[str, 
     if place.published:
         ours |= {"SYSDIR": place.directories[0], "RUNDIR": place.published}
     return base | compiled.settings.environment | ours
-
-
-def _mark(papers: Papers) -> str:
-    """What stands in output between runs; "" where none was made: then they are told by message."""
-    data = next(papers.read("mark"), b"").strip()
-    return data.decode() if data.isascii() else ""
 
 
 def _held(keeping: Keeping, executor: Executor) -> dict[str, int]:

@@ -5,15 +5,12 @@ What is held are the files themselves, not copies: each is replaced by another o
 written to. Beside them the control socket's own, by which a manager can be reached whose directory
 was removed (proc(5)).
 
-Definitions that cannot be read, from a disk that failed or of another version of ours, are compiled
-again before anything else is done: without them nobody would know what the records are about.
+Nothing is made here: what cannot be read at all is for `reload` to have compiled again.
 """
 
 from __future__ import annotations
 
 import os
-import select
-import signal
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
@@ -22,8 +19,6 @@ from stoker.errors import Failed, StokerError
 from stoker.linux import files
 from stoker.model import Compiled, Place, decode_compiled
 
-from .reload import compile_argv
-
 __all__ = ["PREFIX", "Papers"]
 
 PREFIX = "file/"
@@ -31,7 +26,10 @@ PREFIX = "file/"
 
 _FILES = ("place.json", "definitions", "environment", "mark")
 _SOCKET = "control"
-_PATIENCE = 120.0  # seconds that definitions may take to be compiled
+
+
+def _nobody(_there: Mapping[str, int]) -> None:
+    """Nobody holds them."""
 
 
 class Papers:
@@ -40,11 +38,17 @@ class Papers:
     """
 
     def __init__(
-        self, run: str, held: Mapping[str, int], put: Callable[[Mapping[str, int]], object]
+        self,
+        run: str,
+        held: Mapping[str, int] | None = None,
+        put: Callable[[Mapping[str, int]], object] = _nobody,
     ) -> None:
         self._run = run
         self._put = put
-        self.held = dict(held)
+        self._useless: list[os.stat_result] = []  # files that said nothing to whoever read them
+        self.held = dict(held or {})
+
+    # -- what they say
 
     def read(self, name: str) -> Iterator[bytes]:
         """What the file says; after that, for whom it says nothing, what the held one does, where
@@ -63,6 +67,7 @@ class Papers:
             pass
         else:
             yield data
+            self._useless.append(seen)
         held = self.held.get(PREFIX + name)
         if held is not None and (seen is None or not os.path.samestat(seen, os.fstat(held))):
             try:
@@ -83,16 +88,8 @@ class Papers:
                 wrong = error
         raise wrong
 
-    def compiled(self, said: Callable[[str], object]) -> Compiled:
-        """The definitions. Raises StokerError when there are none, and cannot be."""
-        try:
-            return self._decoded()
-        except StokerError as error:
-            said(f"{error}; they are compiled again")
-        _compile(self._run)
-        return self._decoded()
-
-    def _decoded(self) -> Compiled:
+    def definitions(self) -> Compiled:
+        """The compiled definitions. Raises StokerError when nothing has them."""
         wrong: StokerError = Failed(
             f"there are no compiled definitions in {self._run}",
             hint="`stoker reload` writes them again",
@@ -104,6 +101,18 @@ class Papers:
                 wrong = error
         raise wrong
 
+    def mark(self) -> str:
+        """What stands in output between runs; "" where none was made: then they are told by
+        message. The recorder reads it likewise.
+        """
+        for data in self.read("mark"):
+            text = data.strip()
+            if len(text) == 16 and not text.strip(b"0123456789abcdef"):
+                return text.decode()
+        return ""
+
+    # -- that they stay
+
     def keep(self) -> None:
         """Have the keeper hold them as they are now. Raises OSError."""
         fresh: dict[str, int] = {}
@@ -111,6 +120,34 @@ class Papers:
             self._look(name, os.O_RDONLY, fresh)
         if PREFIX + _SOCKET not in self.held:
             self._look(_SOCKET, os.O_PATH, fresh)
+        self._hold(fresh)
+
+    def replace(self, name: str, path: str) -> None:
+        """The file at `path` is the one of this name from now on. Raises OSError."""
+        fresh = {PREFIX + name: os.open(path, os.O_RDONLY | os.O_CLOEXEC)}
+        try:
+            os.replace(path, os.path.join(self._run, name))
+        except OSError:  # the directory is gone: what is held has to do
+            pass
+        self._hold(fresh)
+
+    def _look(self, name: str, access: int, fresh: dict[str, int]) -> None:
+        """The file of that name is among the fresh ones if it is another than what is held, and
+        whoever read it could do so.
+        """
+        held = self.held.get(PREFIX + name)
+        try:
+            fd = os.open(os.path.join(self._run, name), access | os.O_CLOEXEC)
+        except OSError:  # gone: what is held is what there is
+            return
+        found = os.fstat(fd)
+        known = self._useless if held is None else [*self._useless, os.fstat(held)]
+        if any(_same(found, one) for one in known):
+            os.close(fd)
+        else:
+            fresh[PREFIX + name] = fd
+
+    def _hold(self, fresh: Mapping[str, int]) -> None:
         if not fresh:
             return
         try:
@@ -124,38 +161,7 @@ class Papers:
         for fd in old:
             os.close(fd)
 
-    def _look(self, name: str, access: int, fresh: dict[str, int]) -> None:
-        """The file of that name is among the fresh ones if it is another than what is held."""
-        held = self.held.get(PREFIX + name)
-        try:
-            fd = os.open(os.path.join(self._run, name), access | os.O_CLOEXEC)
-        except OSError:  # gone: what is held is what there is
-            return
-        if held is not None and os.path.samestat(os.fstat(fd), os.fstat(held)):
-            os.close(fd)
-        else:
-            fresh[PREFIX + name] = fd
 
-
-def _compile(run: str) -> None:
-    """Have the definitions written anew, and wait for it: nothing can be done before. Raises
-    Failed.
-    """
-    argv = compile_argv(run)
-    environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"}
-    environment |= {"HOME": os.environ["HOME"]} if "HOME" in os.environ else {}
-    try:
-        pid = os.posix_spawn(argv[0], argv, environment, setsigmask=())
-        fd = os.pidfd_open(pid)
-    except OSError as error:
-        raise Failed(f"the definitions cannot be read again: {error.strerror}") from None
-    try:
-        waiting = select.poll()
-        waiting.register(fd, select.POLLIN)
-        if not waiting.poll(_PATIENCE * 1000):
-            signal.pidfd_send_signal(fd, signal.SIGKILL)
-    finally:
-        os.close(fd)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if status != 0:
-        raise Failed(f"the definitions cannot be read again: the compile step ended with {status}")
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether they are of one file, as it was: a number is given anew when a file has gone."""
+    return os.path.samestat(one, other) and one.st_mtime_ns == other.st_mtime_ns

@@ -2,13 +2,16 @@
 difference over.
 
 The manager parses no text of people's: the process writes the blob RUN/definitions, and only what
-changed reaches the engine. A dry run has a runtime directory of its own, so that nothing of ours
-changes.
+changed reaches the engine. A dry run has a directory of its own, so that nothing of ours changes;
+so has a manager that begins and finds none that can be read, from a disk that failed or of another
+version of ours: it can do nothing before it knows what its records are about.
 """
 
 from __future__ import annotations
 
 import os
+import select
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,40 +21,21 @@ import msgspec
 
 from stoker.errors import Failed, StokerError
 from stoker.linux import Loop, Timer
-from stoker.model import (
-    Compiled,
-    Definition,
-    Place,
-    changed_fields,
-    decode_compiled,
-    display,
-)
+from stoker.model import Compiled, Definition, Place, changed_fields, display
 from stoker.process import Executor
 
-__all__ = ["Compile", "bad_files", "changes", "compile_argv", "load", "mistakes"]
+from .papers import Papers
 
-_PATIENCE = 240  # seconds; a client waits 300 for the answer
+__all__ = ["PATIENCE", "Compile", "Step", "bad_files", "changes", "definitions", "mistakes"]
+
+PATIENCE = 240
+"""Seconds that the definitions may take to be compiled. Who asks for it waits 300 for the answer.
+Who comes while a manager begins gives up sooner, and is told where the log is, which says it.
+"""
+
 _CODE = (
     "import sys; sys.path[:0] = {path!r}; from stoker.formats import compile_main; compile_main()"
 )
-
-
-def load(path: str) -> Compiled:
-    """The blob. Raises StokerError when there is none or it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return decode_compiled(file.read())
-    except OSError as error:
-        raise Failed(
-            f"the compiled definitions {path} cannot be read: {error.strerror}",
-            hint="`stoker reload` writes them again",
-        ) from None
-
-
-def compile_argv(runtime: str) -> tuple[str, ...]:
-    """The command of the compile step."""
-    path = [entry for entry in sys.path if entry]
-    return (sys.executable, "-I", "-S", "-c", _CODE.format(path=path), runtime)
 
 
 def mistakes(compiled: Compiled) -> list[dict[str, Any]]:
@@ -125,9 +109,103 @@ def _row(fmri: str, action: str, fields: dict[str, str], why: str) -> dict[str, 
     return {"fmri": fmri, "action": action, "fields": fields, "why": why}
 
 
+class Step:
+    """One compile step: its command, where it works, and what it leaves there.
+
+    It works in the runtime directory; with `before`, the blob that it is to compare with, in a
+    directory of its own. Raises OSError.
+    """
+
+    def __init__(self, place: Place, before: bytes | None = None) -> None:
+        self._own = before is not None
+        self.directory = place.runtime
+        if before is not None:
+            self.directory = _apart(place.runtime)
+            try:
+                self._write("place.json", place.to_json().encode())
+                self._write("definitions", before)
+            except OSError:
+                self.close()
+                raise
+
+    def _write(self, name: str, data: bytes) -> None:
+        with open(os.path.join(self.directory, name), "wb") as file:
+            file.write(data)
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """Its command."""
+        path = [entry for entry in sys.path if entry]
+        return (sys.executable, "-I", "-S", "-c", _CODE.format(path=path), self.directory)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Its environment."""
+        found = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"}
+        return found | ({"HOME": os.environ["HOME"]} if "HOME" in os.environ else {})
+
+    @property
+    def blob(self) -> str:
+        """What it writes."""
+        return os.path.join(self.directory, "definitions")
+
+    def result(self, status: int) -> Compiled:
+        """What it has written, when it ended with this status. Raises StokerError."""
+        if status != 0:
+            raise Failed(
+                f"the definitions could not be read: the compile step ended with {status}",
+                hint="`stoker logs --manager` has what it said",
+            )
+        return Papers(self.directory).definitions()
+
+    def close(self) -> None:
+        """Nobody needs what it left."""
+        if self._own:
+            _remove(self.directory)
+
+
+def definitions(papers: Papers, place: Place, said: Callable[[str], object]) -> Compiled:
+    """Those that a manager begins with. What cannot be read is compiled now, and waited for. Raises
+    StokerError.
+    """
+    try:
+        return papers.definitions()
+    except StokerError as error:
+        said(f"{error}; they are compiled again, and I serve nobody before (at most {PATIENCE} s)")
+    try:
+        step = Step(place, b"")
+        try:
+            found = step.result(_run(step))
+            papers.replace("definitions", step.blob)
+        finally:
+            step.close()
+    except OSError as error:
+        raise _impossible(error) from None
+    return found
+
+
+def _run(step: Step) -> int:
+    """Run it to its end; its status. Raises OSError, Failed."""
+    argv = step.argv
+    pid = os.posix_spawn(argv[0], argv, step.environment, setsigmask=())
+    fd = os.pidfd_open(pid)
+    try:
+        waiting = select.poll()
+        waiting.register(fd, select.POLLIN)
+        late = not waiting.poll(PATIENCE * 1000)
+        if late:
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+    finally:
+        os.close(fd)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if late:
+        raise _too_late(pid)
+    return status
+
+
 class Compile:
-    """One compile step. `done(compiled | error)` is called from the loop, once. A step that does
-    not end, because a disk does not answer, say, must not hold up those behind it for ever.
+    """A step that the loop waits for. `done(compiled | error)` is called once. One that does not
+    end, because a disk does not answer, say, must not hold up those behind it for ever.
     """
 
     def __init__(
@@ -138,67 +216,67 @@ class Compile:
         done: Callable[[Compiled | StokerError], object],
         dry: bool,
     ) -> None:
-        self._place = place
         self._done = done
-        self._runtime = place.runtime
-        self._dry = dry
+        self._step: Step | None = None
         self._alarm: Timer | None = None
         try:
-            if dry:
-                self._apart()
-            environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8"}
-            if "HOME" in os.environ:
-                environment["HOME"] = os.environ["HOME"]
-            step = executor.helpers.run(compile_argv(self._runtime), environment, self._ended)
-            late = time.monotonic_ns() + _PATIENCE * 1_000_000_000
-            self._alarm = loop.at(late, lambda: self._late(step.pid, step.cancel))
+            self._step = Step(place, _contents(place.definitions) if dry else None)
+            program = executor.helpers.run(self._step.argv, self._step.environment, self._ended)
+            late = time.monotonic_ns() + PATIENCE * 1_000_000_000
+            self._alarm = loop.at(late, lambda: self._late(program.pid, program.cancel))
         except OSError as error:
-            self._clean()
-            done(Failed(f"the definitions cannot be read again: {error.strerror or error}"))
-
-    def _apart(self) -> None:
-        """A runtime directory for a dry run, with what the step looks at."""
-        self._runtime = os.path.join(self._place.runtime, "dry")
-        _remove(self._runtime)
-        os.mkdir(self._runtime, 0o700)
-        data = self._place.as_dict() | {"runtime": self._runtime}
-        with open(os.path.join(self._runtime, "place.json"), "w", encoding="utf-8") as file:
-            file.write(Place(**data).to_json())
-        with open(self._place.definitions, "rb") as source:
-            blob = source.read()
-        with open(os.path.join(self._runtime, "definitions"), "wb") as copy:
-            copy.write(blob)
+            self._end(_impossible(error))
 
     def _late(self, pid: int, cancel: Callable[[], object]) -> None:
         cancel()
-        self._clean()
-        self._done(
-            Failed(
-                f"the definitions could not be read within {_PATIENCE} s: the compile step (pid "
-                f"{pid}) was killed",
-                hint="does a disk or a file server not answer? What is loaded goes on as it was",
-            )
-        )
+        self._end(_too_late(pid))
 
     def _ended(self, status: int, _output: bytes) -> None:
+        assert self._step is not None
         if self._alarm is not None:
             self._alarm.cancel()
         found: Compiled | StokerError
         try:
-            if status != 0:
-                raise Failed(
-                    f"the definitions could not be read: the compile step ended with {status}",
-                    hint="`stoker logs --manager` has what it said",
-                )
-            found = load(os.path.join(self._runtime, "definitions"))
+            found = self._step.result(status)
         except StokerError as error:
             found = error
-        self._clean()
+        self._end(found)
+
+    def _end(self, found: Compiled | StokerError) -> None:
+        if self._step is not None:
+            self._step.close()
         self._done(found)
 
-    def _clean(self) -> None:
-        if self._dry and self._runtime != self._place.runtime:
-            _remove(self._runtime)
+
+def _impossible(error: OSError) -> Failed:
+    return Failed(f"the definitions cannot be read again: {error.strerror or error}")
+
+
+def _too_late(pid: int) -> Failed:
+    return Failed(
+        f"the definitions could not be read within {PATIENCE} s: the compile step (pid {pid}) was "
+        "killed",
+        hint="does a disk or a file server not answer? What runs goes on",
+    )
+
+
+def _contents(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _apart(runtime: str) -> str:
+    """A new directory that is ours alone: in the runtime directory; where that is gone, which may
+    not be ours to make (a user's goes when he logs out), where everybody may.
+    """
+    path = os.path.join(runtime, "apart")
+    _remove(path)
+    try:
+        os.mkdir(path, 0o700)
+    except OSError:
+        path = f"/tmp/stoker-{os.urandom(8).hex()}"
+        os.mkdir(path, 0o700)
+    return path
 
 
 def _remove(directory: str) -> None:

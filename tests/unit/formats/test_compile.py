@@ -210,6 +210,21 @@ def test_the_process_replaces_the_blob(box: Any, runtime: Path) -> None:
     assert sorted(os.listdir(runtime)) == ["definitions", "place.json"]
 
 
+def test_what_is_given_another_directory_changes_nothing_else(box: Any, runtime: Path) -> None:
+    box.toml("web", TOML)
+    assert run(runtime).returncode == 0
+    apart = runtime / "apart"
+    apart.mkdir()
+    for name in ("place.json", "definitions"):
+        (apart / name).write_bytes((runtime / name).read_bytes())
+    before = (runtime / "definitions").read_bytes()
+    box.toml("web", "half = ")
+    assert run(apart).returncode == 0
+    assert (runtime / "definitions").read_bytes() == before
+    found = decode_compiled((apart / "definitions").read_bytes())
+    assert found.kept == ["svc:/web:default"] and found.errors
+
+
 def test_a_damaged_blob_only_means_that_nothing_is_kept(box: Any, runtime: Path) -> None:
     box.toml("web", TOML)
     (runtime / "definitions").write_bytes(b"\0garbage")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stoker.errors import StokerError
-from stoker.manager import papers
+from stoker.linux import files
 from stoker.manager.papers import PREFIX, Papers
 from stoker.model import Compiled, Place, Settings, encode_compiled
 
@@ -60,7 +60,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def reserve(found: Papers) -> int:
-    return found.compiled(lambda _text: None).settings.reserve
+    return found.definitions().settings.reserve
 
 
 def test_all_is_read_when_the_directory_is_gone(run: Path) -> None:
@@ -98,6 +98,39 @@ def test_what_makes_no_sense_is_read_from_what_is_held(run: Path) -> None:
     assert found.place().runtime == str(run)
 
 
+def test_what_makes_no_sense_does_not_take_the_place_of_what_is_held(run: Path) -> None:
+    keeper = Keeper()
+    keeper.life(run).keep()
+    for name in ("place.json", "definitions", "mark"):
+        replaced(run / name, b"{")
+    for _ in range(2):
+        found = keeper.life(run)
+        assert found.place().runtime == str(run)
+        assert (reserve(found), found.mark()) == (1, "0123456789abcdef")
+        found.keep()
+    replaced(run / "definitions", blob(2))  # as a reload does
+    found.keep()
+    assert reserve(found) == 2
+    assert reserve(keeper.life(run)) == 2
+
+
+@pytest.mark.parametrize("data", [None, b"", b"garbage", b"\x81"])
+def test_a_blob_that_cannot_be_read_says_what_to_do(run: Path, data: bytes | None) -> None:
+    (run / "definitions").unlink()
+    if data is not None:
+        (run / "definitions").write_bytes(data)
+    with pytest.raises(StokerError) as error:
+        Papers(str(run)).definitions()
+    assert "stoker reload" in error.value.hint
+
+
+def test_what_is_no_mark_is_none(run: Path) -> None:
+    assert Papers(str(run)).mark() == "0123456789abcdef"
+    for data in (b"", b"0123456789abcde", b"0123456789abcdeg", b"\xff" * 16):
+        replaced(run / "mark", data)
+        assert Papers(str(run)).mark() == ""
+
+
 def test_what_a_disk_refuses_is_not_there(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keeper = Keeper()
     keeper.life(run).keep()
@@ -106,13 +139,12 @@ def test_what_a_disk_refuses_is_not_there(run: Path, monkeypatch: pytest.MonkeyP
     def refused(_fd: int) -> bytes:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(papers.files, "contents", refused)
+    monkeypatch.setattr(files, "contents", refused)
     assert [*found.read("definitions")] == []
     with pytest.raises(FileNotFoundError):
         found.place()
-    monkeypatch.setattr(papers, "compile_argv", lambda _run: ("/bin/false",))
-    with pytest.raises(StokerError, match="the compile step ended with 1"):
-        reserve(found)
+    with pytest.raises(StokerError, match="there are no compiled definitions"):
+        found.definitions()
 
 
 def test_nothing_is_told_twice(run: Path) -> None:
@@ -135,13 +167,4 @@ def test_a_keeper_that_takes_nothing_costs_no_descriptor(run: Path) -> None:
 
 def test_without_any_there_is_no_place(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        Papers(str(tmp_path / "run"), {}, lambda _there: None).place()
-
-
-def test_a_step_that_fails_is_said(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (run / "definitions").unlink()
-    monkeypatch.setattr(papers, "compile_argv", lambda _run: ("/bin/false",))
-    said: list[str] = []
-    with pytest.raises(StokerError, match="the compile step ended with 1"):
-        Papers(str(run), {}, lambda _there: None).compiled(said.append)
-    assert "compiled again" in said[0]
+        Papers(str(tmp_path / "run")).place()

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from stoker.errors import StokerError
 from stoker.linux import Loop
-from stoker.manager import changes, load
+from stoker.manager import changes
 from stoker.manager.reload import Compile
-from stoker.model import Compiled, Context, Definition, Step, encode_compiled
+from stoker.model import Context, Definition, Step
 
 A, B = "svc:/a:default", "svc:/b:default"
 
@@ -70,22 +69,6 @@ def test_disabling_in_the_file_stops() -> None:
     assert rows([definition()], [definition(enabled=False)]) == [(A, "stop")]
 
 
-def test_a_blob_is_loaded(tmp_path: Path) -> None:
-    path = tmp_path / "definitions"
-    path.write_bytes(encode_compiled(Compiled(definitions=[definition()])))
-    assert [one.fmri for one in load(str(path)).definitions] == [A]
-
-
-@pytest.mark.parametrize("data", [None, b"", b"garbage", b"\x81"])
-def test_a_blob_that_cannot_be_read_says_what_to_do(tmp_path: Path, data: bytes | None) -> None:
-    path = tmp_path / "definitions"
-    if data is not None:
-        path.write_bytes(data)
-    with pytest.raises(StokerError) as error:
-        load(str(path))
-    assert "stoker reload" in error.value.hint
-
-
 class Hanging:
     """A compile step that never ends, and the helpers that run it."""
 
@@ -104,7 +87,7 @@ class Hanging:
 def test_a_step_that_does_not_end_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["stoker.manager.reload"], "_PATIENCE", 0)
+    monkeypatch.setattr(sys.modules["stoker.manager.reload"], "PATIENCE", 0)
     loop = Loop(lambda error: pytest.fail(str(error)))
     step, told = Hanging(), []
 
