@@ -80,3 +80,23 @@ def test_nor_where_his_session_has_another_runtime_directory(user: OfUser, tmp_p
     assert user.manager() == manager
     user.down()
     user.gone(pid)
+
+
+def test_nor_where_it_has_another_one_since_the_first_was_removed(user: OfUser) -> None:
+    user.script("web", "exec sleep infinity")
+    user.up()
+    pid, keeper, manager = user.pid("web"), user.keeper(), user.manager()
+    try:
+        shutil.rmtree(user.session)
+        user.session = user.base / "y"
+        user.log_in()
+        busy = user.up(status=1)
+        assert str(keeper) in busy.err
+        assert "stoker --user down" in busy.err
+        assert (user.pid("web"), user.manager()) == (pid, manager)
+    finally:
+        user.down()
+        user.gone(keeper)
+    user.gone(pid)
+    user.up()
+    user.down()

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from stoker.model import Place
 
-__all__ = ["place_of"]
+__all__ = ["linked", "place_of"]
 
 
 def place_of(
@@ -35,11 +35,32 @@ def place_of(
 
 def _where_it_was_started(place: Place) -> None:
     """What was started with another runtime directory has a link to it: a user's place from where
-    XDG_RUNTIME_DIR is not the same, say.
+    XDG_RUNTIME_DIR is not the same, say. It counts too where that directory was removed, while what
+    was started with it runs on.
     """
-    try:
-        found = os.readlink(place.state + "/run")
-    except OSError:
+    found = linked(place)
+    if not found or found == place.runtime:
         return  # the usual: it is the directory itself, or was never started
-    if found.startswith("/") and os.path.isdir(found):
-        place.runtime = found
+    if not os.path.isdir(found):
+        from .lost import keeper_of
+
+        if not keeper_of(found):
+            return
+    place.runtime = found
+
+
+def linked(place: Place) -> str:
+    """Where the link to a place's runtime directory leads, there or not; "" where there is no link,
+    or what is there now is not of whoever made it: names in /tmp are anybody's.
+    """
+    link = place.state + "/run"
+    try:
+        found = os.readlink(link)
+        maker = os.lstat(link).st_uid
+    except OSError:
+        return ""
+    try:
+        owner = os.stat(found).st_uid
+    except OSError:
+        owner = maker
+    return found if found.startswith("/") and owner in (maker, os.getuid()) else ""

@@ -7,7 +7,6 @@ owner alone. One `up` at a time does this, under a lock, so that two of them sta
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import sys
@@ -17,6 +16,7 @@ from typing import NoReturn
 from stoker.errors import Busy, Failed, NoManager, NotYet, Refused, StokerError
 from stoker.model import Place
 
+from .directories import make_directories, which
 from .fast import Client
 
 TYPE_CHECKING = False
@@ -86,7 +86,11 @@ class Launch:
                 "only root starts the machine's manager",
                 hint="as root: stoker --system up; a manager of your own: stoker --user up",
             )
-        _directories(self.place)
+        try:
+            make_directories(self.place)
+        except (Refused, Failed):
+            _not_lost(self.place)  # else it is no wonder: what was there is somebody's still
+            raise
         self._lock = _opened(self.place.runtime + "/starting")
         end = time.monotonic() + DEADLINE
         while True:
@@ -128,96 +132,27 @@ def _opened(path: str) -> int:
 
 
 def _free(place: Place) -> None:
-    """Two keepers for one directory are one too many, though it is a new one. Raises Busy where
-    there is one that nobody can ask.
-    """
-    from .lost import holder_of, keeper_of
+    """Raises Busy where there is a keeper that nobody can ask."""
+    from .lost import holder_of
 
     if is_up(place):
         return  # whoever is here to start it sees that too
     holder = holder_of(place.runtime)
     if holder:
         raise Busy(f"keeper {holder} has {place.runtime}", hint="`stoker down` ends it")
-    keeper = keeper_of(place)
+    _not_lost(place)
+
+
+def _not_lost(place: Place) -> None:
+    """Two keepers for one directory are one too many, though it is a new one. Raises Busy."""
+    from .lost import keeper_of
+
+    keeper = keeper_of(place.runtime)
     if keeper:
         raise Busy(
             f"keeper {keeper} still runs what was started here before {place.runtime} was removed",
-            hint=f"end it first: stoker {_which(place)} down, or kill {keeper}",
+            hint=f"end it first: stoker {which(place)} down, or kill {keeper}",
         )
-
-
-def _which(place: Place) -> str:
-    """The words that name it in a command."""
-    return f"-C {place.name}" if place.kind == "project" else f"--{place.kind}"
-
-
-def _directories(place: Place) -> None:
-    """Make the directories that are ours. Raises Refused, Failed."""
-    try:
-        if place.passes:  # where everything is below it
-            os.makedirs(os.path.dirname(place.runtime), 0o700, exist_ok=True)
-            os.makedirs(place.runtime, 0o700, exist_ok=True)
-        os.makedirs(place.state, 0o755, exist_ok=True)
-        if place.kind == "project" and not place.passes:
-            _keep_out_of_git(place.state)
-        if place.kind != "system" and not place.passes:
-            _point_to(place)
-        os.makedirs(place.logs, 0o700, exist_ok=True)
-        above = os.path.dirname(place.runtime)
-        if not os.path.isdir(above):
-            os.makedirs(above, 0o700, exist_ok=True)
-        os.makedirs(place.runtime, 0o700, exist_ok=True)
-        for path in {above, place.runtime}:
-            _ours(path, place)
-    except OSError as error:
-        kind = Refused if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else Failed
-        raise kind(
-            f"{error.filename or place.runtime}: {error.strerror}",
-            hint="stoker keeps its socket, logs and choices there; --runtime-dir moves the first",
-        ) from None
-
-
-def _point_to(place: Place) -> None:
-    """Leave a link to a runtime directory that is elsewhere. Raises Busy when one is in use."""
-    link = place.state + "/run"
-    for other in {os.path.realpath(link)} - {os.path.realpath(place.runtime)}:
-        client = Client(other + "/control", place)
-        try:
-            client.open()
-        except NoManager:
-            continue
-        keeper = client.get("/v1").get("keeper_pid")
-        client.close()
-        raise Busy(
-            f"keeper {keeper} has {place.name}, with the runtime directory {other}",
-            hint=f"stoker --runtime-dir {other} {_which(place)} down",
-        )
-    if os.path.islink(link) and (place.runtime == link or os.readlink(link) != place.runtime):
-        os.unlink(link)
-    if place.runtime != link and not os.path.lexists(link):
-        try:
-            os.symlink(place.runtime, link)
-        except FileExistsError:
-            pass  # another `up` of this place, at the same moment, with the same meaning
-
-
-def _ours(path: str, place: Place) -> None:
-    """A runtime directory that somebody else prepared for us is not to be trusted."""
-    found = os.stat(path)
-    trusted = {os.getuid(), 0} if place.passes else {os.getuid()}  # a volume is root's
-    if path == place.runtime and found.st_uid not in trusted:
-        raise Refused(
-            f"{path} belongs to uid {found.st_uid}", hint="remove it, or use --runtime-dir"
-        )
-    if path.startswith("/tmp/stoker-") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
-        raise Refused(f"{path} can be written by others", hint="remove it, or use --runtime-dir")
-
-
-def _keep_out_of_git(directory: str) -> None:
-    path = directory + "/.gitignore"
-    if not os.path.exists(path):
-        with open(path, "w", encoding="ascii") as file:
-            file.write("*\n")
 
 
 def prepare(place: Place, definitions: bytes) -> None:

@@ -45,15 +45,21 @@ def holder_of(runtime: str) -> str:
     return ""
 
 
-def keeper_of(place: Place) -> int:
-    """The pid of a keeper that runs with the runtime directory of `place` while that is not there;
-    0 where there is none.
+def keeper_of(runtime: str) -> int:
+    """The pid of a keeper that runs with this runtime directory while that is not there, nor
+    another one with a keeper of its own; 0 where there is none.
     """
-    return 0 if os.path.lexists(place.runtime + "/lock") else _keeper(place)
+    try:
+        os.lstat(runtime + "/lock")
+    except (FileNotFoundError, NotADirectoryError):
+        return _keeper(runtime)
+    except OSError:
+        pass  # we may not look: it is somebody else's
+    return 0
 
 
-def _keeper(place: Place) -> int:
-    words = b"\0--run\0" + os.fsencode(place.runtime) + b"\0"
+def _keeper(runtime: str) -> int:
+    words = b"\0--run\0" + os.fsencode(runtime) + b"\0"
     for pid in _pids():
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
@@ -78,7 +84,7 @@ def way_to(place: Place) -> str:
     """A path to the control socket of a manager whose directory, or the socket in it, is gone; ""
     where there is none.
     """
-    keeper = _keeper(place)
+    keeper = _keeper(place.runtime)
     try:
         found = os.listdir(f"/proc/{keeper}/fd") if keeper else []
     except OSError:  # it has ended, or is not ours to look into

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -165,6 +166,60 @@ def test_a_project_that_runs_elsewhere_is_not_started_twice(
         other = project_place(place.name, {}, os.getuid(), runtime=place.runtime + "2")
         with pytest.raises(Busy, match="4711"), Launch(other):
             pass
+
+
+@contextlib.contextmanager
+def keeper_with(runtime: str) -> Iterator[str]:
+    """A process that runs with these words, as a keeper does; its pid."""
+    words = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([*words, "--run", runtime, "--socket", ""], **pipes) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdout.readline()
+        yield str(process.pid)
+        process.stdin.close()
+
+
+def test_a_keeper_that_lost_its_directory_has_its_place_wherever_one_is_started(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STOKER_RUNTIME_DIR", raising=False)
+    with Launch(place):
+        prepare(place, b"")
+    shutil.rmtree(place.runtime)
+    usual = project_place(place.name, {}, os.getuid())
+    other = project_place(place.name, {}, os.getuid(), runtime=place.runtime + "2")
+    link = os.readlink(place.state + "/run")
+    with keeper_with(place.runtime) as pid:
+        assert place_of(place.name).runtime == place.runtime
+        for one in (usual, other):  # the usual one, asked for
+            with pytest.raises(Busy, match=f"keeper {pid} .* {place.runtime}"), Launch(one):
+                pass
+        assert os.readlink(place.state + "/run") == link
+        Path(place.runtime).touch()  # nothing can be made there again
+        with pytest.raises(Busy, match=f"keeper {pid} still runs"), Launch(place):
+            pass
+        os.unlink(place.runtime)
+    assert place_of(place.name).runtime == usual.runtime
+    with Launch(other):
+        pass
+    assert place_of(place.name).runtime == other.runtime
+
+
+def test_a_link_to_what_is_somebody_else_s_by_now_is_not_followed(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STOKER_RUNTIME_DIR", raising=False)
+    os.makedirs(place.state)
+    theirs = "/"
+    if os.getuid() == 0:
+        theirs = place.name + "/theirs"
+        os.mkdir(theirs)
+        os.chown(theirs, 65534, 65534)
+    os.symlink(theirs, place.state + "/run")
+    assert place_of(place.name).runtime == project_place(place.name, {}, os.getuid()).runtime
+    with Launch(place):
+        assert os.readlink(place.state + "/run") == place.runtime
 
 
 def test_a_full_disk_is_told_and_nothing_is_left_of_what_was_half_written(
