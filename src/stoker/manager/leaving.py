@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from stoker.errors import Failed, NotYet, StokerError
 from stoker.linux import Timer
 
+from .trial import try_out
+
 if TYPE_CHECKING:
     from .core import Manager
 
@@ -51,6 +53,15 @@ class Leaving:
         self._asking.append(answer)
         if len(self._asking) > 1:
             return  # it is under way
+        run = manager.executor.helpers.run
+        try_out(manager.loop, run, manager.keeping.command, self._tried)
+
+    def _tried(self, why: str) -> None:
+        manager = self._manager
+        if why or manager.keeping is None or self.begun:
+            why = f"what is installed now does not begin: {why}" if why else "all is going down"
+            self._give_up(Failed(f"nothing was replaced: {why}", hint=_LOOK))
+            return
         manager.log("keeper, recorder and manager are replaced by what is installed now")
         # One after the other: whoever is killed meanwhile, the two others are there.
         manager.keeping.replaced = self._keeper_replaced

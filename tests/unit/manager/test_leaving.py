@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from stoker.errors import Failed, NotYet, StokerError
 from stoker.linux.loop import Timer
 from stoker.manager import leaving
 from stoker.manager.leaving import Leaving
+
+OURS = ("keeper", "-I", "-S", "-c", "import keeper; keeper.main()", "--run", "/run")
 
 
 class Parts:
@@ -30,6 +33,8 @@ class Parts:
         self.command = ["keeper"]
         self.keeping = self if keeper else None
         self.link = self.loop = self
+        self.executor = self.helpers = self
+        self.ended: Callable[[int, bytes], object] | None = None
         self.leaving = Leaving(self)  # type: ignore[arg-type]
 
     def replace(self) -> None:
@@ -38,8 +43,13 @@ class Parts:
     def log(self, text: str) -> None:
         self.asked.append(f"log: {text}")
 
+    def run(self, _argv: Any, _env: Any, ended: Callable[[int, bytes], object]) -> Parts:
+        self.asked.append("trial")
+        self.ended = ended
+        return self
+
     def exec(self, argv: list[str]) -> None:
-        self.asked.append(*argv)
+        self.asked.append(argv[0])
 
     def renew(self, call: Callable[[], object]) -> None:
         self.asked.append("recorder")
@@ -147,6 +157,44 @@ def test_a_keeper_that_takes_no_packets_is_not_replaced() -> None:
     assert [type(answer) for answer in parts.answers] == [Failed]
     assert "the keeper takes no packets" in str(parts.answers[0])
     assert not parts.told
+
+
+def test_nobody_goes_for_what_was_tried_and_does_not_begin() -> None:
+    parts = Parts()
+    parts.command = list(OURS)
+    parts.replace()
+    assert parts.told == ["trial"]
+    parts.replace()
+    assert parts.told == ["trial"]
+    assert parts.ended is not None
+    parts.ended(1, b'  File "/x/keeper.py", line 7\nSyntaxError: invalid syntax\n')
+    assert len(parts.answers) == 2
+    assert all(isinstance(answer, Failed) for answer in parts.answers)
+    for text in (str(parts.answers[0]), parts.asked[-1]):
+        assert "does not begin: SyntaxError: invalid syntax" in text
+        assert "/x/keeper.py" in text
+    parts.pass_time()
+    assert parts.told == ["trial"]
+
+
+def test_what_was_tried_and_begins_is_gone_over_to() -> None:
+    parts = Parts()
+    parts.command = list(OURS)
+    parts.replace()
+    assert parts.ended is not None
+    parts.ended(0, b"")
+    assert parts.told == ["trial", "keeper"]
+
+
+def test_while_all_goes_down_nothing_is_gone_over_to() -> None:
+    parts = Parts()
+    parts.command = list(OURS)
+    parts.replace()
+    parts.leaving.begin(0)
+    assert parts.ended is not None
+    parts.ended(0, b"")
+    assert parts.told == ["trial"]
+    assert "going down" in str(parts.answers[0])
 
 
 def test_a_moment_passes_for_the_answer() -> None:
