@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import os
 
-from stoker.errors import Busy, Failed, NoManager, Refused
+from stoker.errors import Busy, Failed, NoManager, Refused, UsageError
 
 from .fast import Client
 from .finding import linked
@@ -25,9 +25,10 @@ def which(place: Place) -> str:
 
 
 def make_directories(place: Place) -> None:
-    """Make the directories that are ours. Raises Refused, Failed, and Busy where a keeper has the
-    place with another runtime directory.
+    """Make the directories that are ours. Raises Refused, Failed, Busy where a keeper has the place
+    with another runtime directory, UsageError for a path that is not text.
     """
+    _text(place)
     try:
         if place.passes:  # where everything is below it
             os.makedirs(os.path.dirname(place.runtime), 0o700, exist_ok=True)
@@ -50,6 +51,16 @@ def make_directories(place: Place) -> None:
             f"{error.filename or place.runtime}: {error.strerror}",
             hint="stoker keeps its socket, logs and choices there; --runtime-dir moves the first",
         ) from None
+
+
+def _text(place: Place) -> None:
+    """Paths stand in answers and files that are JSON, which has no other than Unicode."""
+    for path in (*place.directories, place.working_directory, place.runtime, place.state):
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+            raise UsageError(f"{shown}: its path is not UTF-8", hint="rename it") from None
 
 
 def _point_to(place: Place) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from stoker.client import Client, Launch, is_up, launch, place_of, prepare, start, wait_for
-from stoker.errors import Busy, Failed, Refused
+from stoker.errors import Busy, Failed, Refused, UsageError
 from stoker.model import Place, project_place, system_place, user_place
 
 
@@ -79,6 +79,21 @@ def test_nothing_is_overwritten_where_a_keeper_runs_that_cannot_be_asked(place: 
         assert inodes(place) == before
     with Launch(place), open(place.lock) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # whoever looked has let go of it
+
+
+@pytest.mark.parametrize("runtime", [None, b"/tmp/\xff"])
+def test_a_path_that_is_no_text_is_refused_before_anything_is_made(
+    place: Place, runtime: bytes | None
+) -> None:
+    project = place.name.encode() + (b"" if runtime else b"/caf\xe9")
+    where = place.runtime if runtime is None else os.fsdecode(runtime)
+    os.makedirs(project, exist_ok=True)
+    wrong = project_place(os.fsdecode(project), {}, os.getuid(), runtime=where)
+    match = r"\\x(e9|ff): its path is not UTF-8"
+    with pytest.raises(UsageError, match=match) as told, Launch(wrong):
+        pass
+    str(told.value).encode()
+    assert os.listdir(project) == []
 
 
 def test_one_at_a_time(place: Place) -> None:
