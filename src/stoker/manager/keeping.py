@@ -288,6 +288,10 @@ class Keeping:
             for one in self._next():
                 self.exited(one)
 
+    def close(self) -> None:
+        """The channel to a lost keeper is of no more use; what it leaves behind is."""
+        self._channel.close()
+
     def estate(self) -> tuple[dict[str, int], list[channel.Exit]]:
         """What a lost keeper leaves behind with us: descriptors by name, and ends that are not
         written down yet.

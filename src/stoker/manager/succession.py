@@ -15,18 +15,19 @@ The handover's layout stands in ``stoker/keeper.py``.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import msgspec
 
-from stoker.linux import channel
+from stoker.linux import channel, limits
 
 from .core import Manager, log_line
 from .keeping import Keeping
@@ -63,6 +64,7 @@ def succeed(keeping: Keeping, manager: Manager | None, doors: Mapping[str, int])
         os._exit(1)
     log_line("the keeper is gone; becoming the keeper")
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    gc.disable()  # whatever would be closed by it has lost its number by then
     estate, ends = keeping.estate()
     names = estate | dict(doors)
     soft = None
@@ -70,17 +72,21 @@ def succeed(keeping: Keeping, manager: Manager | None, doors: Mapping[str, int])
         names["state"] = manager.state.fd
         names.update(manager.executor.held())
         soft = manager.executor.soft_limit
+    soft = soft or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    # There are about as many descriptors to come as there are, and the keeper was allowed more.
+    limits.raise_descriptors()
+    keeping.close()
+    _close_all_but(names.values())
+    memory = os.memfd_create("stoker-handover", 0)
     # At once: whoever writes into a pipe that nobody has open for reading is killed by that.
-    _reopen(names, lambda _text: None)
-    names.update(_handed_back(names.get("link/manager", -1)))
+    early = _reopen(names, lambda _text: None)
+    _take_back(names, early)
     _reopen(names, log_line)
     if not {"link/manager", "link/recorder"} <= names.keys():
         # One end of a pair is of no use: the new keeper makes a pair.
         names.pop("link/manager", None)
         names.pop("link/recorder", None)
-    soft = soft or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     data = handover(names, soft, keeping.heard, ends, served=manager is not None)
-    memory = os.memfd_create("stoker-handover", 0)
     os.pwrite(memory, data, 0)
     for fd in (memory, *names.values()):
         os.set_inheritable(fd, True)
@@ -94,37 +100,57 @@ def succeed(keeping: Keeping, manager: Manager | None, doors: Mapping[str, int])
         os._exit(1)
 
 
-def _handed_back(end: int) -> dict[str, int]:
-    """What the recorder has, to which our end of the link leads (-1: none). A recorder that does
-    not answer is left alone.
+def _close_all_but(kept: Iterable[int]) -> None:
+    """What is of no use to a keeper is closed before anything is opened, not only by the exec."""
+    needed = {0, 1, 2, *kept}
+    try:
+        there = [int(entry) for entry in os.listdir("/proc/self/fd")]
+    except (OSError, ValueError):  # no /proc: the exec closes them, if there is room until then
+        return
+    for fd in there:
+        if fd not in needed:
+            try:
+                os.close(fd)
+            except OSError:  # the one that listed them
+                pass
+
+
+def _take_back(names: dict[str, int], early: Mapping[str, int]) -> None:
+    """Add what the recorder has, to which our end of the link leads. A recorder that does not
+    answer is left alone. `early`: those of the names that we have opened in place of its own. As
+    soon as that is on its way, ours is closed, so that both take no more room than one.
     """
-    found: dict[str, int] = {}
-    if end < 0:
-        return found
-    with socket.socket(fileno=os.dup(end)) as link:
-        try:
+    if "link/manager" not in names:
+        return
+    try:
+        with socket.socket(fileno=os.dup(names["link/manager"])) as link:
             link.setblocking(True)
             link.settimeout(_PATIENCE)
             link.send(msgspec.json.encode(["handback"]))
             deadline = time.monotonic() + _PATIENCE
             more = True
             while more and time.monotonic() < deadline:
-                data, fds, _flags, _address = socket.recv_fds(link, 65536, 253)
+                data = link.recv(65536, socket.MSG_PEEK)  # descriptors stay on their way
                 message: list[Any] = msgspec.json.decode(data) if data else ["hand", [], False]
-                if message[0] != "hand":
-                    continue
-                found.update(zip(message[1], fds, strict=True))
-                more = bool(message[2])
-        except (OSError, ValueError, IndexError) as error:
-            log_line(f"the recorder hands nothing back: {error}")
-    return found
+                there, more = message[1:3] if message[0] == "hand" else ([], True)
+                for name in there:
+                    if name in early and name in names:
+                        os.close(names.pop(name))
+                _data, fds, _flags, _address = socket.recv_fds(link, 65536, 253)
+                # Where there is not room for all, it is the first that came.
+                names.update(zip(there, fds, strict=False))
+                if len(fds) < len(there):
+                    log_line(f"{len(there) - len(fds)} descriptors of the recorder find no room")
+    except (OSError, ValueError, TypeError, IndexError, msgspec.DecodeError) as error:
+        log_line(f"the recorder hands nothing back: {error}")
 
 
-def _reopen(names: dict[str, int], said: Callable[[str], object]) -> None:
+def _reopen(names: dict[str, int], said: Callable[[str], object]) -> dict[str, int]:
     """An end of an output pipe that nobody has handed over: the same pipe by way of its other
-    end.
+    end. Returns those that it adds.
     """
-    for name in list(names):
+    opened: dict[str, int] = {}
+    for name, fd in names.items():
         kind, _, rest = name.partition("/")
         if kind not in ("in", "log"):
             continue
@@ -132,6 +158,8 @@ def _reopen(names: dict[str, int], said: Callable[[str], object]) -> None:
         if other not in names:
             access = os.O_RDONLY | os.O_NONBLOCK if kind == "in" else os.O_WRONLY
             try:
-                names[other] = os.open(f"/proc/self/fd/{names[name]}", access | os.O_CLOEXEC)
+                opened[other] = os.open(f"/proc/self/fd/{fd}", access | os.O_CLOEXEC)
             except OSError as error:
                 said(f"{other}: {error.strerror}: what it writes from now on is lost")
+    names |= opened
+    return opened
