@@ -87,10 +87,10 @@ class Leaving:
         )
 
     def _part(self) -> None:
-        self._answer(None)
         loop = self._manager.loop
         # Not sooner, so that whoever asked has the answer.
         loop.at(time.monotonic_ns() + _PARTING, loop.stop)
+        self._answer(None)
 
     def _stay(self) -> None:
         """What is installed now does not even begin: better we than nobody. What comes late is

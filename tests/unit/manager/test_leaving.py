@@ -197,6 +197,20 @@ def test_while_all_goes_down_nothing_is_gone_over_to() -> None:
     assert "going down" in str(parts.answers[0])
 
 
+def test_who_cannot_be_answered_does_not_hold_it_up() -> None:
+    parts = Parts()
+
+    def hang_up(_error: StokerError | None) -> None:
+        raise BrokenPipeError
+
+    parts.leaving.replace(hang_up)
+    parts.replaced()
+    with pytest.raises(BrokenPipeError):  # the loop says so, and goes on
+        parts.renewed()
+    parts.pass_time()
+    assert parts.told == ["keeper", "recorder", "manager"]
+
+
 def test_a_moment_passes_for_the_answer() -> None:
     parts = Parts()
     parts.replace()
