@@ -37,6 +37,10 @@ _WORDS = {
 }
 
 
+_AGAIN = ".again"
+"""Behind the name of what is written once more, until it has its name. It is whole."""
+
+
 def stamp() -> str:
     """The present UTC time as it stands in file names: ``20261120T101112.123456Z``; sorts as time
     does.
@@ -124,11 +128,27 @@ def put_back(base: sqlite3.Connection, path: str) -> None:
     """The file of an open database was removed: write it again, with all that is in it. `base` is
     of no use afterwards, but to be closed.
     """
-    fresh = f"{path}.again"
-    copy_database(base, fresh)
+    copy_database(base, path + _AGAIN)
+    _take_its_place(path)
+
+
+def _take_its_place(path: str) -> None:
     _remove(path)  # a write-ahead log that was left is of the file before
-    os.rename(fresh, path)
+    os.rename(path + _AGAIN, path)
     _sync_folder(path)
+
+
+def _left_half_put_back(path: str) -> list[str]:
+    """Whoever put a file back died before it had its name: it gets that now. Where another file has
+    the name, that one counts. Returns what a person should be told.
+    """
+    if not os.path.lexists(path + _AGAIN):
+        return []
+    if os.path.lexists(path):
+        _remove(path + _AGAIN)
+        return []
+    _take_its_place(path)
+    return [f"{path} was removed while it was in use; it stands there again, with all that it had"]
 
 
 def _remove(path: str) -> None:
@@ -255,6 +275,7 @@ def open_sound(
     """
     notices: list[str] = []
     try:
+        notices += _left_half_put_back(path)
         for _ in range(3):
             base = None
             try:
@@ -282,7 +303,10 @@ def open_sound(
 
 def _recover(path: str, application: int, why: str) -> list[str]:
     aside = _set_aside(path)
-    said = [f"{path} is damaged ({why})" + (f"; it was moved to {aside}" if aside else "")]
+    if aside:
+        said = [f"{path} is damaged ({why}); it was moved to {aside}"]
+    else:
+        said = [f"{path} is missing (whoever means to forget removes its backups too)"]
     backup, bad = _restore(path, application)
     said += [f"the backup {one} is damaged too" for one in bad]
     if backup is not None:

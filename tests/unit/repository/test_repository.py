@@ -387,6 +387,69 @@ def test_one_that_is_removed_while_it_is_in_use_is_written_again(
     assert sorted(os.listdir(os.path.dirname(path))) == ["repository.db"]
 
 
+def test_who_dies_while_one_is_put_back_leaves_it_to_the_next(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Repository(path)
+    one.save([(WEB, OFF)])
+    one.backup()
+    one.save([(DB, ON)])
+    for suffix in ("", "-wal", "-shm"):
+        os.unlink(path + suffix)
+
+    class Killed(BaseException):
+        pass
+
+    rename = os.rename
+
+    def die(old: str, new: str) -> None:
+        if new == path:
+            raise Killed
+        rename(old, new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", die)
+        with pytest.raises(Killed):
+            one.save([(WEB, ON)])
+    one.close()
+    assert not os.path.exists(path)
+    two = Repository(path)
+    assert two.intents() == {WEB: OFF, DB: ON}  # not the backup
+    assert any("was removed while it was in use" in notice for notice in two.notices)
+    two.close()
+    assert sorted(os.listdir(os.path.dirname(path))) == ["repository.db", *beside(path, "backup")]
+
+
+def test_what_was_left_half_put_back_does_not_count_where_another_file_has_the_name(
+    path: str,
+) -> None:
+    other = Repository(path + ".again")
+    other.save([(DB, ON)])
+    other.close()
+    Path(path).touch()
+    one = Repository(path)
+    assert (one.intents(), one.notices) == ({}, [])
+    one.close()
+    assert os.listdir(os.path.dirname(path)) == ["repository.db"]
+
+
+def test_to_forget_on_purpose_the_backups_are_removed_too(path: str) -> None:
+    one = Repository(path)
+    one.save([(WEB, OFF)])
+    one.backup()
+    one.close()
+    os.unlink(path)
+    two = Repository(path)
+    assert two.intents() == {WEB: OFF}
+    assert any("is missing" in notice and "backups too" in notice for notice in two.notices)
+    two.close()
+    for name in os.listdir(os.path.dirname(path)):
+        os.unlink(os.path.join(os.path.dirname(path), name))
+    three = Repository(path)
+    assert (three.intents(), three.notices) == ({}, [])
+    three.close()
+
+
 def test_another_that_is_put_in_its_place_counts(path: str, tmp_path: Path) -> None:
     other = Repository(str(tmp_path / "other.db"))
     other.save([(DB, ON)])
