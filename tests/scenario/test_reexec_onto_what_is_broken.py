@@ -64,6 +64,7 @@ def test_nobody_goes_over_to_what_does_not_begin(place: Scenario) -> None:
     assert (place.keeper(), place.manager()) == programs
     away.rename(python)
 
+    place.until(lambda: numbers(place), "it counts")
     last = numbers(place)[-1]
     place.until(lambda: numbers(place)[-1] > last, "it still counts, and is recorded")
     place.stoker("reexec").ok()

@@ -89,7 +89,8 @@ def _another(place: Place, link: str) -> str:
         if place.runtime == link:
             return other
     else:
-        other = link if os.path.isdir(link) else ""
+        # Where nothing is any more, a keeper may run that was started with a directory there.
+        other = link if os.path.isdir(link) or not os.path.lexists(link) else ""
     return "" if os.path.realpath(other) == os.path.realpath(place.runtime) else other
 
 

@@ -76,8 +76,8 @@ def succeed(keeping: Keeping, manager: Manager | None, doors: Mapping[str, int])
     # There are about as many descriptors to come as there are, and the keeper was allowed more.
     limits.raise_descriptors()
     keeping.close()
-    _close_all_but(names.values())
     memory = os.memfd_create("stoker-handover", 0)
+    _close_all_but([*names.values(), memory])
     # At once: whoever writes into a pipe that nobody has open for reading is killed by that.
     early = _reopen(names, lambda _text: None)
     _take_back(names, early)
@@ -141,7 +141,7 @@ def _take_back(names: dict[str, int], early: Mapping[str, int]) -> None:
                 names.update(zip(there, fds, strict=False))
                 if len(fds) < len(there):
                     log_line(f"{len(there) - len(fds)} descriptors of the recorder find no room")
-    except (OSError, ValueError, TypeError, IndexError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, TypeError, LookupError, msgspec.DecodeError) as error:
         log_line(f"the recorder hands nothing back: {error}")
 
 

@@ -221,6 +221,18 @@ def test_a_keeper_that_lost_its_directory_has_its_place_wherever_one_is_started(
     assert place_of(place.name).runtime == other.runtime
 
 
+def test_nor_is_one_started_elsewhere_beside_one_that_lost_the_usual_directory(
+    place: Place,
+) -> None:
+    usual = project_place(place.name, {}, os.getuid())
+    with keeper_with(usual.runtime) as pid:
+        with pytest.raises(Busy, match=f"keeper {pid} .* {usual.runtime}"), Launch(place):
+            pass
+        assert not os.path.lexists(usual.runtime)
+    with Launch(place):
+        pass
+
+
 def test_a_link_to_what_is_somebody_else_s_by_now_is_not_followed(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

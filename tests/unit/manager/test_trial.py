@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,14 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("installed") / "stoker"
     shutil.copytree(HERE, path, ignore=shutil.ignore_patterns(".*"))
     return path
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short one: the path of a socket has to fit."""
+    path = Path(tempfile.mkdtemp(prefix="st-"))
+    yield path
+    shutil.rmtree(path)
 
 
 def commands(path: Path, runtime: Path) -> list[list[str]]:
